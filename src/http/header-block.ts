@@ -1,0 +1,163 @@
+import { knownId, knownNames } from "./names.ts";
+
+/**
+ * The fields of one message in order, repeats kept, names in lower case. An entry whose name is "" was removed: skip it.
+ * Iterate with `for (let i = 0; i < block.size; i++) if (block.names[i] !== "") ...`. Objects are reused: call reset().
+ */
+export class HeaderBlock {
+  readonly names: string[] = [];
+  readonly values: string[] = [];
+  /** Entries in use, removed ones included. */
+  size = 0;
+  /** Known.x to the entry where it first stands, -1 when absent. */
+  readonly #first = new Int16Array(knownNames.length).fill(-1);
+
+  reset(): void {
+    for (let i = 0; i < this.size; i++) {
+      this.names[i] = "";
+      this.values[i] = "";
+    }
+    this.size = 0;
+    this.#first.fill(-1);
+  }
+
+  /** The first value of a known field (`Known["x-request-id"]`), null when absent. */
+  get(id: number): string | null {
+    const at = this.#first[id] as number;
+    return at < 0 ? null : (this.values[at] as string);
+  }
+
+  has(id: number): boolean {
+    return (this.#first[id] as number) >= 0;
+  }
+
+  /** The first value of a field by its lower-case name, null when absent. Subclasses add the pseudo-fields (":path"). */
+  find(name: string): string | null {
+    const id = knownId(name);
+    if (id >= 0) return this.get(id);
+    for (let i = 0; i < this.size; i++) if (this.names[i] === name) return this.values[i] as string;
+    return null;
+  }
+
+  /** All values of a field joined with "," as Envoy's matchers and operators see them; null when absent. */
+  joined(name: string): string | null {
+    let result: string | null = null;
+    for (let i = 0; i < this.size; i++) {
+      if (this.names[i] === name) result = result === null ? (this.values[i] as string) : `${result},${this.values[i]}`;
+    }
+    return result;
+  }
+
+  /** Adds a field behind the others. `id` is knownId(name), which a parser may have at hand. */
+  append(name: string, value: string, id: number = knownId(name)): void {
+    const at = this.size++;
+    this.names[at] = name;
+    this.values[at] = value;
+    if (id >= 0 && (this.#first[id] as number) < 0) this.#first[id] = at;
+  }
+
+  /** Replaces the first occurrence in place and drops the others; appends when absent. */
+  set(name: string, value: string, id: number = knownId(name)): void {
+    let at = id >= 0 ? (this.#first[id] as number) : this.#indexOf(name, 0);
+    if (at < 0) {
+      this.append(name, value, id);
+      return;
+    }
+    this.values[at] = value;
+    at = this.#indexOf(name, at + 1);
+    while (at >= 0) {
+      this.#drop(at);
+      at = this.#indexOf(name, at + 1);
+    }
+  }
+
+  /** Removes every field of that name; true when there was one. */
+  remove(name: string, id: number = knownId(name)): boolean {
+    let at = id >= 0 ? (this.#first[id] as number) : this.#indexOf(name, 0);
+    if (at < 0) return false;
+    if (id >= 0) this.#first[id] = -1;
+    while (at >= 0) {
+      this.#drop(at);
+      at = this.#indexOf(name, at + 1);
+    }
+    return true;
+  }
+
+  /** The sum of name and value lengths: what Envoy counts as the byte size of a header map. */
+  byteSize(): number {
+    let sum = 0;
+    for (let i = 0; i < this.size; i++) sum += (this.names[i] as string).length + (this.values[i] as string).length;
+    return sum;
+  }
+
+  #indexOf(name: string, from: number): number {
+    for (let i = from; i < this.size; i++) if (this.names[i] === name) return i;
+    return -1;
+  }
+
+  #drop(at: number): void {
+    this.names[at] = "";
+    this.values[at] = "";
+  }
+}
+
+/** A request's head. `authority` is Host or :authority; "host" is never in the list itself. */
+export class RequestHead extends HeaderBlock {
+  method = "";
+  /** The request target as Envoy's :path: origin form with the query. "" for CONNECT. */
+  path = "";
+  authority = "";
+  /** "http" or "https". "" until the connection manager sets it. */
+  scheme = "";
+  /** :protocol of an extended CONNECT (RFC 8441); an HTTP/1 upgrade keeps its Upgrade field instead. */
+  protocol = "";
+
+  override reset(): void {
+    super.reset();
+    this.method = "";
+    this.path = "";
+    this.authority = "";
+    this.scheme = "";
+    this.protocol = "";
+  }
+
+  override find(name: string): string | null {
+    if (name.charCodeAt(0) !== 58) return name === "host" ? this.authority || null : super.find(name);
+    switch (name) {
+      case ":method":
+        return this.method || null;
+      case ":path":
+        return this.path || null;
+      case ":authority":
+        return this.authority || null;
+      case ":scheme":
+        return this.scheme || null;
+      case ":protocol":
+        return this.protocol || null;
+      default:
+        return null;
+    }
+  }
+
+  override joined(name: string): string | null {
+    return name.charCodeAt(0) === 58 || name === "host" ? this.find(name) : super.joined(name);
+  }
+}
+
+/** A response's head. */
+export class ResponseHead extends HeaderBlock {
+  status = 0;
+
+  override reset(): void {
+    super.reset();
+    this.status = 0;
+  }
+
+  override find(name: string): string | null {
+    return name === ":status" ? String(this.status) : super.find(name);
+  }
+
+  override joined(name: string): string | null {
+    return name === ":status" ? String(this.status) : super.joined(name);
+  }
+}
