@@ -1,0 +1,79 @@
+import { RequestHead, ResponseHead } from "../http/header-block.ts";
+import type { HeaderBlock } from "../http/header-block.ts";
+
+/** What is known of one stream: read by access logs, formatters, matchers and filters. Reused: reset() makes it new. */
+export class StreamInfo {
+  /** As the filters left it; :path is the current (rewritten) one. */
+  request: RequestHead = emptyRequest;
+  /** null before a response head. */
+  response: ResponseHead | null = null;
+  responseTrailers: HeaderBlock | null = null;
+  /** "HTTP/1.0", "HTTP/1.1", "HTTP/2"; "" before a head. */
+  protocol = "";
+  upstreamProtocol = "";
+  /** Wall clock, milliseconds (fraction kept). */
+  startTimeMs = 0;
+  /** Monotonic milliseconds; the others of this group too, -1 when that point was not reached. */
+  start = 0;
+  requestEnd = -1;
+  upstreamConnected = -1;
+  upstreamRequestStart = -1;
+  upstreamRequestEnd = -1;
+  upstreamResponseStart = -1;
+  upstreamResponseEnd = -1;
+  responseStart = -1;
+  responseEnd = -1;
+  end = -1;
+  /** Body bytes. */
+  bytesReceived = 0;
+  bytesSent = 0;
+  requestHeadersBytes = 0;
+  responseHeadersBytes = 0;
+  responseTrailersBytes = 0;
+  downstreamWireBytesReceived = 0;
+  downstreamWireBytesSent = 0;
+  upstreamWireBytesReceived = 0;
+  upstreamWireBytesSent = 0;
+  /** 0: no response was begun. */
+  responseCode = 0;
+  /** Bits of ResponseFlag. */
+  responseFlags = 0;
+  /** Envoy's RESPONSE_CODE_DETAILS; "" for none. */
+  details = "";
+  connectionTerminationDetails = "";
+  routeName = "";
+  virtualHostName = "";
+  virtualClusterName = "";
+  clusterName = "";
+  /** "ip:port" forms; "" for none. */
+  upstreamHost = "";
+  upstreamHostName = "";
+  upstreamLocalAddress = "";
+  upstreamTransportFailureReason = "";
+  upstreamConnectionId = 0;
+  attemptCount = 0;
+  downstreamLocalAddress = "";
+  /** After XFF and PROXY protocol; the peer of the socket is downstreamDirectRemoteAddress. */
+  downstreamRemoteAddress = "";
+  downstreamDirectRemoteAddress = "";
+  downstreamLocalCloseReason = "";
+  requestedServerName = "";
+  connectionId = 0;
+  streamId = "";
+  filterChainName = "";
+  listenerName = "";
+  isHealthCheck = false;
+  /** Filter name to a JSON-like value, null until a filter writes. */
+  dynamicMetadata: Map<string, Record<string, unknown>> | null = null;
+  routeMetadata: Record<string, Record<string, unknown>> | null = null;
+  filterState: Map<string, unknown> | null = null;
+  /** Body of the proxy's own reply, for %LOCAL_REPLY_BODY%. */
+  localReplyBody = "";
+
+  reset(): void {
+    Object.assign(this, blank);
+  }
+}
+
+const emptyRequest = new RequestHead();
+const blank = { ...new StreamInfo() };
