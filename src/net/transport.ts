@@ -1,0 +1,291 @@
+import net from "node:net";
+import type { SocketAddress } from "./address.ts";
+import { hostPort } from "./address.ts";
+
+/** What a transport tells its owner. */
+export interface TransportSink {
+  onConnect(): void;
+  /** `bytes` is the thread's read buffer: valid during the call, `length` bytes of it. */
+  onBytes(bytes: Buffer, length: number): void;
+  /** The peer's FIN. */
+  onEnd(): void;
+  /** The end, once. `error` is "" after a clean close, else the system's code ("ECONNRESET"). */
+  onClose(error: string): void;
+  /** Below the watermark again. */
+  onDrain(): void;
+}
+
+/**
+ * Bytes to and from one socket. Writes of one event-loop turn go out together: text is joined, small bodies with it.
+ * `writeBytes` answers false above the watermark.
+ */
+export class Transport {
+  readonly #socket: net.Socket;
+  readonly #sink: TransportSink;
+  #text = "";
+  #isDirty = false;
+  #isEnding = false;
+  #isClosed = false;
+  #error = "";
+  #aboveWatermark = false;
+  /** Large buffers that an unfinished write still holds. */
+  #held: Buffer[] | null = null;
+  bytesRead = 0;
+  bytesWritten = 0;
+  readonly watermark: number;
+
+  constructor(socket: net.Socket, sink: TransportSink, watermark: number) {
+    this.#socket = socket;
+    this.#sink = sink;
+    this.watermark = watermark;
+    socket.on("error", (error: NodeJS.ErrnoException) => {
+      this.#error = error.code ?? error.message;
+    });
+    socket.on("end", () => {
+      if (!this.#isClosed) dispatch(() => this.#sink.onEnd());
+    });
+    socket.on("close", () => this.#onClose());
+    socket.on("drain", () => this.#onDrain());
+  }
+
+  get remoteAddress(): string {
+    return this.#socket.remoteAddress === undefined ? "" : plainIp(this.#socket.remoteAddress);
+  }
+  get remotePort(): number {
+    return this.#socket.remotePort ?? 0;
+  }
+  get localAddress(): string {
+    return this.#socket.localAddress === undefined ? "" : plainIp(this.#socket.localAddress);
+  }
+  get localPort(): number {
+    return this.#socket.localPort ?? 0;
+  }
+  get localText(): string {
+    return hostPort(this.localAddress, this.localPort);
+  }
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
+  /** The socket's read callback. */
+  receive(length: number, bytes: Buffer): boolean {
+    if (this.#isClosed) return false;
+    this.bytesRead += length;
+    depth++;
+    this.#sink.onBytes(bytes, length);
+    if (--depth === 0) flushDirty();
+    return true;
+  }
+
+  /** Latin-1 text, sent at the end of the turn. */
+  writeText(text: string): void {
+    this.#text += text;
+    if (!this.#isDirty) this.#markDirty();
+  }
+
+  /** Taken (sent or copied) before it returns; false above the watermark. */
+  writeBytes(bytes: Buffer): boolean {
+    if (bytes.length <= joinLimit) {
+      this.#text += bytes.latin1Slice();
+      if (!this.#isDirty) this.#markDirty();
+      return !this.#aboveWatermark;
+    }
+    let offset = 0;
+    while (offset < bytes.length) {
+      const chunk = takeChunk();
+      let at = 0;
+      if (this.#text !== "") {
+        if (this.#text.length > chunkSize / 2) this.flush();
+        else {
+          at = chunk.latin1Write(this.#text, 0);
+          this.#text = "";
+        }
+      }
+      const n = Math.min(bytes.length - offset, chunkSize - at);
+      bytes.copy(chunk, at, offset, offset + n);
+      offset += n;
+      this.#send(chunk, at + n);
+    }
+    return !this.#aboveWatermark;
+  }
+
+  flush(): void {
+    this.#isDirty = false;
+    if (this.#text === "" || this.#isClosed) return;
+    const text = this.#text;
+    this.#text = "";
+    this.bytesWritten += text.length;
+    this.#socket.write(text, "latin1");
+    this.#checkWatermark();
+    if (this.#isEnding) this.#socket.end();
+  }
+
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#socket.resume();
+  }
+
+  /** Sends what is written, then FIN. */
+  end(): void {
+    if (this.#isEnding || this.#isClosed) return;
+    this.#isEnding = true;
+    if (this.#text === "") this.#socket.end();
+  }
+
+  /** Closes at once; what is not sent is lost. */
+  destroy(): void {
+    if (this.#isClosed) return;
+    this.flush();
+    this.#socket.destroy();
+  }
+
+  /** Closes with RST. */
+  reset(): void {
+    if (!this.#isClosed) this.#socket.resetAndDestroy();
+  }
+
+  #send(chunk: Buffer, length: number): void {
+    if (this.#isClosed) {
+      chunks.push(chunk);
+      return;
+    }
+    this.bytesWritten += length;
+    this.#socket.write(length === chunk.length ? chunk : chunk.subarray(0, length));
+    if (this.#socket.writableLength === 0) {
+      chunks.push(chunk);
+      return;
+    }
+    if (this.#held === null) this.#held = [];
+    this.#held.push(chunk);
+    this.#checkWatermark();
+  }
+
+  #checkWatermark(): void {
+    if (this.#socket.writableLength > this.watermark) this.#aboveWatermark = true;
+  }
+
+  #onDrain(): void {
+    this.#releaseHeld();
+    if (!this.#aboveWatermark || this.#isClosed) return;
+    this.#aboveWatermark = false;
+    dispatch(() => this.#sink.onDrain());
+  }
+
+  #releaseHeld(): void {
+    const held = this.#held;
+    if (held === null) return;
+    this.#held = null;
+    for (const chunk of held) if (chunks.length < maxPooledChunks) chunks.push(chunk);
+  }
+
+  #onClose(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#held = null;
+    dispatch(() => this.#sink.onClose(this.#error));
+  }
+
+  #markDirty(): void {
+    this.#isDirty = true;
+    dirty.push(this);
+    if (depth === 0 && !isFlushScheduled) {
+      isFlushScheduled = true;
+      queueMicrotask(flushDirty);
+    }
+  }
+}
+
+/** Runs an event of the outside; what it wrote on any transport goes out when it ends. */
+export function dispatch(run: () => void): void {
+  depth++;
+  try {
+    run();
+  } finally {
+    if (--depth === 0) flushDirty();
+  }
+}
+
+/** Takes over an accepted socket (made with pauseOnConnect), so that it reads into the thread's one buffer. */
+export function acceptTransport(accepted: net.Socket, sink: TransportSink, watermark: number): Transport {
+  const holder = accepted as unknown as { _handle: unknown };
+  const handle = holder._handle;
+  holder._handle = null;
+  const options = {
+    handle,
+    allowHalfOpen: true,
+    onread: {
+      buffer: readBuffer,
+      callback: (length: number, bytes: Buffer): boolean => transport.receive(length, bytes),
+    },
+  };
+  const socket = new net.Socket(options as unknown as net.SocketConstructorOpts);
+  const transport = new Transport(socket, sink, watermark);
+  return transport;
+}
+
+/** How a connection is made. */
+export interface ConnectOptions {
+  /** Bytes that may wait for the kernel before writeBytes answers false. */
+  watermark: number;
+  /** Milliseconds to the first TCP keep-alive probe; null: off. */
+  keepAliveMs: number | null;
+  /** The source address; "" lets the system choose. */
+  localAddress: string;
+}
+
+/** Connects; the sink hears onConnect or onClose. The owner keeps the time limit. */
+export function connectTransport(address: SocketAddress, options: ConnectOptions, sink: TransportSink): Transport {
+  const onread = {
+    buffer: readBuffer,
+    callback: (length: number, bytes: Uint8Array): boolean => transport.receive(length, bytes as Buffer),
+  };
+  const socket = net.connect(
+    address.path !== null
+      ? {
+          path: address.path.startsWith("@") ? `\0${address.path.slice(1)}` : address.path,
+          allowHalfOpen: true,
+          onread,
+        }
+      : {
+          host: address.host,
+          port: address.port,
+          noDelay: true,
+          allowHalfOpen: true,
+          onread,
+          ...(options.localAddress === "" ? {} : { localAddress: options.localAddress }),
+          ...(options.keepAliveMs === null ? {} : { keepAlive: true, keepAliveInitialDelay: options.keepAliveMs }),
+        },
+  );
+  const transport = new Transport(socket, sink, options.watermark);
+  socket.on("connect", () => dispatch(() => sink.onConnect()));
+  return transport;
+}
+
+/** "::ffff:1.2.3.4" as "1.2.3.4". */
+function plainIp(address: string): string {
+  return address.startsWith("::ffff:") ? address.slice(7) : address;
+}
+
+function takeChunk(): Buffer {
+  return chunks.pop() ?? Buffer.allocUnsafeSlow(chunkSize);
+}
+
+function flushDirty(): void {
+  isFlushScheduled = false;
+  for (let i = 0; i < dirty.length; i++) (dirty[i] as Transport).flush();
+  dirty.length = 0;
+}
+
+/** Every socket of the thread reads into this one buffer: a read is handled before the next begins. */
+const readBuffer = Buffer.allocUnsafeSlow(65536);
+/** Bodies up to this size are joined to the head as text. */
+const joinLimit = 4096;
+const chunkSize = 65536 + 4096;
+const maxPooledChunks = 64;
+const chunks: Buffer[] = [];
+const dirty: Transport[] = [];
+let depth = 0;
+let isFlushScheduled = false;
