@@ -1,0 +1,16 @@
+import type { Case, Setup } from "../setup.ts";
+import { basicsCases, basicsSetups } from "./basics.ts";
+import { failuresCases, failuresSetups } from "./failures.ts";
+import { headersCases, headersSetups } from "./headers.ts";
+import { pathsCases, pathsSetups } from "./paths.ts";
+
+/** Every case of the differential test. */
+export const allCases: readonly Case[] = [...basicsCases, ...headersCases, ...pathsCases, ...failuresCases];
+
+/** Every setup, by the name that cases use. */
+export const allSetups: Readonly<Record<string, Setup>> = {
+  ...basicsSetups,
+  ...headersSetups,
+  ...pathsSetups,
+  ...failuresSetups,
+};

@@ -1,0 +1,97 @@
+import type { Field, Message } from "./http-text.ts";
+import type { LogLine, Observation } from "./side.ts";
+
+/** One thing that is not the same on both sides. */
+export interface Difference {
+  where: string;
+  envoy: string;
+  candidate: string;
+}
+
+/** Everything in which two observations of one script differ, with ports, dates, ids and durations masked. */
+export function differences(envoy: Observation, candidate: Observation): Difference[] {
+  const found: Difference[] = [];
+  const check = (where: string, a: unknown, b: unknown) => {
+    const [left, right] = [mask(show(a)), mask(show(b))];
+    if (left !== right) found.push({ where, envoy: left, candidate: right });
+  };
+  checkMessages(check, "answer", envoy.messages, candidate.messages);
+  check("bytes after the answers", envoy.rest, candidate.rest);
+  check("connection", envoy.ending, candidate.ending);
+  checkMessages(check, "backend request", envoy.seen.map(asMessage), candidate.seen.map(asMessage));
+  check(
+    "backend connections",
+    envoy.seen.map((s) => s.connection),
+    candidate.seen.map((s) => s.connection),
+  );
+  checkLogs(check, envoy.log, candidate.log);
+  return found;
+}
+
+/** True when messages agree but for the order of their fields, which no rule of HTTP gives a meaning. */
+export function isFieldOrderDifferent(envoy: Observation, candidate: Observation): boolean {
+  const order = (o: Observation) =>
+    [...o.messages, ...o.seen].map((m) => m.headers.map(([name]) => name.toLowerCase()));
+  const [left, right] = [order(envoy), order(candidate)];
+  return show(left) !== show(right) && show(left.map(sorted)) === show(right.map(sorted));
+}
+
+type Check = (where: string, a: unknown, b: unknown) => void;
+
+function checkMessages(check: Check, what: string, envoy: readonly Message[], candidate: readonly Message[]): void {
+  check(`number of ${what}s`, envoy.length, candidate.length);
+  for (let i = 0; i < Math.min(envoy.length, candidate.length); i++) {
+    const [a, b] = [envoy[i], candidate[i]];
+    const at = envoy.length > 1 ? `${what} ${i + 1}` : what;
+    check(`${at}: first line`, a.line, b.line);
+    checkFields(check, at, a.headers, b.headers);
+    check(`${at}: body`, a.body, b.body);
+    checkFields(check, `${at} trailers`, a.trailers, b.trailers);
+    check(`${at}: complete`, a.complete, b.complete);
+  }
+}
+
+function checkFields(check: Check, at: string, envoy: readonly Field[], candidate: readonly Field[]): void {
+  const names = sorted([...new Set([...envoy, ...candidate].map(([name]) => name.toLowerCase()))]);
+  for (const name of names) {
+    const lines = (fields: readonly Field[]) =>
+      fields.filter(([key]) => key.toLowerCase() === name).map(([key, value]) => `${key}: ${maskField(name, value)}`);
+    check(`${at}: ${name}`, lines(envoy), lines(candidate));
+  }
+}
+
+function checkLogs(check: Check, envoy: readonly LogLine[], candidate: readonly LogLine[]): void {
+  check("number of log lines", envoy.length, candidate.length);
+  for (let i = 0; i < Math.min(envoy.length, candidate.length); i++) {
+    const [a, b] = [envoy[i], candidate[i]];
+    for (const key of sorted([...new Set([...Object.keys(a), ...Object.keys(b)])])) {
+      if (key !== "client") check(envoy.length > 1 ? `log ${i + 1}: ${key}` : `log: ${key}`, a[key], b[key]);
+    }
+  }
+}
+
+function asMessage(seen: Observation["seen"][number]): Message {
+  return { ...seen, length: 0 };
+}
+
+function maskField(name: string, value: string): string {
+  return name === "x-envoy-upstream-service-time" ? value.replace(/^\d+$/, "MS") : value;
+}
+
+function mask(text: string): string {
+  return text
+    .replace(/[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g, "UUID")
+    .replace(/\b(Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT/g, "DATE")
+    .replace(/\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z/g, "TIME")
+    .replace(/\b127\.0\.0\.1:\d{4,5}/g, "127.0.0.1:PORT")
+    .replace(/(x-envoy-upstream-service-time",")\d+/g, "$1MS")
+    .replace(/_L\d+\b/g, "");
+}
+
+function show(value: unknown): string {
+  return typeof value === "string" ? value : (JSON.stringify(value) ?? "absent");
+}
+
+function sorted(texts: readonly string[]): string[] {
+  return [...texts].sort();
+}

@@ -1,0 +1,28 @@
+import type { Script } from "./client.ts";
+
+/** JSON as a bootstrap is written in. */
+export type Json = { [key: string]: unknown };
+
+/** A named configuration that a group of cases shares. Names of clusters end in `{lane}`; `"{port}"` is the backend's port. */
+export interface Setup {
+  virtualHosts?: readonly Json[];
+  /** Merged over the HttpConnectionManager. */
+  manager?: Json;
+  routeConfig?: Json;
+  router?: Json;
+  listener?: Json;
+  /** HTTP filters before the router. */
+  filters?: readonly Json[];
+  /** Clusters besides `backend{lane}`. */
+  clusters?: readonly Json[];
+  runtime?: Json;
+}
+
+/** One comparison: the same script to both proxies. The name is the sentence that fails. */
+export interface Case extends Script {
+  name: string;
+  /** A key of `setups`. */
+  setup: string;
+  /** Why the candidate may differ here; then it must. */
+  allowedDifference?: string;
+}

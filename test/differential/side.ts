@@ -1,0 +1,91 @@
+import { readFile } from "node:fs/promises";
+import { type Backend, type Seen, startBackend } from "./backend.ts";
+import { bootstrapOf, type Lane, logFileOf } from "./bootstrap.ts";
+import { play, type Received, type Script } from "./client.ts";
+import { freePorts, type ProxyProcess, startProxy } from "./process.ts";
+import type { Setup } from "./setup.ts";
+
+/** All that one script brought out of one proxy. */
+export interface Observation extends Received {
+  seen: Seen[];
+  log: LogLine[];
+}
+
+/** One access log line, or its text when it is no JSON. */
+export type LogLine = Record<string, unknown>;
+
+/**
+ * Starts one proxy on a setup, plays the scripts and stops it. Scripts are dealt to the lanes in order, one at a time in each,
+ * so that what a lane's connection pool has met before is the same for every proxy. Answers in the order of the scripts.
+ */
+export async function observe(
+  command: string,
+  name: string,
+  setup: Setup,
+  scripts: readonly Script[],
+  folder: string,
+): Promise<Observation[]> {
+  const laneCount = Math.max(1, Math.min(maxLanes, Math.ceil(scripts.length / 3)));
+  const backends = await Promise.all(Array.from({ length: laneCount }, () => startBackend()));
+  let proxy: ProxyProcess | null = null;
+  try {
+    const [adminPort = 0, ...ports] = await freePorts(laneCount + 1);
+    const lanes = backends.map((backend, index) => ({
+      port: ports[index] ?? 0,
+      backendPort: backend.port,
+      logFile: logFileOf(folder, name, index),
+    }));
+    proxy = await startProxy(command, bootstrapOf(setup, adminPort, lanes), adminPort, folder, name);
+    const observations: Observation[] = new Array(scripts.length);
+    await Promise.all(
+      lanes.map(async (lane, index) => {
+        for (let at = index; at < scripts.length; at += laneCount) {
+          observations[at] = await observeOne(lane, backends[index], scripts[at]);
+        }
+      }),
+    );
+    await new Promise((resolve) => setTimeout(resolve, 150));
+    await proxy.stop();
+    await Promise.all(
+      lanes.map((lane, index) =>
+        readLog(
+          lane,
+          observations.filter((_, at) => at % laneCount === index),
+        ),
+      ),
+    );
+    return observations;
+  } finally {
+    await proxy?.stop();
+    await Promise.all(backends.map((backend) => backend.close()));
+  }
+}
+
+async function observeOne(lane: Lane, backend: Backend, script: Script): Promise<Observation> {
+  backend.take();
+  const received = await play(lane.port, script);
+  await new Promise((resolve) => setTimeout(resolve, settleMs));
+  return { ...received, seen: backend.take(), log: [] };
+}
+
+async function readLog(lane: Lane, observations: readonly Observation[]): Promise<void> {
+  const text = await readFile(lane.logFile, "latin1").catch(() => "");
+  for (const line of text.split("\n")) {
+    if (line === "") continue;
+    const parsed = parseLine(line);
+    const port = Number(String(parsed.client).split(":").at(-1));
+    observations.find((observation) => observation.localPort === port)?.log.push(parsed);
+  }
+}
+
+function parseLine(line: string): LogLine {
+  try {
+    return JSON.parse(line);
+  } catch {
+    return { unreadable: line };
+  }
+}
+
+const maxLanes = 8;
+/** For the proxy to tell the backend of a client that has gone. */
+const settleMs = 30;
