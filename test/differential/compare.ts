@@ -75,7 +75,11 @@ function asMessage(seen: Observation["seen"][number]): Message {
 }
 
 function maskField(name: string, value: string): string {
-  return name === "x-envoy-upstream-service-time" ? value.replace(/^\d+$/, "MS") : value;
+  if (name === "x-envoy-upstream-service-time") return value.replace(/^\d+$/, "MS");
+  if (name === "x-forwarded-port") return value.replace(/^\d{5}$/, "PORT");
+  // A retry's header tells what is left of the timeout, some milliseconds less on each side.
+  if (name === "x-envoy-expected-rq-timeout-ms") return String(Math.ceil(Number(value) / 100) * 100);
+  return value;
 }
 
 function mask(text: string): string {

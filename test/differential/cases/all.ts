@@ -3,9 +3,18 @@ import { basicsCases, basicsSetups } from "./basics.ts";
 import { failuresCases, failuresSetups } from "./failures.ts";
 import { headersCases, headersSetups } from "./headers.ts";
 import { pathsCases, pathsSetups } from "./paths.ts";
+import { rewritesCases, rewritesSetups } from "./rewrites.ts";
+import { routesCases, routesSetups } from "./routes.ts";
 
 /** Every case of the differential test. */
-export const allCases: readonly Case[] = [...basicsCases, ...headersCases, ...pathsCases, ...failuresCases];
+export const allCases: readonly Case[] = [
+  ...basicsCases,
+  ...headersCases,
+  ...pathsCases,
+  ...failuresCases,
+  ...routesCases,
+  ...rewritesCases,
+];
 
 /** Every setup, by the name that cases use. */
 export const allSetups: Readonly<Record<string, Setup>> = {
@@ -13,4 +22,6 @@ export const allSetups: Readonly<Record<string, Setup>> = {
   ...headersSetups,
   ...pathsSetups,
   ...failuresSetups,
+  ...routesSetups,
+  ...rewritesSetups,
 };

@@ -59,7 +59,7 @@ export const basicsCases: readonly Case[] = [
   plain("an empty chunked body", withChunks("POST /p", [], [])),
   plain(
     "chunk extensions are dropped",
-    request("POST /p", "transfer-encoding: chunked") + "5;a=b\r\nhello\r\n0\r\n\r\n",
+    `${request("POST /p", "transfer-encoding: chunked")}5;a=b\r\nhello\r\n0\r\n\r\n`,
   ),
   plain("request trailers are dropped without enable_trailers", withChunks("POST /p", ["hello"], ["x-t: 1"])),
   plain("response trailers are dropped without enable_trailers", request("GET /p", "x-do: trailer:x-t=1")),
