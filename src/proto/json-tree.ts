@@ -26,7 +26,7 @@ export function readJson<Desc extends DescMessage>(
   problems: Problems,
   unknownFields: UnknownFields,
 ): MessageShape<Desc> | null {
-  const clean = readMessage(desc, json, problems, { unknownFields, depth: 0 });
+  const clean = readMessage(desc, json, problems, { root: desc.typeName, unknownFields, depth: 0 });
   if (clean === undefined) return null;
   try {
     return fromJson(desc, clean, { registry: typeRegistry });
@@ -38,7 +38,9 @@ export function readJson<Desc extends DescMessage>(
 }
 
 /** State of one walk. */
-export interface Walk {
+interface Walk {
+  /** The message the walk began with, which Envoy's sentences name. */
+  root: string;
   unknownFields: UnknownFields;
   /** Messages around the present one; protobuf's parsers give up at 100. */
   depth: number;
@@ -164,9 +166,10 @@ function unknownField(desc: DescMessage, key: string, problems: Problems, walk: 
     problems.warning(key, "no such field: ignored");
     return;
   }
+  const where = desc.typeName === walk.root ? "" : ` @ ${problems.path}: message ${desc.typeName}`;
   problems.error(key, "no such field", {
     suggestion: suggest(key, names),
-    envoyText: `Protobuf message (type ${desc.typeName} reason INVALID_ARGUMENT: invalid JSON in ${desc.typeName}, no such field: '${key}') has unknown fields`,
+    envoyText: `Protobuf message (type ${walk.root} reason INVALID_ARGUMENT: invalid JSON in ${walk.root}${where}, no such field: '${key}') has unknown fields`,
   });
 }
 

@@ -1,0 +1,170 @@
+import { readFileSync } from "node:fs";
+import { basename } from "node:path";
+import { create, fromBinary, merge } from "@bufbuild/protobuf";
+import { fromText } from "@bufbuild/protobuf/txtpb";
+import { type Bootstrap, BootstrapSchema } from "../proto/generated/envoy/config/bootstrap/v3/bootstrap_pb.ts";
+import { readJson, type UnknownFields } from "../proto/json-tree.ts";
+import { type Problem, Problems } from "../proto/problems.ts";
+import { typeRegistry } from "../proto/type-registry.ts";
+import { parseJson } from "./json.ts";
+import { type Location, locate, type Source, type SourceNode, SourceSyntaxError, toJson } from "./source.ts";
+import { validate } from "./validate.ts";
+import { parseYaml } from "./yaml.ts";
+
+/** Where a bootstrap comes from and how strict to be, as Envoy's flags have it. */
+export interface LoadOptions {
+  /** `--config-path`. `.yaml` and `.yml` are YAML, `.pb` binary, `.pb_text` the text format, all else JSON. Null: none. */
+  configPath: string | null;
+  /** `--config-yaml`: YAML or JSON merged over the file. Null or empty: none. */
+  configYaml: string | null;
+  /** `--allow-unknown-static-fields`: a field the API does not have is a warning, not an error. */
+  allowUnknownStaticFields: boolean;
+}
+
+/** A bootstrap that was read, with all that is wrong with it. */
+export interface LoadResult {
+  /** The merged bootstrap. Null if there is any error. */
+  bootstrap: Bootstrap | null;
+  /** Errors and warnings, in the order of the texts. */
+  problems: Problem[];
+  /** The place of each of these problems; a problem of a binary file has none. */
+  locations: Map<Problem, Location>;
+  /** The place of a field path of the bootstrap, for problems found later. */
+  locate: (path: string) => Location | null;
+}
+
+/** Reads the bootstrap named by the flags, merges, and checks it against the API's own rules. Does not throw. */
+export function loadBootstrap(options: LoadOptions): LoadResult {
+  const load = new Load(options.allowUnknownStaticFields ? "warn" : "refuse");
+  if (options.configPath !== null && options.configPath !== "") load.file(options.configPath);
+  if (options.configYaml !== null && options.configYaml !== "") {
+    load.text("--config-yaml", options.configYaml, parseYaml);
+  }
+  if ((options.configPath ?? "") === "" && (options.configYaml ?? "") === "") {
+    load.problems.error("", "there is no configuration: give --config-path (-c) or --config-yaml", {
+      envoyText: "At least one of --config-path or --config-yaml or Options::configProto() should be non-empty",
+    });
+  }
+  return load.finish();
+}
+
+class Load {
+  readonly problems = new Problems();
+  readonly #bootstrap = create(BootstrapSchema);
+  readonly #sources: Source[] = [];
+  readonly #locations = new Map<Problem, Location>();
+  readonly #unknownFields: UnknownFields;
+
+  constructor(unknownFields: UnknownFields) {
+    this.#unknownFields = unknownFields;
+  }
+
+  file(path: string): void {
+    const bytes = readFile(path, this.problems);
+    if (bytes === null) return;
+    const suffix = path.toLowerCase();
+    if (suffix.endsWith(".pb")) this.#proto(path, () => fromBinary(BootstrapSchema, bytes));
+    else if (suffix.endsWith(".pb_text")) {
+      this.#proto(path, () => fromText(BootstrapSchema, bytes.toString(), { registry: typeRegistry }));
+    } else this.text(basename(path), bytes.toString(), /\.ya?ml$/.test(suffix) ? parseYaml : parseJson);
+  }
+
+  text(name: string, text: string, parse: (text: string) => SourceNode | null): void {
+    const before = this.problems.list.length;
+    const root = this.#parse(name, text, parse);
+    if (root === null) return;
+    const source = { name, root };
+    this.#sources.push(source);
+    if (root.kind !== "map") {
+      this.problems.error(
+        "",
+        `a bootstrap is a map of fields, this is ${root.kind === "list" ? "a list" : "one word"}`,
+        {
+          envoyText: root.kind === "list" ? "Unable to parse JSON as proto" : "Unable to convert YAML as JSON",
+        },
+      );
+    } else {
+      const message = readJson(BootstrapSchema, toJson(root), this.problems, this.#unknownFields);
+      if (message !== null) merge(BootstrapSchema, this.#bootstrap, message);
+    }
+    // Before the merge: indexes are those of this text alone.
+    for (const problem of this.problems.list.slice(before)) this.#place(problem, [source]);
+  }
+
+  finish(): LoadResult {
+    const read = [...this.problems.list];
+    const checks = new Problems();
+    if (this.#sources.length > 0 || !this.problems.hasErrors) {
+      validate(BootstrapSchema, this.#bootstrap, checks, this.#unknownFields);
+    }
+    for (const problem of checks.list) {
+      if (read.some((cause) => explains(cause, problem))) continue;
+      this.problems.list.push(problem);
+      this.#place(problem, this.#sources);
+    }
+    return {
+      bootstrap: this.problems.hasErrors ? null : this.#bootstrap,
+      problems: this.problems.list,
+      locations: this.#locations,
+      locate: (path) => locate(this.#sources, path),
+    };
+  }
+
+  #parse(name: string, text: string, parse: (text: string) => SourceNode | null): SourceNode | null {
+    try {
+      const root = parse(text);
+      if (root === null) {
+        this.problems.error("", `${name} is empty`, { envoyText: "Unable to convert YAML as JSON: " });
+      }
+      return root;
+    } catch (error) {
+      if (!(error instanceof SourceSyntaxError)) throw error;
+      this.problems.error("", error.message);
+      this.#locations.set(this.problems.list[this.problems.list.length - 1], { file: name, ...error.at });
+      return null;
+    }
+  }
+
+  #proto(path: string, read: () => Bootstrap): void {
+    try {
+      merge(BootstrapSchema, this.#bootstrap, read());
+    } catch (error) {
+      // protobuf-es throws on what is not the wire format, or not the text format.
+      this.problems.error("", `${basename(path)}: ${error instanceof Error ? error.message : String(error)}`, {
+        envoyText: `Unable to parse file "${path}" as a ${path.endsWith("_text") ? "text" : "binary"} protobuf (type envoy.config.bootstrap.v3.Bootstrap)`,
+      });
+    }
+  }
+
+  #place(problem: Problem, sources: readonly Source[]): void {
+    const location = locate(sources, problem.path);
+    if (location !== null) this.#locations.set(problem, location);
+  }
+}
+
+/** Whether a rule is broken only because reading already dropped the faulty or misspelt field. */
+function explains(cause: Problem, problem: Problem): boolean {
+  if (cause.severity === "warning" || problem.severity === "warning") return false;
+  const parent = cause.path.replace(/\.?[^.[\]]+$/, "");
+  return (
+    problem.path === cause.path ||
+    problem.path.startsWith(`${cause.path}.`) ||
+    problem.path.startsWith(`${cause.path}[`) ||
+    (cause.suggestion !== null &&
+      problem.path === (parent === "" ? cause.suggestion : `${parent}.${cause.suggestion}`)) ||
+    // A oneof without a member is told at its message.
+    (cause.reason.startsWith("no such field") && problem.path === parent)
+  );
+}
+
+function readFile(path: string, problems: Problems): Buffer | null {
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    const why = error instanceof Error && "code" in error ? error.code : error;
+    problems.error("", `cannot read ${path}: ${why}`, {
+      envoyText: why === "ENOENT" ? `Invalid path: ${path}` : `unable to read file: ${path}`,
+    });
+    return null;
+  }
+}

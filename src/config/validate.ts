@@ -1,0 +1,267 @@
+import {
+  type DescField,
+  type DescMessage,
+  type DescOneof,
+  getOption,
+  isFieldSet,
+  type Message,
+  type MessageShape,
+} from "@bufbuild/protobuf";
+import type { Any, Duration } from "@bufbuild/protobuf/wkt";
+import { unpackAny } from "../proto/any.ts";
+import { disallowed_by_default } from "../proto/generated/envoy/annotations/deprecation_pb.ts";
+import { disabled, type FieldRules, ignored, required, rules } from "../proto/generated/validate/validate_pb.ts";
+import type { UnknownFields } from "../proto/json-tree.ts";
+import type { Problems } from "../proto/problems.ts";
+import { findMessage, typeNameOf } from "../proto/type-registry.ts";
+import { type Check, compileRules, isRequired } from "./rules.ts";
+
+/**
+ * Checks a message and all it holds, Any and TypedStruct unpacked, against the `validate.rules` of the API. Names every
+ * violation, deprecated fields in use, durations below zero and, from binary sources, fields the API does not have.
+ */
+export function validate<Desc extends DescMessage>(
+  desc: Desc,
+  message: MessageShape<Desc>,
+  problems: Problems,
+  unknownFields: UnknownFields,
+): void {
+  validateMessage(desc, message, problems, { unknownFields, chain: "" });
+}
+
+interface Context {
+  unknownFields: UnknownFields;
+  /** How Envoy's sentence leads to the message: the violations of every message around it. */
+  chain: string;
+}
+
+function validateMessage(desc: DescMessage, message: Message, problems: Problems, context: Context): void {
+  if (desc.typeName === "google.protobuf.Any") validateAny(message as Any, problems, context);
+  if (desc.typeName === "google.protobuf.Duration") validateDuration(message as Duration, problems);
+  if (desc.typeName.startsWith("google.protobuf.")) return;
+  if (message.$unknown !== undefined && message.$unknown.length > 0) unknownNumbers(desc, message, problems, context);
+  const plan = planOf(desc);
+  for (const oneof of plan.requiredOneofs) {
+    if (property(message, oneof.localName) !== undefined && oneofCase(message, oneof) !== undefined) continue;
+    const names = oneof.fields.map((field) => field.name);
+    violation(desc, oneof.name, "value is required", `one of ${names.join(", ")} must be set`, problems, context);
+  }
+  for (const fieldPlan of plan.fields) validateField(desc, message, fieldPlan, problems, context);
+}
+
+function validateField(
+  desc: DescMessage,
+  message: Message,
+  plan: FieldPlan,
+  problems: Problems,
+  context: Context,
+): void {
+  const { field } = plan;
+  const isSet = isFieldSet(message, field);
+  if (plan.isDeprecated && isSet) deprecated(field, problems);
+  if (field.oneof !== undefined && !isSet) return;
+  const at = problems.at(field.name);
+  if (!isSet && plan.isRequired) {
+    violation(desc, field.name, "value is required", "is required", at, context);
+    return;
+  }
+  // A message, a wrapper or an optional scalar that is not there breaks no rule.
+  if (!isSet && hasPresence(field)) return;
+  const value = fieldValue(message, field);
+  check(plan.checks, value, desc, field.name, at, context);
+  if (!isSet) return;
+
+  switch (field.fieldKind) {
+    case "list":
+      for (const [i, item] of (value as unknown[]).entries()) {
+        const itemAt = at.at(`[${i}]`);
+        check(plan.itemChecks, item, desc, `${field.name}[${i}]`, itemAt, context);
+        if (plan.child !== null) enter(plan.child, item as Message, desc, `${field.name}[${i}]`, itemAt, context);
+      }
+      return;
+    case "map":
+      for (const [key, item] of Object.entries(value as Record<string, unknown>)) {
+        const itemAt = at.at(`["${key}"]`);
+        check(plan.keyChecks, key, desc, `${field.name}[${key}]`, itemAt, context);
+        check(plan.itemChecks, item, desc, `${field.name}[${key}]`, itemAt, context);
+        if (plan.child !== null) enter(plan.child, item as Message, desc, `${field.name}[${key}]`, itemAt, context);
+      }
+      return;
+    case "message":
+      if (plan.child !== null) enter(plan.child, value as Message, desc, field.name, at, context);
+      return;
+    case "scalar":
+    case "enum":
+      return;
+  }
+}
+
+function enter(
+  child: DescMessage,
+  message: Message,
+  desc: DescMessage,
+  fieldName: string,
+  problems: Problems,
+  context: Context,
+): void {
+  const chain = `${context.chain}${desc.name}ValidationError.${upperCamel(fieldName)}: embedded message failed validation | caused by `;
+  validateMessage(child, message, problems, { unknownFields: context.unknownFields, chain });
+}
+
+function validateAny(any: Any, problems: Problems, context: Context): void {
+  // An unknown type is the business of whoever uses the Any: in metadata, Envoy lets it be.
+  if (any.typeUrl === "" || findMessage(typeNameOf(any.typeUrl)) === null) return;
+  const unpacked = unpackAny(any, problems, "", context.unknownFields);
+  if (unpacked === null) return;
+  // Envoy checks the message of an Any on its own, so that its sentence begins anew.
+  validateMessage(unpacked.desc, unpacked.message, problems.at(unpacked.innerPath), { ...context, chain: "" });
+}
+
+function validateDuration(duration: Duration, problems: Problems): void {
+  if (duration.seconds < 0n || duration.nanos < 0) {
+    problems.error("", "a duration below zero", { envoyText: "Invalid duration: Expected positive duration" });
+  } else if (duration.seconds > maxDurationSeconds) {
+    problems.error("", "the duration is too long: its nanoseconds do not fit 64 bits", {
+      envoyText: "Invalid duration: Duration out-of-range",
+    });
+  }
+}
+
+function check(
+  checks: readonly Check[],
+  value: unknown,
+  desc: DescMessage,
+  fieldName: string,
+  problems: Problems,
+  context: Context,
+): void {
+  for (const one of checks) {
+    const broken = one(value);
+    if (broken !== null) violation(desc, fieldName, broken, humanReason(broken), problems, context);
+  }
+}
+
+function violation(
+  desc: DescMessage,
+  fieldName: string,
+  envoyReason: string,
+  reason: string,
+  problems: Problems,
+  context: Context,
+): void {
+  problems.error("", reason, {
+    envoyText: `Proto constraint validation failed (${context.chain}${desc.name}ValidationError.${upperCamel(fieldName)}: ${envoyReason})`,
+  });
+}
+
+function humanReason(envoyReason: string): string {
+  if (/^value length must be at least 1 (characters|bytes)$/.test(envoyReason)) return "must not be empty";
+  return envoyReason.replace(/^value /, "");
+}
+
+function deprecated(field: DescField, problems: Problems): void {
+  if (!getOption(field, disallowed_by_default)) {
+    problems.warning(field.name, "is deprecated and will be removed from the API");
+    return;
+  }
+  problems.error(field.name, "is deprecated and no longer accepted", {
+    envoyText: `Using deprecated option '${field.parent.typeName}.${field.name}' from file ${field.parent.file.proto.name.replace(/^.*\//, "")}.`,
+  });
+}
+
+function unknownNumbers(desc: DescMessage, message: Message, problems: Problems, context: Context): void {
+  const numbers = [...new Set(message.$unknown?.map((field) => field.no))].join(", ");
+  if (context.unknownFields === "warn") {
+    problems.warning("", `has fields that ${desc.typeName} does not have (number ${numbers}): ignored`);
+    return;
+  }
+  problems.error("", `has fields that ${desc.typeName} does not have (number ${numbers})`, {
+    envoyText: `Protobuf message (type ${desc.typeName} with unknown field set {${numbers}}) has unknown fields`,
+  });
+}
+
+/** What there is to check of a message type, made once. */
+interface MessagePlan {
+  fields: FieldPlan[];
+  requiredOneofs: DescOneof[];
+}
+
+interface FieldPlan {
+  field: DescField;
+  isRequired: boolean;
+  isDeprecated: boolean;
+  checks: Check[];
+  itemChecks: Check[];
+  keyChecks: Check[];
+  /** The type to go on with, of the field, its elements or its map values. Null: scalars, wrappers, skipped ones. */
+  child: DescMessage | null;
+}
+
+function planOf(desc: DescMessage): MessagePlan {
+  const known = plans.get(desc);
+  if (known !== undefined) return known;
+  const isOff = getOption(desc, disabled) || getOption(desc, ignored);
+  const plan: MessagePlan = {
+    fields: desc.fields.map((field) => planField(field, isOff)).filter((field) => field !== null),
+    requiredOneofs: isOff ? [] : desc.oneofs.filter((oneof) => getOption(oneof, required)),
+  };
+  plans.set(desc, plan);
+  return plan;
+}
+
+function planField(field: DescField, isOff: boolean): FieldPlan | null {
+  const fieldRules = isOff ? null : getOption(field, rules);
+  const plan: FieldPlan = {
+    field,
+    isRequired: fieldRules !== null && isRequired(fieldRules),
+    isDeprecated: field.deprecated,
+    checks: fieldRules === null ? [] : compileRules(fieldRules, field),
+    itemChecks: itemChecks(fieldRules, field),
+    keyChecks: [],
+    child: field.message === undefined || isPlainInMessage(field) || fieldRules?.message?.skip ? null : field.message,
+  };
+  if (fieldRules?.type.case === "map" && fieldRules.type.value.keys !== undefined) {
+    plan.keyChecks = compileRules(fieldRules.type.value.keys, field);
+  }
+  const hasWork = plan.isRequired || plan.isDeprecated || plan.child !== null;
+  return hasWork || plan.checks.length + plan.itemChecks.length + plan.keyChecks.length > 0 ? plan : null;
+}
+
+function itemChecks(fieldRules: FieldRules | null, field: DescField): Check[] {
+  const type = fieldRules?.type;
+  if (type?.case === "repeated" && type.value.items !== undefined) return compileRules(type.value.items, field);
+  if (type?.case === "map" && type.value.values !== undefined) return compileRules(type.value.values, field);
+  return [];
+}
+
+/** protobuf-es keeps single wrappers as their bare value and Struct as plain JSON: nothing to go into. */
+function isPlainInMessage(field: DescField): boolean {
+  const name = field.message?.typeName ?? "";
+  return name.startsWith("google.protobuf.") && name !== "google.protobuf.Any" && name !== "google.protobuf.Duration";
+}
+
+function hasPresence(field: DescField): boolean {
+  return field.fieldKind === "message" || (field.fieldKind === "scalar" && field.presence === explicitPresence);
+}
+
+function fieldValue(message: Message, field: DescField): unknown {
+  if (field.oneof === undefined) return property(message, field.localName);
+  return (property(message, field.oneof.localName) as { value?: unknown }).value;
+}
+
+function oneofCase(message: Message, oneof: DescOneof): string | undefined {
+  return (property(message, oneof.localName) as { case?: string }).case;
+}
+
+function property(message: Message, localName: string): unknown {
+  return (message as unknown as Record<string, unknown>)[localName];
+}
+
+/** `filter_chains[0]` as PGV names it: `FilterChains[0]`. */
+function upperCamel(name: string): string {
+  return name.replace(/(?:^|_)([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
+}
+
+const plans = new WeakMap<DescMessage, MessagePlan>();
+const explicitPresence = 1; // FeatureSet.FieldPresence EXPLICIT
+const maxDurationSeconds = 9_223_372_035n; // Envoy DurationUtil: kMaxInt64Nanoseconds
