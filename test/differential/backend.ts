@@ -100,7 +100,9 @@ class Connection {
 
   recordUnfinished(): void {
     const message = readMessage(this.text, 0, { kind: "request", bodyless: false, ended: false });
-    if (message !== null && !this.isTunnel && !this.isRecorded) this.record(message);
+    if (message === null || this.isTunnel || this.isRecorded) return;
+    this.record(message);
+    // It belongs to the case that is over, even if it is completed later.
     this.isRecorded = true;
   }
 
