@@ -1,0 +1,8 @@
+/** Where a proxy under test listens, what it forwards to, and the files it may write. */
+export interface Endpoints {
+  listenPort: number;
+  backendPort: number;
+  /** Folder of this proxy alone. */
+  folder: string;
+  accessLogFile: string;
+}

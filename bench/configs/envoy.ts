@@ -1,0 +1,77 @@
+import { type BenchCase, routePrefix } from "../cases.ts";
+import type { Endpoints } from "./endpoints.ts";
+
+/** An Envoy bootstrap (JSON, which is YAML too) for a case. Nuncio reads the same file. */
+export function envoyConfig(benchCase: BenchCase, { listenPort, backendPort, accessLogFile }: Endpoints): string {
+  const manager = {
+    "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
+    stat_prefix: "bench",
+    route_config: {
+      name: "bench",
+      virtual_hosts: [
+        {
+          name: "bench",
+          domains: ["*"],
+          routes: matches(benchCase).map((match) => ({ match, route: { cluster: "backend" } })),
+        },
+      ],
+    },
+    http_filters: [
+      {
+        name: "envoy.filters.http.router",
+        typed_config: { "@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router" },
+      },
+    ],
+    access_log: benchCase.accessLog
+      ? [
+          {
+            name: "envoy.access_loggers.file",
+            typed_config: {
+              "@type": "type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog",
+              path: accessLogFile,
+            },
+          },
+        ]
+      : [],
+  };
+  const bootstrap = {
+    static_resources: {
+      listeners: [
+        {
+          name: "bench",
+          address: address(listenPort),
+          filter_chains: [
+            { filters: [{ name: "envoy.filters.network.http_connection_manager", typed_config: manager }] },
+          ],
+        },
+      ],
+      clusters: [
+        {
+          name: "backend",
+          type: "STATIC",
+          connect_timeout: "5s",
+          // More than the connections of any case, so that no breaker opens.
+          circuit_breakers: {
+            thresholds: [{ max_connections: 10_000, max_pending_requests: 10_000, max_requests: 10_000 }],
+          },
+          load_assignment: {
+            cluster_name: "backend",
+            endpoints: [{ lb_endpoints: [{ endpoint: { address: address(backendPort) } }] }],
+          },
+        },
+      ],
+    },
+  };
+  return JSON.stringify(bootstrap, null, 1);
+}
+
+function matches({ routes }: BenchCase): object[] {
+  if (routes.count === 1) return [{ prefix: "/" }];
+  return Array.from({ length: routes.count }, (_, index) =>
+    routes.kind === "prefix" ? { prefix: routePrefix(index) } : { safe_regex: { regex: `${routePrefix(index)}\\d+` } },
+  );
+}
+
+function address(port: number): object {
+  return { socket_address: { address: "127.0.0.1", port_value: port } };
+}

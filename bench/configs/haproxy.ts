@@ -1,0 +1,39 @@
+import { type BenchCase, routePrefix } from "../cases.ts";
+import type { Endpoints } from "./endpoints.ts";
+
+/**
+ * HAProxy's config for a case: one thread, connections to the backend kept and shared.
+ * Routes are a map file, which is how HAProxy is told of many: a tree for prefixes (map_beg), a list for regexes (map_reg).
+ */
+export function haproxyConfig(benchCase: BenchCase, { listenPort, backendPort, folder }: Endpoints): string {
+  const { routes, accessLog } = benchCase;
+  const converter = routes.kind === "prefix" ? "map_beg" : "map_reg";
+  return [
+    "global",
+    "  nbthread 1",
+    "  maxconn 5000",
+    ...(accessLog ? ["  log stdout format raw local0"] : []),
+    "defaults",
+    "  mode http",
+    "  timeout connect 5s",
+    "  timeout client 300s",
+    "  timeout server 300s",
+    "  http-reuse always",
+    ...(accessLog ? ["  log global", "  option httplog"] : []),
+    "frontend bench",
+    `  bind 127.0.0.1:${listenPort}`,
+    "  option forwardfor",
+    routes.count === 1 ? "  default_backend backend" : `  use_backend %[path,${converter}(${folder}/routes.map)]`,
+    "backend backend",
+    `  server backend 127.0.0.1:${backendPort}`,
+    "",
+  ].join("\n");
+}
+
+/** The map file that haproxyConfig names. Empty for one route. */
+export function haproxyRouteMap({ routes }: BenchCase): string {
+  if (routes.count === 1) return "";
+  return Array.from({ length: routes.count }, (_, index) =>
+    routes.kind === "prefix" ? `${routePrefix(index)} backend\n` : `^${routePrefix(index)}\\d+$ backend\n`,
+  ).join("");
+}

@@ -1,0 +1,64 @@
+import { type BenchCase, routePrefix } from "../cases.ts";
+import type { Endpoints } from "./endpoints.ts";
+
+/** nginx's config for a case: one worker, connections to the backend kept. Prefix locations are a tree, regex locations a list. */
+export function nginxProxyConfig(
+  benchCase: BenchCase,
+  { listenPort, backendPort, folder, accessLogFile }: Endpoints,
+): string {
+  return nginxConfig(folder, [
+    `access_log ${benchCase.accessLog ? `${accessLogFile} combined buffer=64k flush=1s` : "off"};`,
+    `upstream backend { server 127.0.0.1:${backendPort}; keepalive 4096; keepalive_requests 1000000000; }`,
+    "proxy_http_version 1.1;",
+    'proxy_set_header Connection "";',
+    "proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;",
+    "proxy_max_temp_file_size 0;",
+    "server {",
+    `  listen 127.0.0.1:${listenPort};`,
+    ...locations(benchCase).map((location) => `  location ${location} { proxy_pass http://backend; }`),
+    "}",
+  ]);
+}
+
+/** The backend of every case: the same small answer to any path, and two files. */
+export function nginxBackendConfig(folder: string, listenPort: number, filesFolder: string, smallBody: string): string {
+  return nginxConfig(folder, [
+    "access_log off;",
+    "sendfile on;",
+    "open_file_cache max=16;",
+    "server {",
+    `  listen 127.0.0.1:${listenPort};`,
+    `  location / { return 200 "${smallBody}"; }`,
+    `  location /body- { root ${filesFolder}; }`,
+    "}",
+  ]);
+}
+
+function nginxConfig(folder: string, http: string[]): string {
+  const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map(
+    (kind) => `  ${kind}_temp_path ${folder}/${kind};`,
+  );
+  return [
+    // Else workers of a master that is root become nobody, who may not read our files.
+    ...(process.getuid?.() === 0 ? ["user root;"] : []),
+    "daemon off;",
+    "worker_processes 1;",
+    `pid ${folder}/nginx.pid;`,
+    "error_log stderr warn;",
+    "events { worker_connections 10000; }",
+    "http {",
+    ...temporary,
+    "  keepalive_timeout 300s;",
+    "  keepalive_requests 1000000000;",
+    ...http.map((line) => `  ${line}`),
+    "}",
+    "",
+  ].join("\n");
+}
+
+function locations({ routes }: BenchCase): string[] {
+  if (routes.count === 1) return ["/"];
+  return Array.from({ length: routes.count }, (_, index) =>
+    routes.kind === "prefix" ? routePrefix(index) : `~ ^${routePrefix(index)}\\d+$`,
+  );
+}

@@ -1,0 +1,99 @@
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { request } from "undici";
+import { peer } from "../test/peers.ts";
+import type { BenchCase } from "./cases.ts";
+import { type Child, startChild } from "./children.ts";
+import type { Endpoints } from "./configs/endpoints.ts";
+import { envoyConfig } from "./configs/envoy.ts";
+import { haproxyConfig, haproxyRouteMap } from "./configs/haproxy.ts";
+import { nginxProxyConfig } from "./configs/nginx.ts";
+
+/** The proxies the bench knows. */
+export const proxyNames = ["nuncio", "envoy", "haproxy", "nginx"] as const;
+export type ProxyName = (typeof proxyNames)[number];
+
+/** A proxy that is there to be measured. */
+export interface ProxyProgram {
+  name: ProxyName;
+  command: string;
+  version: string;
+}
+
+/** Finds a proxy; null when it is not installed. */
+export function findProxy(name: ProxyName): ProxyProgram | null {
+  const command = name === "nuncio" ? (existsSync(nuncioMain) ? nuncioLauncher : null) : peer(name);
+  if (command === null) return null;
+  const { stdout, stderr } = spawnSync(command, [name === "nginx" || name === "haproxy" ? "-v" : "--version"], {
+    encoding: "utf8",
+  });
+  return { name, command, version: /\d+\.\d+\.\d+/.exec(stdout + stderr)?.[0] ?? "unknown" };
+}
+
+/** Starts a proxy for a case with one worker on the proxies' core, and waits until the backend answers through it. */
+export async function startProxy(proxy: ProxyProgram, benchCase: BenchCase, endpoints: Endpoints): Promise<Child> {
+  mkdirSync(endpoints.folder, { recursive: true });
+  const child = startChild(
+    proxy.command,
+    writeConfig(proxy.name, benchCase, endpoints),
+    proxyCore,
+    join(endpoints.folder, "log"),
+  );
+  const url = `http://127.0.0.1:${endpoints.listenPort}${benchCase.path}`;
+  for (const deadline = Date.now() + startMillis; ; await sleep(50)) {
+    const problem = await whyNotReady(url);
+    if (problem === null) return child;
+    if (child.hasExited() || Date.now() > deadline) {
+      await child.stop();
+      throw new Error(`${proxy.name} does not serve case ${benchCase.name}: ${problem}\n${child.logTail()}`);
+    }
+  }
+}
+
+/** The core of the proxy under test; load and backend have the other. */
+export const proxyCore = 0;
+export const loadCore = 1;
+
+/** Writes what the proxy reads and gives its arguments. */
+function writeConfig(name: ProxyName, benchCase: BenchCase, endpoints: Endpoints): string[] {
+  const file = (fileName: string, text: string): string => {
+    const path = join(endpoints.folder, fileName);
+    writeFileSync(path, text);
+    return path;
+  };
+  switch (name) {
+    case "nuncio":
+      return ["-c", file("envoy.yaml", envoyConfig(benchCase, endpoints)), "--concurrency", "1"];
+    case "envoy":
+      return [
+        "-c",
+        file("envoy.yaml", envoyConfig(benchCase, endpoints)),
+        "--concurrency",
+        "1",
+        "--use-dynamic-base-id",
+        "-l",
+        "error",
+      ];
+    case "haproxy":
+      file("routes.map", haproxyRouteMap(benchCase));
+      return ["-db", "-f", file("haproxy.cfg", haproxyConfig(benchCase, endpoints))];
+    case "nginx":
+      return ["-p", endpoints.folder, "-c", file("nginx.conf", nginxProxyConfig(benchCase, endpoints))];
+  }
+}
+
+async function whyNotReady(url: string): Promise<string | null> {
+  try {
+    const { statusCode, body } = await request(url, { reset: true, signal: AbortSignal.timeout(2_000) });
+    await body.dump();
+    return statusCode === 200 ? null : `status ${statusCode}`;
+  } catch (error) {
+    return String(error);
+  }
+}
+
+const startMillis = 30_000;
+const nuncioLauncher = join(import.meta.dirname, "../bin/nuncio");
+const nuncioMain = join(import.meta.dirname, "../src/server/main.ts");
