@@ -1,5 +1,5 @@
-import { RequestHead, ResponseHead } from "../http/header-block.ts";
 import type { HeaderBlock } from "../http/header-block.ts";
+import { RequestHead, type ResponseHead } from "../http/header-block.ts";
 
 /** What is known of one stream: read by access logs, formatters, matchers and filters. Reused: reset() makes it new. */
 export class StreamInfo {
