@@ -5,8 +5,9 @@ import type { LoadResult, LoadSpec } from "./load.ts";
 // The load where wrk is not installed: `autocannon-load.ts LOADSPEC-JSON`, on its own so that it can be pinned to a core.
 
 const spec: LoadSpec = JSON.parse(process.argv[2]);
-// autocannon's own rate sends a second's requests at once and then waits, which measures a queue of its own making.
-if (spec.ratePerSecond !== null) throw new Error("a fixed rate needs wrk");
+// autocannon's own rate sends a second's requests at once and then waits, which measures a queue of its own making;
+// with its reconnectRate 1, or when the server closes, it loses count of the answers.
+if (spec.ratePerSecond !== null || spec.isConnectionEach) throw new Error("a fixed rate and new connections need wrk");
 
 const path = new URL(spec.url).pathname;
 const { requests, duration, errors, timeouts, non2xx, latency } = await autocannon({
@@ -16,7 +17,6 @@ const { requests, duration, errors, timeouts, non2xx, latency } = await autocann
   ...(spec.variesPath
     ? { requests: [{ setupRequest: (request) => ({ ...request, path: path + randomInt(1e9) }) }] }
     : {}),
-  ...(spec.isConnectionEach ? { reconnectRate: 1 } : {}),
 });
 const result: LoadResult = {
   requests: requests.total,

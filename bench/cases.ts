@@ -1,5 +1,5 @@
 /** How the load of a case is made. */
-export type Load =
+type Load =
   /** As many requests as go through, on connections that are kept. */
   | "closed-loop"
   /** The same, a new connection for each request. */
@@ -10,7 +10,7 @@ export type Load =
   | "idle-connections";
 
 /** The routes of a proxy's one virtual host. All lead to the same backend; a request matches the last. */
-export interface RouteTable {
+interface RouteTable {
   kind: "prefix" | "regex";
   count: number;
 }

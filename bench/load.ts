@@ -8,7 +8,7 @@ export interface LoadSpec {
   url: string;
   connections: number;
   seconds: number;
-  /** A new connection for each request. */
+  /** A new connection for each request. Needs wrk. */
   isConnectionEach: boolean;
   /** A random number is added to each request's path: a proxy that remembers what it decided for a path (HAProxy does) decides each time. */
   variesPath: boolean;

@@ -56,8 +56,8 @@ async function measure(options: Options, folder: string): Promise<number> {
   for (const name of options.caseNames) {
     const benchCase = cases.find((one) => one.name === name);
     if (benchCase === undefined) continue;
-    if (benchCase.load === "fixed-rate" && run.load !== "wrk") {
-      console.log(`${name}: left out, a fixed rate needs wrk (scripts/peers wrk)\n`);
+    if ((benchCase.load === "fixed-rate" || benchCase.load === "new-connections") && run.load !== "wrk") {
+      console.log(`${name}: left out, it needs wrk (scripts/peers wrk)\n`);
       continue;
     }
     const result = await runCase(benchCase, proxies, options, { backendPort, folder: join(folder, name), progress });
@@ -74,7 +74,8 @@ async function measure(options: Options, folder: string): Promise<number> {
 function findProxies(names: readonly ProxyName[]): ProxyProgram[] {
   return names.flatMap((name) => {
     const proxy = findProxy(name);
-    if (proxy === null) console.log(`bench: ${name} is not there and is left out (scripts/peers ${name})`);
+    if (proxy === null)
+      console.log(`bench: ${name} is not there and is left out${name === "nuncio" ? "" : ` (scripts/peers ${name})`}`);
     return proxy ?? [];
   });
 }

@@ -53,7 +53,7 @@ export async function startProxy(proxy: ProxyProgram, benchCase: BenchCase, endp
 }
 
 /** The core of the proxy under test; load and backend have the other. */
-export const proxyCore = 0;
+const proxyCore = 0;
 export const loadCore = 1;
 
 /** Writes what the proxy reads and gives its arguments. */

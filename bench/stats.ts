@@ -9,8 +9,3 @@ export function median(values: readonly number[]): number {
 export function spread(values: readonly number[]): number {
   return values.length === 0 ? Number.NaN : (Math.max(...values) - Math.min(...values)) / median(values);
 }
-
-/** The least value that at least `fraction` of them do not exceed (nearest rank). `sorted` is ascending. NaN of none. */
-export function percentile(sorted: ArrayLike<number>, fraction: number): number {
-  return sorted.length === 0 ? Number.NaN : sorted[Math.max(0, Math.ceil(sorted.length * fraction) - 1)];
-}

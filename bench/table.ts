@@ -6,7 +6,7 @@ export function formatCase(result: CaseResult): string {
   const shown = columns.filter(
     ({ metric }) => metric === null || result.proxies.some(({ metrics }) => metrics[metric] !== undefined),
   );
-  const rows = [["", ...shown.map(({ title }) => title), "against envoy"]];
+  const rows = [["", ...shown.map(({ title }) => title), `${headlineNames[result.headline]} against envoy`]];
   for (const proxy of result.proxies) {
     rows.push([
       proxy.proxy,
@@ -41,6 +41,16 @@ export function alignColumns(rows: readonly string[][]): string[] {
     row.map((cell, column) => (column === 0 ? cell.padEnd(widths[column]) : cell.padStart(widths[column]))).join("  "),
   );
 }
+
+/** What the ratios are of. */
+const headlineNames: Record<Metric, string> = {
+  cpuMicros: "CPU",
+  requestsPerSecond: "requests/s",
+  p50Micros: "p50",
+  p99Micros: "p99",
+  p999Micros: "p99.9",
+  idleBytes: "memory",
+};
 
 interface Column {
   title: string;
