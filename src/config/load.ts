@@ -152,8 +152,8 @@ function explains(cause: Problem, problem: Problem): boolean {
     problem.path.startsWith(`${cause.path}[`) ||
     (cause.suggestion !== null &&
       problem.path === (parent === "" ? cause.suggestion : `${parent}.${cause.suggestion}`)) ||
-    // A oneof without a member is told at its message.
-    (cause.reason.startsWith("no such field") && problem.path === parent)
+    // A oneof that lacks a member is told at its message.
+    (problem.reason.startsWith("one of ") && problem.path === parent)
   );
 }
 
