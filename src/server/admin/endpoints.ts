@@ -1,0 +1,53 @@
+import { clusters } from "./clusters.ts";
+import { configDump } from "./config-dump.ts";
+import type { Endpoint } from "./endpoint.ts";
+import { helpEndpoint } from "./help.ts";
+import { homeEndpoint } from "./home.ts";
+import { listeners } from "./listeners.ts";
+import { logging } from "./logging.ts";
+import { memory, memoryTcmalloc } from "./memory.ts";
+import { drainListeners, healthcheckFail, healthcheckOk, quitquitquit, reopenLogs } from "./orders.ts";
+import { allocProfiler, cpuProfiler, heapDump, heapProfiler, peakHeapDump } from "./profilers.ts";
+import { ready } from "./ready.ts";
+import { recentLookups, recentLookupsClear, recentLookupsDisable, recentLookupsEnable } from "./recent-lookups.ts";
+import { runtime, runtimeModify } from "./runtime.ts";
+import { serverInfo } from "./server-info.ts";
+import { certs, contention, hotRestartVersion, initDump } from "./small-dumps.ts";
+import { resetCounters, stats, statsPrometheus } from "./stats.ts";
+
+/** Every endpoint, sorted by path as /help lists them. */
+export const endpoints: readonly Endpoint[] = [
+  homeEndpoint(() => endpoints),
+  helpEndpoint(() => endpoints),
+  allocProfiler,
+  certs,
+  clusters,
+  configDump,
+  contention,
+  cpuProfiler,
+  drainListeners,
+  healthcheckFail,
+  healthcheckOk,
+  heapDump,
+  heapProfiler,
+  hotRestartVersion,
+  initDump,
+  listeners,
+  logging,
+  memory,
+  memoryTcmalloc,
+  peakHeapDump,
+  quitquitquit,
+  ready,
+  recentLookups,
+  recentLookupsClear,
+  recentLookupsDisable,
+  recentLookupsEnable,
+  reopenLogs,
+  resetCounters,
+  runtime,
+  runtimeModify,
+  serverInfo,
+  stats,
+  statsPrometheus,
+].sort((a, b) => (a.path < b.path ? -1 : 1));

@@ -1,0 +1,123 @@
+import type { SocketAddress } from "../../net/address.ts";
+import type { Flags } from "../flags.ts";
+import type { RuntimeLayers } from "../runtime-layers.ts";
+
+/** What the admin interface shows and what it can order: the process as seen from the main thread. */
+export interface AdminState {
+  flags: Flags;
+  /** Worker threads. */
+  concurrency: number;
+  /** Milliseconds of Date.now() at the start. */
+  startedAtMs: number;
+  serverState(): ServerState;
+  /** The node of the bootstrap with flags merged in, as JSON with snake_case names. */
+  node(): Record<string, unknown>;
+  configDump(includeEds: boolean): ConfigSnapshot;
+  listeners(): ListenerStatus[];
+  clusters(): ClusterStatus[];
+  stats: StatsSource;
+  runtime: RuntimeLayers;
+  /** Levels by logger name. */
+  logLevels: LogLevels;
+  /** POST /healthcheck/fail and /ok. */
+  setHealthFailed(failed: boolean): void;
+  drainListeners(graceful: boolean, skipExit: boolean, inboundOnly: boolean): void;
+  reopenLogs(): void;
+  quit(): void;
+  /** admin.profile_path: profiles are written beside it, one a thread. */
+  profilePath: string;
+  /** Orders a profile in every worker. */
+  profileWorkers(what: "cpu" | "heap", action: "start" | "stop", pathPrefix: string): void;
+  /** A V8 heap snapshot of a worker; null where there is no such worker. */
+  workerHeapSnapshot(index: number): Promise<NodeJS.ReadableStream> | null;
+}
+
+export type ServerState = "LIVE" | "DRAINING" | "PRE_INITIALIZING" | "INITIALIZING";
+
+export interface ListenerStatus {
+  name: string;
+  address: SocketAddress;
+}
+
+/** One cluster as /clusters shows it. */
+export interface ClusterStatus {
+  name: string;
+  observabilityName: string;
+  addedViaApi: boolean;
+  edsServiceName: string;
+  defaultPriority: BreakerLimits;
+  highPriority: BreakerLimits;
+  hosts: HostStatus[];
+}
+
+export interface BreakerLimits {
+  maxConnections: number;
+  maxPendingRequests: number;
+  maxRequests: number;
+  maxRetries: number;
+}
+
+export interface HostStatus {
+  address: SocketAddress;
+  hostname: string;
+  /** Host counters by Envoy's names: cx_connect_fail, cx_total, rq_error, rq_success, rq_timeout, rq_total. */
+  counters: Record<string, number>;
+  /** cx_active, rq_active, rq_pending_active. */
+  gauges: Record<string, number>;
+  /** Envoy's flags joined with "/", each starting so; empty: healthy. `/failed_active_hc`. */
+  healthFlags: string;
+  weight: number;
+  region: string;
+  zone: string;
+  subZone: string;
+  canary: boolean;
+  priority: number;
+  /** Percent; -1 where there are too few requests to tell. */
+  successRate: number;
+  localOriginSuccessRate: number;
+}
+
+/** Resources as /config_dump shows them: JSON with snake_case names and an "@type" of their own. */
+export interface ConfigSnapshot {
+  bootstrap: Record<string, unknown>;
+  bootstrapAt: Date;
+  clusters: DumpedResource[];
+  listeners: DumpedResource[];
+  /** Inline route configurations of static listeners. */
+  routes: DumpedResource[];
+  /** Static secrets, already redacted. */
+  secrets: DumpedResource[];
+  /** ClusterLoadAssignments; null unless they were asked for. */
+  endpoints: Record<string, unknown>[] | null;
+}
+
+export interface DumpedResource {
+  name: string;
+  json: Record<string, unknown>;
+  updatedAt: Date;
+}
+
+/** What a stats page is to show. */
+export interface StatsQuery {
+  /** null: every stat. */
+  accepts: ((name: string) => boolean) | null;
+  usedOnly: boolean;
+  type: "All" | "Counters" | "Gauges" | "Histograms" | "TextReadouts";
+  histogramBuckets: "none" | "cumulative" | "disjoint" | "detailed" | "summary";
+  textReadouts: boolean;
+}
+
+/** The stats of the process, rendered. */
+export interface StatsSource {
+  text(query: StatsQuery): string;
+  json(query: StatsQuery): string;
+  prometheus(query: StatsQuery): string;
+  resetCounters(): void;
+}
+
+export interface LogLevels {
+  /** Logger name and level, in Envoy's order. */
+  list(): [string, string][];
+  setAll(level: string): void;
+  set(levels: Record<string, string>): void;
+}

@@ -1,0 +1,66 @@
+import type { SocketAddress } from "../net/address.ts";
+
+/** Anything configured by name. The supervisor only needs the name; what else it carries is the worker's business. */
+export interface NamedSpec {
+  name: string;
+}
+
+/** A listener's spec, as far as the supervisor reads it: a port 0 is resolved by the first worker that binds it. */
+export interface NamedListener extends NamedSpec {
+  address: SocketAddress;
+}
+
+/** A change of configuration. Specs named here replace those of the same name; the others stay. */
+export interface ConfigUpdate<L extends NamedListener = NamedListener, C extends NamedSpec = NamedSpec> {
+  listeners: readonly L[];
+  clusters: readonly C[];
+  removedListeners: readonly string[];
+  removedClusters: readonly string[];
+}
+
+/** What a worker gets at its start, as `workerData`. */
+export interface WorkerInit {
+  /** 0 to concurrency - 1. A replacement takes the index of the worker it replaces. */
+  index: number;
+  /** One Int32 a worker: milliseconds of the process-wide monotonic clock, wrapped, stored by the worker's timer. */
+  heartbeat: SharedArrayBuffer;
+  /** The whole configuration of this moment; later changes come as messages. */
+  config: ConfigUpdate;
+  /** What the factory of the worker's runtime needs besides: shared tables, flags. Structured-cloneable. */
+  extra: Record<string, unknown>;
+}
+
+/** How gently to drain. */
+export interface DrainOrder {
+  /** Stop accepting at once. Otherwise connections are still taken, and told to close after their response. */
+  stopListeners: boolean;
+  /** Only listeners whose traffic_direction is INBOUND. */
+  inboundOnly: boolean;
+}
+
+export type ToWorker =
+  | { kind: "config"; update: ConfigUpdate }
+  | { kind: "drain"; order: DrainOrder }
+  | { kind: "healthFailed"; failed: boolean }
+  | { kind: "logLevel"; levels: Record<string, string> }
+  | { kind: "reopenLogs" }
+  /** Writes a .cpuprofile or .heapprofile to `path` at "stop". */
+  | { kind: "profile"; what: "cpu" | "heap"; action: "start" | "stop"; path: string }
+  /** Flush logs and end. */
+  | { kind: "stop" };
+
+export type FromWorker =
+  /** All listeners of the first configuration are bound. */
+  | { kind: "ready" }
+  | { kind: "listening"; listener: string; address: SocketAddress }
+  | { kind: "listenFailed"; listener: string; address: SocketAddress; code: string; message: string }
+  /** A drain was ordered and no connection is left. */
+  | { kind: "drained" }
+  /** Names and slots of new stats in the worker's slab; read by the owner of the aggregate. */
+  | { kind: "stats"; announcement: unknown }
+  | { kind: "log"; level: string; logger: string; message: string };
+
+/** Milliseconds of the monotonic clock all threads of the process share, wrapped to 32 bits: compare with `(a - b) | 0`. */
+export function wrappedNowMs(): number {
+  return Number(process.hrtime.bigint() / 1_000_000n) | 0;
+}

@@ -1,0 +1,321 @@
+import type { EventEmitter } from "node:events";
+import { addressText, type SocketAddress } from "../net/address.ts";
+import type { ConfigUpdate, FromWorker, NamedListener, NamedSpec, ToWorker, WorkerInit } from "./messages.ts";
+import { wrappedNowMs } from "./messages.ts";
+
+/** A worker thread, as far as the supervisor needs it: node:worker_threads' Worker, or a stand-in in tests. */
+export interface WorkerHandle extends Pick<EventEmitter, "on"> {
+  postMessage(message: ToWorker): void;
+  terminate(): Promise<unknown>;
+}
+
+export interface SupervisorOptions {
+  concurrency: number;
+  spawn: (init: WorkerInit) => WorkerHandle;
+  /** Made anew for each start of a worker: its stats slab and whatever else the runtime needs. */
+  extra: (index: number) => Record<string, unknown>;
+  log: (level: "info" | "warning" | "error", message: string) => void;
+  /** Messages of workers that are not about their life: stats announcements, log lines. */
+  onMessage: (index: number, message: FromWorker) => void;
+  /** A worker is gone: its stats slab can be folded into the retired sums. */
+  onGone: (index: number) => void;
+}
+
+/** Counters the supervisor keeps, read by the stats of the main thread. */
+export interface WorkerCounters {
+  watchdogMiss: number;
+  watchdogMegaMiss: number;
+  crashes: number;
+}
+
+/**
+ * Keeps `concurrency` workers alive and on the same configuration.
+ *
+ *     starting --ready--> serving --exit--> backing off --timer--> starting
+ *                            \--stop ordered, exit--> gone
+ *
+ * A worker that dies is replaced at once; one that dies again soon after waits 0.1 s, 0.2 s, ... up to 10 s.
+ */
+export class Supervisor {
+  readonly counters: WorkerCounters[];
+  private readonly options: SupervisorOptions;
+  private readonly workers: WorkerSlot[];
+  private readonly heartbeat: SharedArrayBuffer;
+  private readonly beats: Int32Array;
+  private readonly listeners = new Map<string, NamedListener>();
+  private readonly clusters = new Map<string, NamedSpec>();
+  /** Where a listener that asked for port 0 was bound. */
+  private readonly resolved = new Map<string, SocketAddress>();
+  private readonly failures: string[] = [];
+  private watchdog: NodeJS.Timeout | null = null;
+  private isStopping = false;
+  private lastDrain: ToWorker | null = null;
+  private healthFailed = false;
+  private logLevels: Record<string, string> | null = null;
+  private onDrained: (() => void) | null = null;
+
+  constructor(options: SupervisorOptions) {
+    this.options = options;
+    this.heartbeat = new SharedArrayBuffer(4 * options.concurrency);
+    this.beats = new Int32Array(this.heartbeat);
+    this.counters = [];
+    this.workers = [];
+    for (let index = 0; index < options.concurrency; index++) {
+      this.counters.push({ watchdogMiss: 0, watchdogMegaMiss: 0, crashes: 0 });
+      this.workers.push(new WorkerSlot(index));
+    }
+  }
+
+  /** Starts all workers; settles when each has bound its listeners. Rejects when an address cannot be bound. */
+  async start(config: ConfigUpdate): Promise<void> {
+    this.keep(config);
+    this.watchdog = setInterval(() => this.checkHeartbeats(), watchdogPeriodMs);
+    this.watchdog.unref();
+    // A port 0 is chosen by the kernel for the first worker; the others join it there.
+    const asksForPort = config.listeners.some((listener) => isEphemeral(listener.address));
+    if (asksForPort) {
+      await this.launch(this.workers[0]);
+      await Promise.all(this.workers.slice(1).map((slot) => this.launch(slot)));
+    } else {
+      await Promise.all(this.workers.map((slot) => this.launch(slot)));
+    }
+    if (this.failures.length > 0) throw new Error(this.failures[0]);
+  }
+
+  /** Sends a change to every worker and keeps it for those to come. */
+  update(update: ConfigUpdate): void {
+    this.keep(update);
+    const listeners = update.listeners.map((listener) => this.withPort(listener));
+    this.broadcast({ kind: "config", update: { ...update, listeners } });
+  }
+
+  /** Has every worker drain; settles when none has a connection left. Never rejects. */
+  drain(order: { stopListeners: boolean; inboundOnly: boolean }): Promise<void> {
+    this.lastDrain = { kind: "drain", order };
+    for (const slot of this.workers) slot.isDrained = slot.worker === null;
+    this.broadcast(this.lastDrain);
+    return new Promise((resolve) => {
+      this.onDrained = resolve;
+      this.checkDrained();
+    });
+  }
+
+  setHealthFailed(failed: boolean): void {
+    this.healthFailed = failed;
+    this.broadcast({ kind: "healthFailed", failed });
+  }
+
+  setLogLevels(levels: Record<string, string>): void {
+    this.logLevels = levels;
+    this.broadcast({ kind: "logLevel", levels });
+  }
+
+  broadcast(message: ToWorker): void {
+    for (const slot of this.workers) slot.worker?.postMessage(message);
+  }
+
+  /** Sends to one worker; for orders that carry a path of their own. */
+  send(index: number, message: ToWorker): void {
+    this.workers[index]?.worker?.postMessage(message);
+  }
+
+  /** Ends every worker: asks, waits `graceMs`, then terminates. */
+  async stop(graceMs = 500): Promise<void> {
+    this.isStopping = true;
+    if (this.watchdog !== null) clearInterval(this.watchdog);
+    await Promise.all(
+      this.workers.map(async (slot) => {
+        if (slot.timer !== null) clearTimeout(slot.timer);
+        const worker = slot.worker;
+        if (worker === null) return;
+        const gone = new Promise<void>((resolve) => worker.on("exit", () => resolve()));
+        worker.postMessage({ kind: "stop" });
+        const timer = setTimeout(() => void worker.terminate(), graceMs);
+        await gone;
+        clearTimeout(timer);
+      }),
+    );
+  }
+
+  get concurrency(): number {
+    return this.options.concurrency;
+  }
+
+  /** Workers that have bound their listeners. */
+  get readyCount(): number {
+    return this.workers.filter((slot) => slot.isReady).length;
+  }
+
+  /** The address a listener is bound to: its own, with the port the kernel chose. */
+  listeningAddress(name: string): SocketAddress | null {
+    return this.resolved.get(name) ?? this.listeners.get(name)?.address ?? null;
+  }
+
+  /** The worker thread itself, for a heap snapshot; null while it is being replaced. */
+  worker(index: number): WorkerHandle | null {
+    return this.workers[index]?.worker ?? null;
+  }
+
+  private launch(slot: WorkerSlot): Promise<void> {
+    slot.startedAtMs = wrappedNowMs();
+    slot.isReady = false;
+    slot.isMissed = false;
+    slot.isMegaMissed = false;
+    slot.cause = "";
+    Atomics.store(this.beats, slot.index, 0);
+    const config: ConfigUpdate = {
+      listeners: [...this.listeners.values()].map((listener) => this.withPort(listener)),
+      clusters: [...this.clusters.values()],
+      removedListeners: [],
+      removedClusters: [],
+    };
+    const { spawn, extra } = this.options;
+    const worker = spawn({ index: slot.index, heartbeat: this.heartbeat, config, extra: extra(slot.index) });
+    slot.worker = worker;
+    if (this.healthFailed) worker.postMessage({ kind: "healthFailed", failed: true });
+    if (this.logLevels !== null) worker.postMessage({ kind: "logLevel", levels: this.logLevels });
+    if (this.lastDrain !== null) worker.postMessage(this.lastDrain);
+    return new Promise((resolve) => {
+      worker.on("message", (message: FromWorker) => {
+        this.receive(slot, message);
+        if (message.kind === "ready") resolve();
+      });
+      worker.on("error", (error: unknown) => {
+        slot.cause = causeText(error);
+      });
+      worker.on("exit", (code: number) => {
+        this.gone(slot, code);
+        resolve();
+      });
+    });
+  }
+
+  private receive(slot: WorkerSlot, message: FromWorker): void {
+    switch (message.kind) {
+      case "ready":
+        slot.isReady = true;
+        return;
+      case "listening": {
+        const asked = this.listeners.get(message.listener);
+        if (asked !== undefined && isEphemeral(asked.address)) this.resolved.set(message.listener, message.address);
+        return;
+      }
+      case "listenFailed":
+        // Envoy's sentence, which operators grep for.
+        this.failures.push(
+          `error adding listener named '${message.listener}': cannot bind '${addressText(message.address)}': ${message.message}`,
+        );
+        this.options.log("error", this.failures[this.failures.length - 1]);
+        return;
+      case "drained":
+        slot.isDrained = true;
+        this.checkDrained();
+        return;
+      case "stats":
+      case "log":
+        this.options.onMessage(slot.index, message);
+        return;
+    }
+  }
+
+  private gone(slot: WorkerSlot, code: number): void {
+    const wasReady = slot.isReady;
+    slot.worker = null;
+    slot.isReady = false;
+    slot.isDrained = true;
+    this.options.onGone(slot.index);
+    this.checkDrained();
+    if (this.isStopping) return;
+    this.counters[slot.index].crashes++;
+    const livedMs = (wrappedNowMs() - slot.startedAtMs) | 0;
+    slot.crashesInRow = wasReady && livedMs > stableAfterMs ? 1 : slot.crashesInRow + 1;
+    const delayMs = slot.crashesInRow === 1 ? 0 : Math.min(maxBackoffMs, 50 * 2 ** (slot.crashesInRow - 1));
+    const cause = slot.cause === "" ? `exit code ${code}` : slot.cause;
+    const next = delayMs === 0 ? "replacing it" : `replacing it in ${delayMs} ms`;
+    this.options.log("error", `worker ${slot.index} died after ${livedMs} ms (${cause}); ${next}`);
+    slot.timer = setTimeout(() => {
+      slot.timer = null;
+      void this.launch(slot);
+    }, delayMs);
+  }
+
+  private checkDrained(): void {
+    if (this.onDrained === null || !this.workers.every((slot) => slot.isDrained)) return;
+    const resolve = this.onDrained;
+    this.onDrained = null;
+    resolve();
+  }
+
+  /** Envoy's watchdog: a miss after 200 ms without a sign, a mega miss after 1 s; each once per silence. */
+  private checkHeartbeats(): void {
+    const now = wrappedNowMs();
+    for (const slot of this.workers) {
+      const last = Atomics.load(this.beats, slot.index);
+      if (slot.worker === null || !slot.isReady || last === 0) continue;
+      const silentMs = (now - last) | 0;
+      if (silentMs <= missMs) {
+        slot.isMissed = false;
+        slot.isMegaMissed = false;
+        continue;
+      }
+      if (!slot.isMissed) this.counters[slot.index].watchdogMiss++;
+      slot.isMissed = true;
+      if (silentMs <= megaMissMs || slot.isMegaMissed) continue;
+      slot.isMegaMissed = true;
+      this.counters[slot.index].watchdogMegaMiss++;
+      this.options.log("warning", `worker ${slot.index} has not answered for ${silentMs} ms`);
+    }
+  }
+
+  private keep(update: ConfigUpdate): void {
+    for (const listener of update.listeners) {
+      if (!isEphemeral(listener.address)) this.resolved.delete(listener.name);
+      this.listeners.set(listener.name, listener);
+    }
+    for (const cluster of update.clusters) this.clusters.set(cluster.name, cluster);
+    for (const name of update.removedListeners) {
+      this.listeners.delete(name);
+      this.resolved.delete(name);
+    }
+    for (const name of update.removedClusters) this.clusters.delete(name);
+  }
+
+  private withPort(listener: NamedListener): NamedListener {
+    const address = this.resolved.get(listener.name);
+    return address === undefined ? listener : { ...listener, address };
+  }
+}
+
+class WorkerSlot {
+  readonly index: number;
+  worker: WorkerHandle | null = null;
+  isReady = false;
+  isDrained = false;
+  isMissed = false;
+  isMegaMissed = false;
+  startedAtMs = 0;
+  crashesInRow = 0;
+  cause = "";
+  timer: NodeJS.Timeout | null = null;
+
+  constructor(index: number) {
+    this.index = index;
+  }
+}
+
+function isEphemeral(address: SocketAddress): boolean {
+  return address.path === null && address.port === 0;
+}
+
+function causeText(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return "code" in error && typeof error.code === "string"
+    ? `${error.code}: ${error.message}`
+    : (error.stack ?? error.message);
+}
+
+const watchdogPeriodMs = 100;
+const missMs = 200;
+const megaMissMs = 1000;
+const stableAfterMs = 5000;
+const maxBackoffMs = 10_000;

@@ -1,0 +1,85 @@
+import type { MessagePort } from "node:worker_threads";
+import type { ConfigUpdate, DrainOrder, FromWorker, ToWorker, WorkerInit } from "./messages.ts";
+import { wrappedNowMs } from "./messages.ts";
+
+/** What serves traffic in a worker, as its thread drives it. */
+export interface WorkerRuntime {
+  /** Swaps the configuration. Listeners report themselves through `report`. */
+  apply(update: ConfigUpdate): void;
+  startDraining(order: DrainOrder): void;
+  setHealthFailed(failed: boolean): void;
+  setLogLevels(levels: Record<string, string>): void;
+  reopenLogs(): void;
+  /** Flushes what is buffered; the thread ends after it. */
+  close(): Promise<void>;
+  /** Downstream connections open now. */
+  readonly activeConnections: number;
+}
+
+/** Makes a runtime. `report` carries listening, listenFailed, stats and log to the main thread. */
+export type RuntimeFactory = (init: WorkerInit, report: (message: FromWorker) => void) => WorkerRuntime;
+
+/**
+ * The life of a worker thread: heartbeat, first configuration, orders from the main thread. An exception that nobody
+ * catches ends the thread, and the supervisor starts another.
+ */
+export function serveWorker(port: MessagePort, init: WorkerInit, createRuntime: RuntimeFactory): void {
+  const beats = new Int32Array(init.heartbeat);
+  const beat = () => Atomics.store(beats, init.index, wrappedNowMs());
+  beat();
+  setInterval(beat, heartbeatMs);
+
+  const report = (message: FromWorker) => port.postMessage(message);
+  const waitingFor = new Set(init.config.listeners.map((listener) => listener.name));
+  let ready = false;
+  const settled = (name: string) => {
+    waitingFor.delete(name);
+    if (ready || waitingFor.size > 0) return;
+    ready = true;
+    report({ kind: "ready" });
+  };
+  const runtime = createRuntime(init, (message) => {
+    report(message);
+    if (message.kind === "listening" || message.kind === "listenFailed") settled(message.listener);
+  });
+  runtime.apply(init.config);
+  settled("");
+
+  let drainWatch: NodeJS.Timeout | null = null;
+  const watchDrain = () => {
+    if (runtime.activeConnections > 0 || drainWatch === null) return;
+    clearInterval(drainWatch);
+    drainWatch = null;
+    report({ kind: "drained" });
+  };
+  port.on("message", (message: ToWorker) => {
+    switch (message.kind) {
+      case "config":
+        runtime.apply(message.update);
+        return;
+      case "drain":
+        runtime.startDraining(message.order);
+        drainWatch ??= setInterval(watchDrain, drainPollMs);
+        watchDrain();
+        return;
+      case "healthFailed":
+        runtime.setHealthFailed(message.failed);
+        return;
+      case "logLevel":
+        runtime.setLogLevels(message.levels);
+        return;
+      case "reopenLogs":
+        runtime.reopenLogs();
+        return;
+      case "profile":
+        void import("./profile.ts").then((profile) => profile.run(message.what, message.action, message.path));
+        return;
+      case "stop":
+        void runtime.close().finally(() => process.exit(0));
+        return;
+    }
+  });
+}
+
+const heartbeatMs = 50;
+const drainPollMs = 20;
