@@ -78,13 +78,15 @@ function maskField(name: string, value: string): string {
   if (name === "x-envoy-upstream-service-time") return value.replace(/^\d+$/, "MS");
   if (name === "x-forwarded-port") return value.replace(/^\d{5}$/, "PORT");
   // A retry's header tells what is left of the timeout, some milliseconds less on each side.
-  if (name === "x-envoy-expected-rq-timeout-ms") return String(Math.ceil(Number(value) / 100) * 100);
+  if (name === "x-envoy-expected-rq-timeout-ms")
+    return value.endsWith("00") || value.endsWith("50") ? value : String(Math.ceil(Number(value) / 100) * 100);
   return value;
 }
 
+/** The version digit of a UUID stays: Envoy keeps the trace decision there. */
 function mask(text: string): string {
   return text
-    .replace(/[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g, "UUID")
+    .replace(/[0-9a-f]{8}-[0-9a-f]{4}-([0-9a-f])[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}/g, "UUID$1")
     .replace(/\b(Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT/g, "DATE")
     .replace(/\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z/g, "TIME")
     .replace(/\b127\.0\.0\.1:\d{4,5}/g, "127.0.0.1:PORT")

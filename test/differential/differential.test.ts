@@ -1,4 +1,4 @@
-import { beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { peer } from "../peers.ts";
 import { allCases, allSetups } from "./cases/all.ts";
 import { bySetup, candidateCommand, describeDifferences, isAsExpected, runSetup, type Verdict } from "./suite.ts";
@@ -7,12 +7,15 @@ import { bySetup, candidateCommand, describeDifferences, isAsExpected, runSetup,
 const envoyCommand = peer("envoy");
 
 describe.skipIf(envoyCommand === null)("the same as Envoy", () => {
+  let sameTotal = 0;
+  afterAll(() => console.log(`same ${sameTotal}/${allCases.length}`));
   for (const [name, cases] of bySetup(allCases)) {
     describe(name, () => {
       let verdicts: Verdict[] = [];
       beforeAll(async () => {
         verdicts = await runSetup(envoyCommand ?? "", candidateCommand, name, allSetups[name], cases);
         const same = verdicts.filter((verdict) => verdict.differences.length === 0).length;
+        sameTotal += same;
         console.log(`${name}: same ${same}/${cases.length}${namedDifferences(verdicts)}`);
       });
       for (const [index, item] of cases.entries()) {

@@ -47,6 +47,7 @@ process.exitCode = verdicts.length === cases.length && verdicts.every(isAsExpect
 
 function report(verdict: Verdict): void {
   if (values.show) console.log(`${verdict.case.setup}: ${verdict.case.name}\n${describeObservation(verdict.envoy)}`);
+  if (verdict.isOrderOnly) console.log(`ORDER ${verdict.case.setup}: ${verdict.case.name}`);
   if (verdict.differences.length === 0 && isAsExpected(verdict)) return;
   const reason = verdict.case.allowedDifference;
   if (verdict.differences.length === 0)

@@ -5,6 +5,7 @@ import { headersCases, headersSetups } from "./headers.ts";
 import { pathsCases, pathsSetups } from "./paths.ts";
 import { rewritesCases, rewritesSetups } from "./rewrites.ts";
 import { routesCases, routesSetups } from "./routes.ts";
+import { upstreamsCases, upstreamsSetups } from "./upstreams.ts";
 
 /** Every case of the differential test. */
 export const allCases: readonly Case[] = [
@@ -14,6 +15,7 @@ export const allCases: readonly Case[] = [
   ...failuresCases,
   ...routesCases,
   ...rewritesCases,
+  ...upstreamsCases,
 ];
 
 /** Every setup, by the name that cases use. */
@@ -24,4 +26,5 @@ export const allSetups: Readonly<Record<string, Setup>> = {
   ...failuresSetups,
   ...routesSetups,
   ...rewritesSetups,
+  ...upstreamsSetups,
 };
