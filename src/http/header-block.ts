@@ -9,6 +9,8 @@ export class HeaderBlock {
   readonly values: string[] = [];
   /** Entries in use, removed ones included. */
   size = 0;
+  /** The names as the peer sent them, where preserve_case asks for it: null otherwise, no entry for a field added later. */
+  rawNames: string[] | null = null;
   /** Known.x to the entry where it first stands, -1 when absent. */
   readonly #first = new Int16Array(knownNames.length).fill(-1);
 
@@ -18,7 +20,14 @@ export class HeaderBlock {
       this.values[i] = "";
     }
     this.size = 0;
+    if (this.rawNames !== null) this.rawNames.length = 0;
     this.#first.fill(-1);
+  }
+
+  /** Called in front of append with the name as the peer sent it. */
+  keepCase(rawName: string): void {
+    if (this.rawNames === null) this.rawNames = [];
+    this.rawNames[this.size] = rawName;
   }
 
   /** The first value of a known field (`Known["x-request-id"]`), null when absent. */
@@ -111,6 +120,8 @@ export class RequestHead extends HeaderBlock {
   scheme = "";
   /** :protocol of an extended CONNECT (RFC 8441); an HTTP/1 upgrade keeps its Upgrade field instead. */
   protocol = "";
+  /** How Host is written; "host" unless preserve_case saw another. */
+  hostName = "host";
 
   override reset(): void {
     super.reset();
@@ -119,6 +130,7 @@ export class RequestHead extends HeaderBlock {
     this.authority = "";
     this.scheme = "";
     this.protocol = "";
+    this.hostName = "host";
   }
 
   override find(name: string): string | null {
