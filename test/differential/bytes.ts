@@ -35,7 +35,7 @@ export function rawAnswer(bytes: string): string {
 }
 
 /** Percent-encodes everything that would end a word of an `x-do` field. */
-export function escapeBytes(bytes: string): string {
+function escapeBytes(bytes: string): string {
   return bytes.replace(/[^A-Za-z0-9._/=-]/g, (c) => `%${c.charCodeAt(0).toString(16).padStart(2, "0")}`);
 }
 
