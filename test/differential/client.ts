@@ -12,6 +12,8 @@ export interface Script {
   splitBytes?: number;
   /** What the client does after its last byte: half-close, or hold and wait for the proxy to act (at most holdMs). */
   finish?: "half-close" | "hold";
+  /** Requests that other connections have sent before, each on its own, and that stay without an answer meanwhile. */
+  beside?: readonly string[];
   /** How long to wait for what never comes. Default 1500. */
   holdMs?: number;
 }
@@ -30,6 +32,13 @@ export interface Received {
 /** Plays the script on a fresh connection and reads until all is answered, the proxy closes, or time is up. */
 export async function play(port: number, script: Script): Promise<Received> {
   const steps = typeof script.send === "string" ? [script.send] : script.send;
+  const others: Socket[] = [];
+  for (const text of script.beside ?? []) {
+    const other = await open(port);
+    others.push(other.on("error", () => other.destroy()).resume());
+    await write(other, text, text.length);
+    await new Promise((resolve) => setTimeout(resolve, besideMs));
+  }
   const reader = new Reader(await open(port));
   let expected = 0;
   for (const step of steps) {
@@ -45,7 +54,7 @@ export async function play(port: number, script: Script): Promise<Received> {
   if (script.finish !== undefined) await reader.until(() => false, script.holdMs ?? 1500);
   await reader.until(() => false, reader.announcesClose() ? 2500 : 60);
   const received = reader.received();
-  reader.socket.destroy();
+  for (const socket of [reader.socket, ...others]) socket.destroy();
   return received;
 }
 
@@ -152,3 +161,6 @@ async function write(socket: Socket, text: string, splitBytes: number): Promise<
     if (!socket.destroyed) socket.write(text.slice(at, at + Math.max(1, splitBytes)), "latin1");
   }
 }
+
+/** For a request to reach the backend before the next one starts. */
+const besideMs = 80;

@@ -69,6 +69,29 @@ export const upstreamsSetups: Record<string, Setup> = {
       },
     ],
   },
+  breakers: {
+    clusters: [
+      cluster("requests", { circuit_breakers: { thresholds: [{ max_requests: 1 }] } }),
+      cluster("connections", { circuit_breakers: { thresholds: [{ max_connections: 1, max_pending_requests: 1 }] } }),
+      cluster("retries", { circuit_breakers: { thresholds: [{ max_retries: 0 }] } }),
+      cluster("high", {
+        circuit_breakers: { thresholds: [{ max_requests: 1 }, { priority: "HIGH", max_requests: 5 }] },
+      }),
+    ],
+    virtualHosts: [
+      {
+        name: "all",
+        domains: ["*"],
+        routes: [
+          at("/requests", "requests"),
+          at("/connections", "connections"),
+          at("/retries", "retries", perTry),
+          at("/high/low", "high"),
+          at("/high", "high", { priority: "HIGH" }),
+        ],
+      },
+    ],
+  },
   trusted: {
     manager: {
       use_remote_address: true,
@@ -110,6 +133,16 @@ export const upstreamsCases: readonly Case[] = [
   c("attempts", "a client's attempt count", request("GET /x", "x-envoy-attempt-count: 7")),
   c("attempts", "retried attempts are counted", request("GET /try", "x-do: status:503")),
   c("attempts", "the timeout of each attempt", request("GET /try", "x-do: silent")),
+  ...["requests", "connections", "high/low", "high"].flatMap((path) =>
+    [0, 1, 2].map(
+      (count): Case => ({
+        ...c("breakers", `/${path} beside ${count} others`, request(`GET /${path}`, "x-do: delay:50")),
+        beside: new Array(count).fill(request(`GET /${path}`, "x-do: silent")),
+        holdMs: 300,
+      }),
+    ),
+  ),
+  c("breakers", "no retry is allowed", request("GET /retries", "x-do: status:503")),
   c(
     "trusted",
     "an inner client sets the timeout",
