@@ -13,8 +13,7 @@ export function binOf(value: number): number {
   return computeBin(value);
 }
 
-/** Lower bound of a bin. */
-export function binStart(bin: number): number {
+function binStart(bin: number): number {
   return binStarts[bin] as number;
 }
 
@@ -22,52 +21,58 @@ export function binStart(bin: number): number {
 export class HistogramBins {
   readonly counts = new Float64Array(1 + decades * binsPerDecade);
 
+  /** The samples of `this` that `earlier` has not. */
+  since(earlier: HistogramBins): HistogramBins {
+    const difference = new HistogramBins();
+    for (let i = 0; i < this.counts.length; i++) {
+      difference.counts[i] = Math.max(0, (this.counts[i] as number) - (earlier.counts[i] as number));
+    }
+    return difference;
+  }
+
   get total(): number {
     let total = 0;
     for (const count of this.counts) total += count;
     return total;
   }
 
-  /** hist_approx_sum: every sample is taken to be at the middle of its bin. */
+  /** hist_approx_sum: every sample is taken to be at the middle of its bin, in circllhist's harmonic sense. */
   get sum(): number {
     let sum = 0;
     for (let i = 1; i < this.counts.length; i++) {
       const count = this.counts[i] as number;
-      if (count > 0) sum += (binStart(i - 1) + binWidth(i - 1) / 2) * count;
+      if (count === 0) continue;
+      const start = binStart(i - 1);
+      const width = binWidth(i - 1);
+      sum += (start + width * (start / (start + start + width))) * count;
     }
     return sum;
   }
 
-  /** hist_approx_quantile for each of `quantiles` (0 to 1, ascending); NaN without samples. */
+  /** hist_approx_quantile for each of `quantiles` (0 to 1, ascending); NaN without samples. n samples of a bin lie at k/(n+1). */
   quantiles(quantiles: readonly number[]): number[] {
     const total = this.total;
     if (total === 0) return quantiles.map(() => Number.NaN);
-    const used: number[] = [];
-    for (let i = 0; i < this.counts.length; i++) if ((this.counts[i] as number) > 0) used.push(i);
-    let at = 0;
-    let lower = 0;
-    let upper = this.counts[used[0] as number] as number;
+    let at = -1;
+    let before = 0;
+    let through = 0;
     return quantiles.map((quantile) => {
-      const target = quantile * total;
-      while (at < used.length - 1 && upper < target) {
-        lower = upper;
-        upper += this.counts[used[++at] as number] as number;
+      const rank = Math.max(1, Math.ceil(quantile * total));
+      while (through < rank && at < this.counts.length - 1) {
+        before = through;
+        through += this.counts[++at] as number;
       }
-      const bin = (used[at] as number) - 1;
-      if (bin < 0) return 0;
-      if (lower === target) return binStart(bin);
-      if (upper === target) return binStart(bin) + binWidth(bin);
-      return binStart(bin) + ((target - lower) / (upper - lower)) * binWidth(bin);
+      if (at === 0) return 0;
+      return binStart(at - 1) + (binWidth(at - 1) * (rank - before)) / (through - before + 1);
     });
   }
 
-  /** hist_approx_count_below: samples of bins that end at or below each limit (ascending). */
+  /** Samples of the bins that start at or below each limit (ascending), as Envoy's buckets count. */
   countsBelow(limits: readonly number[]): number[] {
     let at = 1;
     let running = this.counts[0] as number;
     return limits.map((limit) => {
-      while (at < this.counts.length && binStart(at - 1) + binWidth(at - 1) <= limit)
-        running += this.counts[at++] as number;
+      while (at < this.counts.length && binStart(at - 1) <= limit) running += this.counts[at++] as number;
       return running;
     });
   }
