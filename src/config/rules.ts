@@ -273,5 +273,5 @@ function nanosOf(duration: Duration): bigint {
 }
 
 const headerName = /^:?[0-9a-zA-Z!#$%&'*+-.^_|~`]+$/;
-const headerValue = /^[^\x00-\x08\x0A-\x1F\x7F]*$/;
-const looseHeader = /^[^\x00\x0A\x0D]*$/;
+const headerValue = /^[^\x00-\x08\n-\x1f\x7f]*$/;
+const looseHeader = /^[^\x00\n\r]*$/;

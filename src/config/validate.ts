@@ -44,7 +44,9 @@ function validateMessage(desc: DescMessage, message: Message, problems: Problems
   for (const oneof of plan.requiredOneofs) {
     if (property(message, oneof.localName) !== undefined && oneofCase(message, oneof) !== undefined) continue;
     const names = oneof.fields.map((field) => field.name);
-    violation(desc, oneof.name, "value is required", `one of ${names.join(", ")} must be set`, problems, context);
+    problems.error("", `one of ${names.join(", ")} must be set`, {
+      envoyText: `Proto constraint validation failed (${context.chain}field: "${oneof.name}", reason: is required)`,
+    });
   }
   for (const fieldPlan of plan.fields) validateField(desc, message, fieldPlan, problems, context);
 }
@@ -62,7 +64,8 @@ function validateField(
   if (field.oneof !== undefined && !isSet) return;
   const at = problems.at(field.name);
   if (!isSet && plan.isRequired) {
-    violation(desc, field.name, "value is required", "is required", at, context);
+    const envoyReason = isWrapper(field) ? "value is required and must not be nil." : "value is required";
+    violation(desc, field.name, envoyReason, "is required", at, context);
     return;
   }
   // A message, a wrapper or an optional scalar that is not there breaks no rule.
@@ -257,9 +260,19 @@ function property(message: Message, localName: string): unknown {
   return (message as unknown as Record<string, unknown>)[localName];
 }
 
-/** `filter_chains[0]` as PGV names it: `FilterChains[0]`. */
+function isWrapper(field: DescField): boolean {
+  return /^google\.protobuf\.(Double|Float|U?Int64|U?Int32|Bool|String|Bytes)Value$/.test(
+    field.message?.typeName ?? "",
+  );
+}
+
+/** `filter_chains[0]` as PGV names it: `FilterChains[0]`; and `consecutive_5xx`: `Consecutive_5Xx`. */
 function upperCamel(name: string): string {
-  return name.replace(/(?:^|_)([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
+  const index = name.indexOf("[");
+  if (index > 0) return upperCamel(name.slice(0, index)) + name.slice(index);
+  return name.replace(/(^|_|\d)([a-z])/g, (_, before: string, letter: string) =>
+    before === "_" ? letter.toUpperCase() : before + letter.toUpperCase(),
+  );
 }
 
 const plans = new WeakMap<DescMessage, MessagePlan>();
