@@ -9,7 +9,10 @@ import {
 } from "@bufbuild/protobuf";
 import type { Any, Duration } from "@bufbuild/protobuf/wkt";
 import { unpackAny } from "../proto/any.ts";
-import { disallowed_by_default } from "../proto/generated/envoy/annotations/deprecation_pb.ts";
+import {
+  disallowed_by_default,
+  disallowed_by_default_enum,
+} from "../proto/generated/envoy/annotations/deprecation_pb.ts";
 import { disabled, type FieldRules, ignored, required, rules } from "../proto/generated/validate/validate_pb.ts";
 import type { UnknownFields } from "../proto/json-tree.ts";
 import type { Problems } from "../proto/problems.ts";
@@ -73,6 +76,7 @@ function validateField(
   const value = fieldValue(message, field);
   check(plan.checks, value, desc, field.name, at, context);
   if (!isSet) return;
+  if (field.fieldKind === "enum") deprecatedValue(field, Number(value), at);
 
   switch (field.fieldKind) {
     case "list":
@@ -172,6 +176,18 @@ function deprecated(field: DescField, problems: Problems): void {
   });
 }
 
+function deprecatedValue(field: DescField, number: number, problems: Problems): void {
+  const value = field.enum?.value[number];
+  if (value === undefined || !value.deprecated) return;
+  if (!getOption(value, disallowed_by_default_enum)) {
+    problems.warning("", `${value.name} is deprecated and will be removed from the API`);
+    return;
+  }
+  problems.error("", `${value.name} is deprecated and no longer accepted`, {
+    envoyText: `Using deprecated value ${value.name} for enum '${field.parent.typeName}.${field.name}' from file ${field.parent.file.proto.name.replace(/^.*\//, "")}.`,
+  });
+}
+
 function unknownNumbers(desc: DescMessage, message: Message, problems: Problems, context: Context): void {
   const numbers = [...new Set(message.$unknown?.map((field) => field.no))].join(", ");
   if (context.unknownFields === "warn") {
@@ -226,7 +242,8 @@ function planField(field: DescField, isOff: boolean): FieldPlan | null {
   if (fieldRules?.type.case === "map" && fieldRules.type.value.keys !== undefined) {
     plan.keyChecks = compileRules(fieldRules.type.value.keys, field);
   }
-  const hasWork = plan.isRequired || plan.isDeprecated || plan.child !== null;
+  const hasOldValues = field.fieldKind === "enum" && field.enum.values.some((value) => value.deprecated);
+  const hasWork = plan.isRequired || plan.isDeprecated || plan.child !== null || hasOldValues;
   return hasWork || plan.checks.length + plan.itemChecks.length + plan.keyChecks.length > 0 ? plan : null;
 }
 

@@ -56,11 +56,13 @@ const scalars: readonly [text: string, value: string | number | boolean | null][
   ["0xG", "0xG"],
   ["1 2", "1 2"],
 ];
+
 for (const [text, value] of scalars) {
   test(`${text} is read as ${JSON.stringify(value)}`, () => {
     expect(yaml(`[${text}]`)).toEqual([value]);
   });
 }
+
 test("keys stay text, the last of equal ones wins, null and ~ are one", () => {
   expect(yaml("{1: a, yes: b, null: c, ~: d, 010: e, q: 1, q: 2}")).toEqual({
     1: "a",
@@ -70,15 +72,18 @@ test("keys stay text, the last of equal ones wins, null and ~ are one", () => {
     q: 2,
   });
 });
+
 test("blocks are strings", () => {
   expect(yaml("a: |-\n  5\nb: >\n  yes\n")).toEqual({ a: "5", b: "yes\n" });
 });
+
 const faults: readonly [name: string, text: string, line: number, column: number][] = [
   ["a tab for indentation", "node:\n\tid: a", 2, 1],
   ["a map as a key", "a: 1\n{b: c}: d", 2, 1],
   ["an anchor within itself", "a: &x [1, *x]", 1, 11],
   ["an anchor that is not there", "a: *x", 1, 4],
 ];
+
 for (const [name, text, line, column] of faults) {
   test(`${name} is refused where it stands`, () => {
     expect(() => parseYaml(text)).toThrow(expect.objectContaining({ at: { line, column } }));

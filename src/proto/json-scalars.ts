@@ -12,8 +12,7 @@ export function readScalar(type: ScalarType, json: JsonValue, problems: Problems
       if (typeof json === "string") return json;
       return wrongType(problems, "a string", "string", json, quoteHint(json));
     case ScalarType.BYTES:
-      if (typeof json === "string" && base64.test(json)) return json.replaceAll("-", "+").replaceAll("_", "/");
-      return wrongType(problems, "bytes in base64", "bytes", json);
+      return readBytes(json, problems);
     case ScalarType.BOOL:
       return readBool(json, problems);
     case ScalarType.FLOAT:
@@ -87,6 +86,15 @@ function readBool(json: JsonValue, problems: Problems): boolean | undefined {
     if (falseWords.has(word)) return false;
   }
   return wrongType(problems, "true or false", "bool", json);
+}
+
+function readBytes(json: JsonValue, problems: Problems): string | undefined {
+  const digits = typeof json === "string" && base64.test(json) ? json.replace(/=+$/, "") : null;
+  if (digits === null || digits.length % 4 === 1) return wrongType(problems, "bytes in base64", "bytes", json);
+  return digits
+    .replaceAll("-", "+")
+    .replaceAll("_", "/")
+    .padEnd(Math.ceil(digits.length / 4) * 4, "=");
 }
 
 function readFloat(json: JsonValue, problems: Problems): JsonValue | undefined {
