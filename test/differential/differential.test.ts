@@ -3,10 +3,10 @@ import { peer } from "../peers.ts";
 import { allCases, allSetups } from "./cases/all.ts";
 import { bySetup, candidateCommand, describeDifferences, isAsExpected, runSetup, type Verdict } from "./suite.ts";
 
-/** The same bytes to Nuncio and to real Envoy. Skipped where Envoy is not installed (`npm run peers`). */
+/** The same bytes to Nuncio and to real Envoy. Skipped where Envoy is not installed (`npm run peers`); under CI=true that fails. */
 const envoyCommand = peer("envoy");
 
-describe.skipIf(envoyCommand === null)("the same as Envoy", () => {
+describe.skipIf(envoyCommand === null && process.env.CI !== "true")("the same as Envoy", () => {
   let sameTotal = 0;
   afterAll(() => console.log(`same ${sameTotal}/${allCases.length}`));
   for (const [name, cases] of bySetup(allCases)) {
