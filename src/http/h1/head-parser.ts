@@ -36,6 +36,8 @@ export abstract class HeadParser {
   readonly #tooLarge: ProtocolError;
   readonly #keepsCase: boolean;
   #carry = "";
+  /** The carried beginning of a line needs no second look before its LF has come. */
+  #isCarryChecked = false;
   /** Leniency: the last field, whose value may go on in the next line. */
   #foldName = "";
   #foldValue = "";
@@ -59,6 +61,7 @@ export abstract class HeadParser {
     this.fields = 0;
     this.isFirstLineDone = false;
     this.#carry = "";
+    this.#isCarryChecked = false;
     this.#foldName = "";
     this.#foldValue = "";
     this.at = 0;
@@ -75,7 +78,7 @@ export abstract class HeadParser {
     let to = length - at > room ? at + room : length;
     const isOver = to < length;
     const carried = this.#carry.length;
-    if (carried > 0 && !isOver && bytes.subarray(at, to).indexOf(10) < 0) {
+    if (this.#isCarryChecked && !isOver && bytes.subarray(at, to).indexOf(10) < 0) {
       this.#carry += bytes.latin1Slice(at, to);
       this.used += to - at;
       return needMore;
@@ -90,10 +93,12 @@ export abstract class HeadParser {
     if (result === done) {
       this.used += this.at - carried;
       this.#carry = "";
+      this.#isCarryChecked = false;
       return at + this.at - carried;
     }
     if (result === needMore && !isOver) {
       this.#carry = this.at === 0 ? text : text.slice(this.at);
+      this.#isCarryChecked = this.#carry.length >= 5 && this.#carry.charCodeAt(0) !== 13;
       this.used += to - at;
       return this.checkPartial(this.#carry) ? needMore : this.fail(codecError);
     }
@@ -130,7 +135,8 @@ export abstract class HeadParser {
       while (text.charCodeAt(p) === 13 && text.charCodeAt(p + 1) === 10) p += 2;
       if (this.options.leniency) while (text.charCodeAt(p) === 13 || text.charCodeAt(p) === 10) p++;
       this.at = p;
-      if (p === text.length) return needMore;
+      // A CR alone may yet become an empty line.
+      if (p === text.length || (text.charCodeAt(p) === 13 && p + 1 === text.length)) return needMore;
       const next = this.firstLine(text, p);
       if (next < 0) return next;
       this.isFirstLineDone = true;

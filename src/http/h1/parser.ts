@@ -7,11 +7,13 @@ import { Framing } from "./framing.ts";
 import { failed, HeadParser, isControl, needMore } from "./head-parser.ts";
 import type { Http1Options } from "./options.ts";
 import {
+  bodyDisallowed,
   codecError,
   connectionHeaderRejected,
   invalidAuthority,
   invalidCharacters,
   invalidScheme,
+  invalidTransferEncoding,
   invalidUrl,
   lowVersion,
   missingHost,
@@ -114,7 +116,7 @@ export class RequestParser extends HeadParser {
   protected override checkPartial(text: string): boolean {
     if (this.isFirstLineDone || text === "") return true;
     const c = text.charCodeAt(0);
-    return c === 13 || (c === 10 && this.options.leniency) || isMethodStart(c);
+    return c === 13 || isMethodStart(c);
   }
 
   protected override host(value: string, rawName: string): boolean {
@@ -163,6 +165,9 @@ export class RequestParser extends HeadParser {
   #targetSlow(target: string, hostIsValid: boolean): ProtocolError | null {
     const head = this.head;
     if (head.method === "CONNECT") {
+      // RFC 9110 section 9.3.6: a CONNECT has no content.
+      if (this.framing.isChunked) return invalidTransferEncoding;
+      if (this.framing.contentLength > 0) return bodyDisallowed;
       if (!this.#isAuthority(target)) return invalidUrl;
       head.authority = target;
       return null;
@@ -235,7 +240,7 @@ export class ResponseParser extends HeadParser {
   }
 
   protected override checkPartial(text: string): boolean {
-    if (this.isFirstLineDone || text.charCodeAt(0) === 13) return true;
+    if (this.isFirstLineDone || text === "\r") return true;
     return text.length < 5 ? "HTTP/".startsWith(text) : text.startsWith("HTTP/");
   }
 

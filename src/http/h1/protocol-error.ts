@@ -16,6 +16,7 @@ export const unexpectedUnderscore = badRequest("http1.unexpected_underscore");
 export const invalidScheme = badRequest("http1.invalid_scheme");
 export const invalidUrl = badRequest("http1.invalid_url");
 export const invalidAuthority = badRequest("http.invalid_authority");
+export const bodyDisallowed = badRequest("http1.body_disallowed");
 export const invalidTransferEncoding = row(501, "Not Implemented", "http1.invalid_transfer_encoding", "DPE");
 export const lowVersion = row(426, "Upgrade Required", "low_version", "DPE");
 export const headersTooLarge = row(431, "Request Header Fields Too Large", "http1.headers_too_large", "DPE");

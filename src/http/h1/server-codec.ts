@@ -140,7 +140,7 @@ export class Http1ServerCodec implements ResponseWriter {
       // Envoy says how the body to a GET would be framed.
       if (!hasLength && this.#isHeadRequest && !this.#isHttp10 && status !== 204 && status !== 304) {
         text += codecField("transfer-encoding", "chunked", headerCase);
-      } else if (!hasLength && endStream && status === 304) text += codecField("content-length", "0", headerCase);
+      }
       this.#body.startNone();
     } else if (hasLength) this.#body.startLength(head.get(contentLengthId) as string);
     else if (endStream) {
