@@ -44,6 +44,8 @@ export type ToWorker =
   | { kind: "healthFailed"; failed: boolean }
   | { kind: "logLevel"; levels: Record<string, string> }
   | { kind: "reopenLogs" }
+  /** A runtime key's final value; null where no layer has it any more. */
+  | { kind: "runtime"; key: string; value: string | null }
   /** Writes a .cpuprofile or .heapprofile to `path` at "stop". */
   | { kind: "profile"; what: "cpu" | "heap"; action: "start" | "stop"; path: string }
   /** Flush logs and end. */

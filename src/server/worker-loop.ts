@@ -10,6 +10,7 @@ export interface WorkerRuntime {
   setHealthFailed(failed: boolean): void;
   setLogLevels(levels: Record<string, string>): void;
   reopenLogs(): void;
+  setRuntimeKey(key: string, value: string | null): void;
   /** Flushes what is buffered; the thread ends after it. */
   close(): Promise<void>;
   /** Downstream connections open now. */
@@ -70,6 +71,9 @@ export function serveWorker(port: MessagePort, init: WorkerInit, createRuntime: 
         return;
       case "reopenLogs":
         runtime.reopenLogs();
+        return;
+      case "runtime":
+        runtime.setRuntimeKey(message.key, message.value);
         return;
       case "profile":
         void import("./profile.ts").then((profile) => profile.run(message.what, message.action, message.path));

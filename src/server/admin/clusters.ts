@@ -14,7 +14,7 @@ export const clusters: Endpoint = {
     const pattern = query.get("filter") ?? "";
     if (pattern !== "") {
       const filter = compileFilter(pattern);
-      if (filter.error !== null) return text("Invalid re2 regex\n", 400);
+      if (filter.error !== null) return text("Invalid re2 regex", 400);
       list = list.filter((cluster) => filter.matches(cluster.name));
     }
     if (query.get("format") !== "json") return text(list.map(clusterText).join(""));

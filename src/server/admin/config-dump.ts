@@ -30,7 +30,7 @@ export const configDump: Endpoint = {
     if (pattern !== "") {
       const filter = compileFilter(pattern, true);
       if (filter.error !== null) {
-        return refuse(400, `INVALID_ARGUMENT: Error while parsing name_regex from ${pattern}: ${filter.error}\n`);
+        return refuse(400, `INVALID_ARGUMENT: Error while parsing name_regex from ${pattern}: ${filter.error}`);
       }
       accepts = filter.matches;
     }
@@ -142,7 +142,7 @@ function allDumps(dumps: readonly Dump[], mask: string): AdminReply {
     configs.push({ "@type": typeUrl(dump.type), ...applyMask(message, paths) });
   }
   if (configs.length === 0 && paths.length > 0) {
-    return refuse(400, `FieldMask ${mask} could not be successfully applied to any configs.\n`);
+    return refuse(400, `FieldMask ${mask} could not be successfully applied to any configs.`);
   }
   return json({ configs });
 }
@@ -152,18 +152,18 @@ function oneResource(dumps: readonly Dump[], resource: string, mask: string): Ad
     const field = dump.fields.find((candidate) => candidate.name === resource);
     if (field === undefined) continue;
     if (!Array.isArray(field.value)) {
-      return refuse(400, `${resource} is not a repeated field. Use ?mask=${resource} to get only this field\n`);
+      return refuse(400, `${resource} is not a repeated field. Use ?mask=${resource} to get only this field`);
     }
     const paths = parseMask(mask);
     const known = elementFields[field.elementType];
     if (paths.some((path) => !known.includes(path[0]))) {
-      return refuse(400, `FieldMask ${maskText(mask)} could not be successfully used.\n`);
+      return refuse(400, `FieldMask ${maskText(mask)} could not be successfully used.`);
     }
     if (field.value.length === 0) return json({});
     const type = typeUrl(`${dump.type}.${field.elementType}`);
     return json({ configs: field.value.map((element) => ({ "@type": type, ...applyMask(element, paths) })) });
   }
-  return refuse(404, `${resource} not found in config dump\n`);
+  return refuse(404, `${resource} not found in config dump`);
 }
 
 function messageOf(dump: Dump): Json {

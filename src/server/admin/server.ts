@@ -41,6 +41,8 @@ async function answer(request: IncomingMessage, response: ServerResponse, state:
   const reply = await route(request, state).catch((error: unknown) => {
     return text(`${error instanceof Error ? error.message : String(error)}\n`, 500);
   });
+  // Envoy sends neither Connection nor Keep-Alive; Node still closes where the client asked for it.
+  response.removeHeader("connection");
   response.writeHead(reply.status, {
     "content-type": reply.contentType,
     "cache-control": "no-cache, max-age=0",

@@ -77,13 +77,13 @@ function parseStatsQuery({ query }: AdminRequest): StatsQuery | string {
   const mode = query.get("histogram_buckets") ?? "";
   const buckets = bucketModes.find((known) => known === mode);
   if (buckets === undefined && mode !== "" && mode !== "none") {
-    return "usage: /stats?histogram_buckets=(cumulative|disjoint|detailed|summary|prometheusnative)\n\n";
+    return "usage: /stats?histogram_buckets=(cumulative|disjoint|detailed|summary|prometheusnative)\n";
   }
   let accepts: StatsQuery["accepts"] = null;
   const pattern = query.get("filter") ?? "";
   if (pattern !== "") {
     const compiled = compileFilter(pattern);
-    if (compiled.error !== null) return `Invalid re2 regex: ${compiled.error}\n`;
+    if (compiled.error !== null) return `Invalid re2 regex: ${compiled.error}`;
     const { matches } = compiled;
     accepts = query.has("invert_filter") ? (name) => !matches(name) : matches;
   }

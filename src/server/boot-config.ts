@@ -1,0 +1,143 @@
+import { type DescMessage, type Message, toJson } from "@bufbuild/protobuf";
+import type { SocketAddress } from "../net/address.ts";
+import { type Bootstrap, BootstrapSchema } from "../proto/generated/envoy/config/bootstrap/v3/bootstrap_pb.ts";
+import { ClusterSchema } from "../proto/generated/envoy/config/cluster/v3/cluster_pb.ts";
+import type { Address } from "../proto/generated/envoy/config/core/v3/address_pb.ts";
+import { ListenerSchema } from "../proto/generated/envoy/config/listener/v3/listener_pb.ts";
+import { typeRegistry } from "../proto/type-registry.ts";
+import type { ConfigSnapshot, DumpedResource } from "./admin/state.ts";
+import type { Flags } from "./flags.ts";
+import { flatten, type RuntimeLayer } from "./runtime-layers.ts";
+import { userAgentBuildVersion } from "./version.ts";
+
+type Json = Record<string, unknown>;
+
+/** What the process itself, not its listeners and clusters, takes from the bootstrap. */
+export interface BootConfig {
+  /** null: no admin interface. */
+  admin: { address: SocketAddress; profilePath: string } | null;
+  node(): Json;
+  snapshot(includeEds: boolean): ConfigSnapshot;
+  runtimeLayers: RuntimeLayer[];
+}
+
+/** Reads the process's part of a bootstrap that has been found valid. JSON is made only when the admin interface asks. */
+export function bootConfig(bootstrap: Bootstrap, flags: Flags): BootConfig {
+  const loadedAt = new Date();
+  const address = bootstrap.admin === undefined ? null : socketAddress(bootstrap.admin.address);
+  return {
+    admin: address && { address, profilePath: bootstrap.admin?.profilePath || "/var/log/envoy/envoy.prof" },
+    node: () => nodeJson(bootstrap, flags),
+    snapshot: (includeEds) => snapshot(bootstrap, flags, loadedAt, includeEds),
+    runtimeLayers: runtimeLayers(bootstrap),
+  };
+}
+
+function nodeJson(bootstrap: Bootstrap, flags: Flags): Json {
+  const node = (protoJson(BootstrapSchema, bootstrap).node ?? {}) as Json;
+  if (flags.serviceNode !== "") node.id = flags.serviceNode;
+  if (flags.serviceCluster !== "") node.cluster = flags.serviceCluster;
+  if (flags.serviceZone !== "") node.locality = { ...(node.locality as Json | undefined), zone: flags.serviceZone };
+  node.user_agent_name = "envoy";
+  node.user_agent_build_version = userAgentBuildVersion();
+  node.extensions ??= [];
+  return node;
+}
+
+function snapshot(bootstrap: Bootstrap, flags: Flags, at: Date, includeEds: boolean): ConfigSnapshot {
+  const json = protoJson(BootstrapSchema, bootstrap);
+  const node = nodeJson(bootstrap, flags);
+  if ((node.extensions as unknown[]).length === 0) delete node.extensions;
+  const { node: _, ...withoutNode } = json;
+  const resources = bootstrap.staticResources;
+  const dumped = <M extends Message & { name: string }>(schema: DescMessage, list: readonly M[]): DumpedResource[] =>
+    list.map((message) => ({ name: message.name, json: typedJson(schema, message), updatedAt: at }));
+  const clusters = dumped(ClusterSchema, resources?.clusters ?? []);
+  const listeners = dumped(ListenerSchema, resources?.listeners ?? []);
+  const secrets = ((json.static_resources as Json | undefined)?.secrets ?? []) as Json[];
+  for (const secret of secrets) redact(secret);
+  return {
+    bootstrap: { node, ...withoutNode },
+    bootstrapAt: at,
+    clusters,
+    listeners,
+    routes: listeners
+      .flatMap((listener) => routeConfigs(listener.json))
+      .map((route) => ({
+        name: String(route.name ?? ""),
+        json: route,
+        updatedAt: at,
+      })),
+    secrets: secrets.map((secret) => ({
+      name: String(secret.name ?? ""),
+      json: { "@type": `${typePrefix}envoy.extensions.transport_sockets.tls.v3.Secret`, ...secret },
+      updatedAt: at,
+    })),
+    endpoints: includeEds ? clusters.flatMap((cluster) => endpointsOf(cluster.json)) : null,
+  };
+}
+
+/** The inline route configurations of a listener's connection managers, wherever they are nested. */
+function routeConfigs(value: unknown): Json[] {
+  if (typeof value !== "object" || value === null) return [];
+  if (Array.isArray(value)) return value.flatMap(routeConfigs);
+  const message = value as Json;
+  const inner = Object.entries(message).flatMap(([key, child]) => (key === "route_config" ? [] : routeConfigs(child)));
+  const own = message["@type"] === hcmType ? message.route_config : undefined;
+  return own === undefined ? inner : [{ "@type": routeConfigType, ...(own as Json) }, ...inner];
+}
+
+function endpointsOf(cluster: Json): Json[] {
+  const assignment = cluster.load_assignment as Json | undefined;
+  if (assignment === undefined) return [];
+  return [{ "@type": `${typePrefix}envoy.config.endpoint.v3.ClusterLoadAssignment`, ...assignment }];
+}
+
+/** Replaces what a secret keeps secret, as Envoy does: private keys, passwords and generic secrets, not certificates. */
+function redact(value: Json): void {
+  for (const [key, child] of Object.entries(value)) {
+    if (secretFields.includes(key)) value[key] = { inline_string: "[redacted]" };
+    else if (Array.isArray(child) && key === "keys") value[key] = child.map(() => ({ inline_string: "[redacted]" }));
+    else if (typeof child === "object" && child !== null) redact(child as Json);
+  }
+}
+
+function runtimeLayers(bootstrap: Bootstrap): RuntimeLayer[] {
+  return (bootstrap.layeredRuntime?.layers ?? []).map(({ name, layerSpecifier }) => ({
+    name,
+    kind: layerKinds[layerSpecifier.case ?? "diskLayer"],
+    values: layerSpecifier.case === "staticLayer" ? flatten(layerSpecifier.value) : new Map<string, string>(),
+  }));
+}
+
+function socketAddress(address: Address | undefined): SocketAddress | null {
+  const choice = address?.address;
+  if (choice?.case === "pipe") return { host: "", port: 0, path: choice.value.path };
+  if (choice?.case !== "socketAddress") return null;
+  const port = choice.value.portSpecifier;
+  return { host: choice.value.address, port: port.case === "portValue" ? port.value : 0, path: null };
+}
+
+function typedJson(schema: DescMessage, message: Message): Json {
+  return { "@type": `${typePrefix}${schema.typeName}`, ...protoJson(schema, message) };
+}
+
+function protoJson(schema: DescMessage, message: Message): Json {
+  return typeFirst(toJson(schema, message, { registry: typeRegistry, useProtoFieldName: true })) as Json;
+}
+
+/** Puts each "@type" before the fields of its message, as Envoy prints them; protobuf-es puts it after. */
+function typeFirst(value: unknown): unknown {
+  if (typeof value !== "object" || value === null) return value;
+  if (Array.isArray(value)) return value.map(typeFirst);
+  const { "@type": type, ...fields } = value as Json;
+  const out: Json = type === undefined ? {} : { "@type": type };
+  for (const [key, child] of Object.entries(fields)) out[key] = typeFirst(child);
+  return out;
+}
+
+const typePrefix = "type.googleapis.com/";
+const hcmType = `${typePrefix}envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager`;
+const routeConfigType = `${typePrefix}envoy.config.route.v3.RouteConfiguration`;
+const secretFields = ["private_key", "password", "secret", "private_key_provider"];
+const layerKinds = { staticLayer: "static", adminLayer: "admin", rtdsLayer: "rtds", diskLayer: "disk" } as const;

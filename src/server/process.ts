@@ -1,0 +1,236 @@
+import { writeFileSync } from "node:fs";
+import { addressText, type SocketAddress } from "../net/address.ts";
+import type { AdminServer } from "./admin/server.ts";
+import type { AdminState, ClusterStatus, ConfigSnapshot, ServerState, StatsSource } from "./admin/state.ts";
+import type { ConsoleLog } from "./console-log.ts";
+import { Drain } from "./drain.ts";
+import type { Flags } from "./flags.ts";
+import type { ConfigUpdate, FromWorker, WorkerInit } from "./messages.ts";
+import { type RuntimeLayer, RuntimeLayers } from "./runtime-layers.ts";
+import type { ServerFacts, ServerStats } from "./server-stats.ts";
+import { handleSignals } from "./signals.ts";
+import { Supervisor, type WorkerHandle } from "./supervisor.ts";
+
+export interface ServerOptions {
+  flags: Flags;
+  log: ConsoleLog;
+  concurrency: number;
+  config: ConfigUpdate;
+  /** null: no admin interface. */
+  admin: { address: SocketAddress; profilePath: string } | null;
+  node: () => Record<string, unknown>;
+  snapshot: (includeEds: boolean) => ConfigSnapshot;
+  runtimeLayers: RuntimeLayer[];
+  clusters: () => ClusterStatus[];
+  stats: StatsSource;
+  serverStats: ServerStats;
+  /** Facts that only the owner of the config and the stats knows. */
+  facts: () => Pick<ServerFacts, "totalConnections" | "daysUntilFirstCertExpiring" | "staticUnknownFields">;
+  spawn: (init: WorkerInit) => WorkerHandle & { getHeapSnapshot?: () => Promise<NodeJS.ReadableStream> };
+  workerExtra: (index: number) => Record<string, unknown>;
+  onWorkerMessage: (index: number, message: FromWorker) => void;
+  onWorkerGone: (index: number) => void;
+  exit: (code: number) => void;
+}
+
+/** The running process: supervisor, admin interface, drain and signals, joined. */
+export class ServerProcess {
+  /** Where the admin interface listens; null before start() and without one. */
+  adminAddress: SocketAddress | null = null;
+  readonly supervisor: Supervisor;
+  readonly runtime: RuntimeLayers;
+  private readonly options: ServerOptions;
+  private readonly drain: Drain;
+  private readonly startedAtMs = Date.now();
+  private admin: AdminServer | null = null;
+  private phase: "PRE_INITIALIZING" | "INITIALIZING" | "LIVE" = "PRE_INITIALIZING";
+  private healthFailed = false;
+  private readonly mainThread = { watchdogMiss: 0, watchdogMegaMiss: 0 };
+
+  constructor(options: ServerOptions) {
+    this.options = options;
+    const { flags, log } = options;
+    this.runtime = new RuntimeLayers(options.runtimeLayers, (key, value) => {
+      this.supervisor.broadcast({ kind: "runtime", key, value });
+    });
+    this.supervisor = new Supervisor({
+      concurrency: options.concurrency,
+      spawn: options.spawn,
+      extra: options.workerExtra,
+      log: (level, message) => log.log(level, "main", message),
+      onMessage: (index, message) => {
+        if (message.kind === "log") log.log(message.level, message.logger, message.message);
+        else options.onWorkerMessage(index, message);
+      },
+      onGone: options.onWorkerGone,
+    });
+    this.drain = new Drain({
+      target: this.supervisor,
+      signalDrainS: flags.drainOnSigtermS ?? flags.drainTimeS,
+      drainTimeS: flags.drainStrategy === "immediate" ? 0 : flags.drainTimeS,
+      exit: (code) => void this.stop().then(() => options.exit(code)),
+      log: (level, message) => log.log(level, "main", message),
+    });
+  }
+
+  /** Settles when every worker listens. Rejects when an address is taken. */
+  async start(): Promise<void> {
+    const { log, config, serverStats } = this.options;
+    handleSignals({
+      terminate: (signal) => this.drain.onSignal(signal),
+      reopenLogs: () => this.reopenLogs(),
+      log: (level, message) => log.log(level, "main", message),
+    });
+    this.watchMainThread();
+    await this.startAdmin();
+    this.phase = "INITIALIZING";
+    for (const _ of config.clusters) serverStats.count("cluster_manager.cluster_added");
+    for (const _ of config.listeners) serverStats.count("listener_manager.listener_added");
+    log.log("info", "config", "all dependencies initialized. starting workers");
+    await this.supervisor.start(config);
+    for (const _ of config.listeners) serverStats.count("listener_manager.listener_create_success");
+    serverStats.recordInitialization(performance.now());
+    this.phase = "LIVE";
+    log.log("info", "main", "starting main dispatch loop");
+  }
+
+  /** Ends the workers and the admin interface; the process can exit after it. */
+  async stop(): Promise<void> {
+    await this.supervisor.stop();
+    this.admin?.close();
+    this.options.log.log("info", "main", "exiting");
+  }
+
+  /** Brings the main thread's stats up to date. Called before stats are read. */
+  refreshStats(): void {
+    const { config, flags, serverStats } = this.options;
+    serverStats.refresh({
+      ...this.options.facts(),
+      concurrency: this.options.concurrency,
+      isLive: !this.isDraining,
+      state: stateNumbers[this.state()],
+      uptimeS: Math.floor((Date.now() - this.startedAtMs) / 1000),
+      restartEpoch: Number(flags.accepted["restart-epoch"] ?? 0),
+      workersStarted: this.phase === "LIVE",
+      listenersActive: config.listeners.length,
+      listenersWarming: 0,
+      listenersDraining: 0,
+      clustersActive: config.clusters.length,
+      clustersWarming: 0,
+      workers: this.supervisor.counters,
+      mainThread: this.mainThread,
+    });
+  }
+
+  private get isDraining(): boolean {
+    return this.healthFailed || this.drain.isShuttingDown;
+  }
+
+  private state(): ServerState {
+    return this.isDraining ? "DRAINING" : this.phase;
+  }
+
+  private async startAdmin(): Promise<void> {
+    const { admin, flags, log } = this.options;
+    if (admin === null) {
+      log.log("warning", "main", "No admin address given, so no admin HTTP server started.");
+      return;
+    }
+    const { AdminServer } = await import("./admin/server.ts");
+    this.admin = new AdminServer(this.adminState(admin.profilePath));
+    this.adminAddress = await this.admin.listen(admin.address);
+    log.log("info", "main", `admin address: ${addressText(this.adminAddress)}`);
+    if (flags.adminAddressPath === "") return;
+    try {
+      // func-e and others read host:port from it, without a line break.
+      writeFileSync(flags.adminAddressPath, addressText(this.adminAddress));
+    } catch {
+      const fault = `cannot open admin address output file ${flags.adminAddressPath} for writing.`;
+      log.log("critical", "main", fault);
+    }
+  }
+
+  private adminState(profilePath: string): AdminState {
+    const { options, supervisor } = this;
+    const fresh = <A extends unknown[], R>(read: (...args: A) => R) => {
+      return (...args: A): R => {
+        this.refreshStats();
+        return read(...args);
+      };
+    };
+    return {
+      flags: options.flags,
+      concurrency: options.concurrency,
+      startedAtMs: this.startedAtMs,
+      serverState: () => this.state(),
+      node: options.node,
+      configDump: options.snapshot,
+      listeners: () =>
+        options.config.listeners.map((listener) => ({
+          name: listener.name,
+          address: supervisor.listeningAddress(listener.name) ?? listener.address,
+        })),
+      clusters: options.clusters,
+      stats: {
+        text: fresh((query) => options.stats.text(query)),
+        json: fresh((query) => options.stats.json(query)),
+        prometheus: fresh((query) => options.stats.prometheus(query)),
+        resetCounters: () => options.stats.resetCounters(),
+      },
+      runtime: this.runtime,
+      logLevels: {
+        list: () => options.log.list(),
+        setAll: (level) => {
+          options.log.setAll(level);
+          this.shareLogLevels();
+        },
+        set: (levels) => {
+          options.log.set(levels);
+          this.shareLogLevels();
+        },
+      },
+      setHealthFailed: (failed) => {
+        this.healthFailed = failed;
+        supervisor.setHealthFailed(failed);
+      },
+      drainListeners: (graceful, skipExit, inboundOnly) => this.drain.drainListeners(graceful, skipExit, inboundOnly),
+      reopenLogs: () => this.reopenLogs(),
+      quit: () => this.drain.quit(),
+      profilePath,
+      profileWorkers: (what, action, prefix) => {
+        for (let index = 0; index < supervisor.concurrency; index++) {
+          const path = `${prefix}.worker_${index}.${what}profile`;
+          supervisor.send(index, { kind: "profile", what, action, path });
+        }
+      },
+      workerHeapSnapshot: (index) => {
+        const worker: ReturnType<ServerOptions["spawn"]> | null = supervisor.worker(index);
+        return worker?.getHeapSnapshot?.() ?? null;
+      },
+    };
+  }
+
+  private reopenLogs(): void {
+    this.options.log.reopen();
+    this.supervisor.broadcast({ kind: "reopenLogs" });
+  }
+
+  private shareLogLevels(): void {
+    this.supervisor.setLogLevels(Object.fromEntries(this.options.log.list()));
+  }
+
+  /** A timer that comes late says how long the main thread was stuck; Envoy's limits are 200 ms and 1 s. */
+  private watchMainThread(): void {
+    let last = performance.now();
+    setInterval(() => {
+      const now = performance.now();
+      const lateMs = now - last - watchdogPeriodMs;
+      last = now;
+      if (lateMs > 200) this.mainThread.watchdogMiss++;
+      if (lateMs > 1000) this.mainThread.watchdogMegaMiss++;
+    }, watchdogPeriodMs).unref();
+  }
+}
+
+const stateNumbers = { LIVE: 0, DRAINING: 1, PRE_INITIALIZING: 2, INITIALIZING: 3 } as const;
+const watchdogPeriodMs = 100;

@@ -1,0 +1,114 @@
+import { connect } from "node:net";
+import { Worker } from "node:worker_threads";
+import { afterEach, describe, expect, test, vi } from "vitest";
+import type { ConfigUpdate } from "./messages.ts";
+import { Supervisor } from "./supervisor.ts";
+
+describe("with real worker threads", () => {
+  test("a port 0 is chosen by the first worker and shared by all", async () => {
+    const supervisor = await started(2);
+    expect(supervisor.readyCount).toBe(2);
+    expect(port(supervisor)).toBeGreaterThan(0);
+    const greetings = new Set<string>();
+    for (let i = 0; i < 40; i++) greetings.add(await ask(port(supervisor), ""));
+    expect([...greetings].sort()).toEqual(["worker 0", "worker 1"]);
+  });
+
+  for (const { order, cause } of [
+    { order: "crash", cause: /crashed as asked/ },
+    { order: "exit", cause: /exit code 7/ },
+  ]) {
+    test(`a worker that dies by "${order}" is counted, logged with its cause and replaced`, async () => {
+      const supervisor = await started(1);
+      await ask(port(supervisor), order);
+      await vi.waitFor(() => expect(supervisor.counters[0].crashes).toBe(1), 5000);
+      await vi.waitFor(() => expect(supervisor.readyCount).toBe(1), 5000);
+      expect(logged.join("\n")).toMatch(cause);
+      expect(await ask(port(supervisor), "")).toBe("worker 0");
+    });
+  }
+
+  test("a worker that hangs is a miss and a mega miss, once each", async () => {
+    const supervisor = await started(1);
+    await ask(port(supervisor), "hang");
+    await vi.waitFor(() => expect(supervisor.counters[0].watchdogMegaMiss).toBe(1), 5000);
+    expect(supervisor.counters[0].watchdogMiss).toBe(1);
+    expect(supervisor.counters[0].crashes).toBe(0);
+  });
+
+  test("an address that is taken rejects the start with Envoy's sentence", async () => {
+    const first = await started(1);
+    const taken: ConfigUpdate = {
+      ...config,
+      listeners: [{ name: "x", address: { host: "1.2.3.4", port: 9, path: null } }],
+    };
+    await expect(supervisorOf(1).start(taken)).rejects.toThrow(
+      /error adding listener named 'x'.*cannot bind '1.2.3.4:9'/,
+    );
+    expect(first.readyCount).toBe(1);
+  });
+
+  test("a drain settles when the last connection closes", async () => {
+    const supervisor = await started(1);
+    const socket = connect(port(supervisor), "127.0.0.1");
+    await new Promise((resolve) => socket.once("data", resolve));
+    let done = false;
+    const drained = supervisor.drain({ stopListeners: true, inboundOnly: false }).then(() => {
+      done = true;
+    });
+    await vi.waitFor(() => expect(ask(port(supervisor), "")).rejects.toThrow("ECONNREFUSED"), 5000);
+    expect(done).toBe(false);
+    socket.destroy();
+    await drained;
+  });
+});
+
+afterEach(async () => {
+  logged.length = 0;
+  await Promise.all(running.splice(0).map((supervisor) => supervisor.stop()));
+});
+
+async function started(concurrency: number): Promise<Supervisor> {
+  const supervisor = supervisorOf(concurrency);
+  await supervisor.start(config);
+  return supervisor;
+}
+
+function supervisorOf(concurrency: number): Supervisor {
+  const supervisor = new Supervisor({
+    concurrency,
+    spawn: (init) => new Worker(new URL("./test-runtime.ts", import.meta.url), { workerData: init }),
+    extra: () => ({}),
+    log: (_level, message) => logged.push(message),
+    onMessage: () => {},
+    onGone: () => {},
+  });
+  running.push(supervisor);
+  return supervisor;
+}
+
+/** Sends an order on a connection of its own; answers the greeting. */
+function ask(toPort: number, order: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(toPort, "127.0.0.1");
+    socket.on("error", reject);
+    socket.once("data", (bytes) => {
+      resolve(bytes.toString().trim());
+      if (order === "") socket.destroy();
+      else socket.end(`${order}\n`);
+    });
+  });
+}
+
+function port(supervisor: Supervisor): number {
+  return supervisor.listeningAddress("main")?.port ?? 0;
+}
+
+const config: ConfigUpdate = {
+  listeners: [{ name: "main", address: { host: "127.0.0.1", port: 0, path: null } }],
+  clusters: [],
+  removedListeners: [],
+  removedClusters: [],
+};
+const running: Supervisor[] = [];
+const logged: string[] = [];

@@ -1,0 +1,60 @@
+import { createServer } from "node:net";
+import { parentPort, workerData } from "node:worker_threads";
+import { serveWorker } from "./worker-loop.ts";
+
+/**
+ * A worker for tests: its runtime greets each connection with its index, and a line "crash", "hang" or "exit" on it does
+ * what it says.
+ */
+if (parentPort !== null) {
+  serveWorker(parentPort, workerData, (init, report) => {
+    let active = 0;
+    const servers = new Map<string, ReturnType<typeof createServer>>();
+    return {
+      apply(update) {
+        for (const listener of update.listeners) {
+          const server = createServer((socket) => {
+            active++;
+            socket.write(`worker ${init.index}\n`);
+            socket.on("close", () => active--);
+            socket.on("error", () => {});
+            socket.on("data", (bytes) => act(bytes.toString().trim()));
+          });
+          servers.set(listener.name, server);
+          const { host, port } = listener.address;
+          server.on("error", (error: NodeJS.ErrnoException) => {
+            report({
+              kind: "listenFailed",
+              listener: listener.name,
+              address: listener.address,
+              code: error.code ?? "",
+              message: error.message,
+            });
+          });
+          server.listen({ host, port, reusePort: true }, () => {
+            const bound = server.address();
+            const boundPort = typeof bound === "object" && bound !== null ? bound.port : 0;
+            report({ kind: "listening", listener: listener.name, address: { host, port: boundPort, path: null } });
+          });
+        }
+      },
+      startDraining(order) {
+        if (order.stopListeners) for (const server of servers.values()) server.close();
+      },
+      setHealthFailed() {},
+      setLogLevels() {},
+      setRuntimeKey() {},
+      reopenLogs() {},
+      async close() {},
+      get activeConnections() {
+        return active;
+      },
+    };
+  });
+}
+
+function act(order: string): void {
+  if (order === "crash") throw new Error("crashed as asked");
+  if (order === "exit") process.exit(7);
+  if (order === "hang") Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1500);
+}
