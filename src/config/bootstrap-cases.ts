@@ -156,6 +156,17 @@ export const bootstrapCases: readonly BootstrapCase[] = [
     socketType('{"@type": type.googleapis.com/envoy.nope, sni: a}'),
   ),
   refused(
+    "a type of the v2 API",
+    "static_resources.clusters[0].transport_socket.typed_config.@type",
+    socketType('{"@type": type.googleapis.com/envoy.api.v2.auth.UpstreamTlsContext, sni: a}'),
+  ),
+  accepted(
+    "a TypedStruct of an unknown type in metadata",
+    cluster(
+      "metadata: {typed_filter_metadata: {x: {'@type': type.googleapis.com/xds.type.v3.TypedStruct, type_url: a/b}}}",
+    ),
+  ),
+  refused(
     "an Any without a type",
     "static_resources.clusters[0].transport_socket.typed_config",
     socketType("{sni: a}"),

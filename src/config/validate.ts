@@ -8,7 +8,7 @@ import {
   type MessageShape,
 } from "@bufbuild/protobuf";
 import type { Any, Duration } from "@bufbuild/protobuf/wkt";
-import { unpackAny } from "../proto/any.ts";
+import { innerTypeUrl, unpackAny } from "../proto/any.ts";
 import {
   disallowed_by_default,
   disallowed_by_default_enum,
@@ -117,7 +117,7 @@ function enter(
 
 function validateAny(any: Any, problems: Problems, context: Context): void {
   // An unknown type is the business of whoever uses the Any: in metadata, Envoy lets it be.
-  if (any.typeUrl === "" || findMessage(typeNameOf(any.typeUrl)) === null) return;
+  if (any.typeUrl === "" || findMessage(typeNameOf(innerTypeUrl(any))) === null) return;
   const unpacked = unpackAny(any, problems, "", context.unknownFields);
   if (unpacked === null) return;
   // Envoy checks the message of an Any on its own, so that its sentence begins anew.

@@ -3,7 +3,7 @@ import type { Any } from "@bufbuild/protobuf/wkt";
 import { TypedStructSchema as UdpaTypedStructSchema } from "./generated/udpa/type/v1/typed_struct_pb.ts";
 import { TypedStructSchema as XdsTypedStructSchema } from "./generated/xds/type/v3/typed_struct_pb.ts";
 import { readJson, type UnknownFields } from "./json-tree.ts";
-import type { Problems } from "./problems.ts";
+import { Problems } from "./problems.ts";
 import { suggest } from "./suggest.ts";
 import { findMessage, messageNames, typeNameOf } from "./type-registry.ts";
 
@@ -78,6 +78,13 @@ export function unpackAs<Desc extends DescMessage>(
   return null;
 }
 
+/** Type URL of the message that unpackAny would give: in a TypedStruct the inner one. Says nothing of whether it exists. */
+export function innerTypeUrl(any: Any): string {
+  const desc = findMessage(typeNameOf(any.typeUrl));
+  const message = desc === null || !typedStructs.has(desc.typeName) ? null : decode(desc, any, new Problems(), "");
+  return message !== null && isTypedStruct(message) ? message.typeUrl : any.typeUrl;
+}
+
 function findOrTell(typeUrl: string, name: string, problems: Problems, path: string): DescMessage | null {
   const typeName = typeNameOf(typeUrl);
   const desc = findMessage(typeName);
@@ -103,12 +110,12 @@ function decode(desc: DescMessage, any: Any, problems: Problems, path: string): 
 }
 
 function isTypedStruct(message: Message): message is MessageShape<typeof XdsTypedStructSchema> {
-  return (
-    message.$typeName === XdsTypedStructSchema.typeName ||
-    message.$typeName === (UdpaTypedStructSchema.typeName as string)
-  );
+  return typedStructs.has(message.$typeName);
 }
 
 function noImplementation(name: string, typeName: string): string {
   return `Didn't find a registered implementation for '${name}' with type URL: '${typeName}'`;
 }
+
+/** Two names of one shape. */
+const typedStructs: ReadonlySet<string> = new Set([XdsTypedStructSchema.typeName, UdpaTypedStructSchema.typeName]);

@@ -63,6 +63,8 @@ function isDescMessage(value: unknown): value is DescMessage {
 function filesByMessage(): Map<string, string> {
   if (index.size === 0) {
     for (const [file, pkg, names] of typeFiles) {
+      // The v2 API is among the descriptors, but Envoy no longer knows its types.
+      if (pkg.startsWith("envoy.") && !/\.v3(alpha)?(\.|$)/.test(pkg)) continue;
       for (const name of names.split(" ")) index.set(`${pkg}.${name}`, file);
     }
   }
