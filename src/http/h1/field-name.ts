@@ -12,6 +12,8 @@ for (const c of "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijkl
  */
 class NameCache {
   readonly #raw: string[] = new Array(slots).fill("");
+  readonly #rawBytes = new Uint8Array(slots * maxCachedLength);
+  readonly #lengths = new Int16Array(slots).fill(-1);
   readonly #lower: string[] = new Array(slots).fill("");
   readonly #ids = new Int16Array(slots).fill(-1);
 
@@ -23,12 +25,17 @@ class NameCache {
     }
   }
 
-  /** The slot of the name text[from, to) whose hashName is `hash`. Read it at once: the next call may replace it. */
-  slotOf(text: string, from: number, to: number, hash: number): number {
+  /** The slot of the name bytes[from, to) whose hashName is `hash`. Read it at once: the next call may replace it. */
+  slotOf(bytes: Uint8Array, from: number, to: number, hash: number): number {
     const slot = (hash ^ (hash >>> 15)) & (slots - 1);
-    const raw = this.#raw[slot] as string;
-    if (raw.length === to - from && text.startsWith(raw, from)) return slot;
-    return this.#miss(text.slice(from, to), slot);
+    const length = to - from;
+    if (this.#lengths[slot] !== length) return this.#miss(bytes, from, to, slot);
+    const rawBytes = this.#rawBytes;
+    const at = slot * maxCachedLength;
+    for (let i = 0; i < length; i++) {
+      if (rawBytes[at + i] !== bytes[from + i]) return this.#miss(bytes, from, to, slot);
+    }
+    return slot;
   }
 
   lower(slot: number): string {
@@ -39,17 +46,17 @@ class NameCache {
     return this.#raw[slot] as string;
   }
 
+  /** The known id, -1, or underscoreName. */
   id(slot: number): number {
     return this.#ids[slot] as number;
   }
 
-  #miss(name: string, slot: number): number {
-    const at = name.length <= maxCachedLength ? slot : slots - 1;
-    // A slice of a head would keep the whole head alive.
-    const raw = Buffer.from(name, "latin1").latin1Slice();
+  #miss(bytes: Uint8Array, from: number, to: number, slot: number): number {
+    // A copy: a slice of a head would keep the whole head alive.
+    const raw = Buffer.from(bytes.buffer, bytes.byteOffset + from, to - from).latin1Slice();
     const lower = lowerCase(raw);
-    this.#put(at, raw, lower, knownId(lower));
-    return at;
+    this.#put(slot, raw, lower, knownId(lower));
+    return slot;
   }
 
   #store(raw: string, lower: string, id: number): void {
@@ -59,8 +66,13 @@ class NameCache {
 
   #put(slot: number, raw: string, lower: string, id: number): void {
     this.#raw[slot] = raw;
+    // A longer name is not found again.
+    this.#lengths[slot] = raw.length <= maxCachedLength ? raw.length : -1;
+    for (let i = 0; i < raw.length && i < maxCachedLength; i++) {
+      this.#rawBytes[slot * maxCachedLength + i] = raw.charCodeAt(i);
+    }
     this.#lower[slot] = id >= 0 ? (knownNames[id] as string) : lower;
-    this.#ids[slot] = id;
+    this.#ids[slot] = id < 0 && lower.includes("_") ? underscoreName : id;
   }
 }
 
@@ -80,6 +92,8 @@ export function lowerCase(text: string): string {
   return text;
 }
 
+/** The id of a name that is not known and has a "_". Like -1 it is no index. */
+export const underscoreName = -2;
 const slots = 2048;
 const maxCachedLength = 64;
 export const fieldNames = new NameCache();

@@ -1,6 +1,6 @@
 import type { HeaderBlock } from "../header-block.ts";
 import { Known } from "../names.ts";
-import { fieldNames, hashName, tokenChars } from "./field-name.ts";
+import { fieldNames, hashName, tokenChars, underscoreName } from "./field-name.ts";
 import type { Http1Options } from "./options.ts";
 import {
   codecError,
@@ -89,7 +89,13 @@ export abstract class HeadParser {
       if (end >= 0 && end + 4 < to) to = end + 4;
     }
     const text = carried > 0 ? this.#carry + bytes.latin1Slice(at, to) : bytes.latin1Slice(at, to);
-    const result = this.#parse(text);
+    let base = at;
+    let source: Uint8Array = bytes;
+    if (carried > 0) {
+      source = Buffer.from(text, "latin1");
+      base = 0;
+    }
+    const result = this.#parse(text, source, base);
     if (result === done) {
       this.used += this.at - carried;
       this.#carry = "";
@@ -127,7 +133,7 @@ export abstract class HeadParser {
     return text.indexOf("\n", at) < 0 ? needMore : this.fail(error);
   }
 
-  #parse(text: string): number {
+  #parse(text: string, bytes: Uint8Array, base: number): number {
     this.at = 0;
     if (!this.isFirstLineDone) {
       let p = 0;
@@ -142,10 +148,11 @@ export abstract class HeadParser {
       this.isFirstLineDone = true;
       this.at = next;
     }
-    return this.options.leniency ? this.#fieldsLenient(text) : this.#fieldsStrict(text);
+    return this.options.leniency ? this.#fieldsLenient(text) : this.#fieldsStrict(text, bytes, base);
   }
 
-  #fieldsStrict(text: string): number {
+  /** bytes[base, …) are the text: bytes are scanned, the text is sliced. */
+  #fieldsStrict(text: string, bytes: Uint8Array, base: number): number {
     const end = text.length;
     const block = this.block();
     let p = this.at;
@@ -154,7 +161,7 @@ export abstract class HeadParser {
       let i = p;
       let c = 0;
       let hash = 0;
-      while (i < end && tokenChars[(c = text.charCodeAt(i))] === 1) {
+      while (i < end && tokenChars[(c = bytes[base + i] as number)] === 1) {
         hash = (Math.imul(hash, 31) + c) | 0;
         i++;
       }
@@ -162,20 +169,20 @@ export abstract class HeadParser {
       if (c !== 58 || i === p) {
         if (c === 13 && i === p) {
           if (i + 1 >= end) return needMore;
-          if (text.charCodeAt(i + 1) === 10) return this.#finish(i + 2);
+          if (bytes[base + i + 1] === 10) return this.#finish(i + 2);
         }
         return this.failLine(text, i, charError(c));
       }
       const nameEnd = i++;
-      while (i < end && ((c = text.charCodeAt(i)) === 32 || c === 9)) i++;
+      while (i < end && ((c = bytes[base + i] as number) === 32 || c === 9)) i++;
       const valueAt = i;
-      while (i < end && valueChars[(c = text.charCodeAt(i))] === 1) i++;
+      while (i < end && valueChars[(c = bytes[base + i] as number)] === 1) i++;
       if (i + 1 >= end) return i < end && c !== 13 ? this.failLine(text, i, charError(c)) : needMore;
       // Bare LF, lone CR and controls: RFC 9112 section 2.2 and RFC 9110 section 5.5. Envoy takes the first two.
-      if (c !== 13 || text.charCodeAt(i + 1) !== 10) return this.failLine(text, i, charError(c));
+      if (c !== 13 || bytes[base + i + 1] !== 10) return this.failLine(text, i, charError(c));
       let valueEnd = i;
-      while (valueEnd > valueAt && ((c = text.charCodeAt(valueEnd - 1)) === 32 || c === 9)) valueEnd--;
-      const error = this.#field(block, text, p, nameEnd, hash, text.slice(valueAt, valueEnd));
+      while (valueEnd > valueAt && ((c = bytes[base + valueEnd - 1]) === 32 || c === 9)) valueEnd--;
+      const error = this.#field(block, bytes, base + p, base + nameEnd, hash, text.slice(valueAt, valueEnd));
       if (error !== null) return this.fail(error);
       p = i + 2;
     }
@@ -219,23 +226,30 @@ export abstract class HeadParser {
     const name = this.#foldName;
     if (name === "") return null;
     this.#foldName = "";
-    return this.#field(block, name, 0, name.length, hashName(name), trimBlanks(this.#foldValue.replaceAll("\r", "")));
+    return this.#field(
+      block,
+      Buffer.from(name, "latin1"),
+      0,
+      name.length,
+      hashName(name),
+      trimBlanks(this.#foldValue.replaceAll("\r", "")),
+    );
   }
 
   #field(
     block: HeaderBlock,
-    text: string,
+    bytes: Uint8Array,
     from: number,
     to: number,
     hash: number,
     value: string,
   ): ProtocolError | null {
     if (++this.fields > this.#maxFields) return this.#tooMany;
-    const slot = fieldNames.slotOf(text, from, to, hash);
+    const slot = fieldNames.slotOf(bytes, from, to, hash);
     const id = fieldNames.id(slot);
     const name = fieldNames.lower(slot);
     if (id < 0) {
-      if (name.indexOf("_") >= 0) {
+      if (id === underscoreName) {
         const verdict = this.#underscore(name);
         if (verdict === "drop") return null;
         if (verdict === "reject") return unexpectedUnderscore;
