@@ -1,0 +1,121 @@
+import type { RequestHead } from "../http/header-block.ts";
+import { Known } from "../http/names.ts";
+import { CookieMatcher, HeaderMatcher, QueryMatcher } from "./matchers.ts";
+import type { Acceptor, Ordered } from "./path-trie.ts";
+import type { Regex } from "./regex.ts";
+import type { Route } from "./route.ts";
+import type { RouteMatchSpec, RuntimeFractionSpec } from "./spec.ts";
+import { wire } from "./text.ts";
+import type { WeightedChoice } from "./weighted.ts";
+
+/** Runtime keys as the layers set them: a number, a {numerator, denominator}, or null. */
+export interface RuntimeLookup {
+  value(key: string): unknown;
+}
+
+/** One route in a table: where it stands, when it matches, what it gives. */
+export interface RouteEntry extends Ordered {
+  readonly kind: RouteMatchSpec["path"]["kind"];
+  readonly regex: Regex | null;
+  /** null: the path alone decides. */
+  readonly conditions: Conditions | null;
+  /** null for weighted clusters. */
+  readonly route: Route | null;
+  readonly weighted: WeightedChoice | null;
+}
+
+/** What a match needs besides the path. */
+export class Conditions {
+  readonly #headers: HeaderMatcher[];
+  readonly #query: QueryMatcher[];
+  readonly #cookies: CookieMatcher[];
+  readonly #fraction: RuntimeFractionSpec | null;
+  readonly #isGrpc: boolean;
+  readonly #runtime: RuntimeLookup;
+
+  constructor(spec: RouteMatchSpec, runtime: RuntimeLookup) {
+    this.#headers = spec.headers.map((matcher) => new HeaderMatcher(matcher));
+    this.#query = spec.query.map((matcher) => new QueryMatcher(matcher));
+    this.#cookies = spec.cookies.map((matcher) => new CookieMatcher(matcher));
+    this.#fraction = spec.runtimeFraction;
+    this.#isGrpc = spec.grpc;
+    this.#runtime = runtime;
+  }
+
+  pass(head: RequestHead, random: number): boolean {
+    if (this.#fraction !== null && !isInFraction(this.#fraction, this.#runtime, random)) return false;
+    if (this.#isGrpc && !isGrpc(head.get(Known["content-type"]))) return false;
+    for (let i = 0; i < this.#headers.length; i++) if (!(this.#headers[i] as HeaderMatcher).matches(head)) return false;
+    for (let i = 0; i < this.#query.length; i++) if (!(this.#query[i] as QueryMatcher).matches(head)) return false;
+    for (let i = 0; i < this.#cookies.length; i++) if (!(this.#cookies[i] as CookieMatcher).matches(head)) return false;
+    return true;
+  }
+}
+
+/** The request under match. One object serves all lookups: a lookup never begins inside another. */
+export class Candidate implements Acceptor<RouteEntry> {
+  head: RequestHead | null = null;
+  random = 0;
+  /** The path as matched: lower-case in the table of case-insensitive routes. */
+  path = "";
+  end = 0;
+
+  accepts(entry: RouteEntry, depth: number): boolean {
+    switch (entry.kind) {
+      case "prefix":
+        break;
+      case "path":
+        if (depth !== this.end) return false;
+        break;
+      case "pathSeparatedPrefix":
+        if (depth !== this.end && this.path.charCodeAt(depth) !== 47) return false;
+        break;
+      case "regex":
+        if (!(entry.regex as Regex).matches(this.path.slice(0, this.end))) return false;
+        break;
+      case "connect":
+        break;
+    }
+    return entry.conditions === null || entry.conditions.pass(this.head as RequestHead, this.random);
+  }
+}
+
+/** null where the path alone decides. */
+export function linkConditions(spec: RouteMatchSpec, runtime: RuntimeLookup): Conditions | null {
+  const isPlain =
+    spec.headers.length === 0 &&
+    spec.query.length === 0 &&
+    spec.cookies.length === 0 &&
+    spec.runtimeFraction === null &&
+    !spec.grpc;
+  return isPlain ? null : new Conditions(spec, runtime);
+}
+
+/** The trie key of a route: what every path it matches begins with, in wire bytes. */
+export function trieKey(match: RouteMatchSpec, regex: Regex | null): string {
+  if (match.path.kind === "regex") return regex === null ? "" : regex.literalPrefix;
+  return wire(match.path.value);
+}
+
+/** Envoy Snapshot::featureEnabled: the runtime's fraction, else the configured one, against the random number. */
+function isInFraction(spec: RuntimeFractionSpec, runtime: RuntimeLookup, random: number): boolean {
+  const set = spec.runtimeKey === "" ? null : runtime.value(spec.runtimeKey);
+  if (typeof set === "number") return random * 100 < set;
+  if (isFraction(set)) return random * set.denominator < set.numerator;
+  return random * spec.denominator < spec.numerator;
+}
+
+function isFraction(value: unknown): value is { numerator: number; denominator: number } {
+  if (typeof value !== "object" || value === null) return false;
+  return (
+    "numerator" in value &&
+    typeof value.numerator === "number" &&
+    "denominator" in value &&
+    typeof value.denominator === "number"
+  );
+}
+
+function isGrpc(contentType: string | null): boolean {
+  if (contentType === null || !contentType.startsWith("application/grpc")) return false;
+  return contentType.length === 16 || contentType.charCodeAt(16) === 43;
+}

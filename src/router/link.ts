@@ -1,0 +1,191 @@
+import type { RouteEntry, RuntimeLookup } from "./entry.ts";
+import { linkConditions, trieKey } from "./entry.ts";
+import type { CompileValue } from "./header-mutation.ts";
+import { compileKnown, HeaderMutations, mutationOrder } from "./header-mutation.ts";
+import { Regex } from "./regex.ts";
+import { HostRewrite, PathRewrite, Redirect } from "./rewrite.ts";
+import type { Route, RouteData } from "./route.ts";
+import { createRoute } from "./route.ts";
+import type {
+  ActionSpec,
+  HeaderMutationsSpec,
+  PerFilterConfigSpec,
+  PerFilterSpec,
+  RouteConfigSpec,
+  RouteSpec,
+  VirtualHostSpec,
+  WeightedEntrySpec,
+} from "./spec.ts";
+import { wire } from "./text.ts";
+import { LinkedVirtualHost } from "./virtual-host.ts";
+import { WeightedChoice } from "./weighted.ts";
+
+/** What linking routes takes from outside. */
+export interface LinkDeps {
+  compileValue: CompileValue;
+  runtime: RuntimeLookup;
+  /** Makes Route.overrides, called once a route (and weighted entry): the overrides by slot, for example. */
+  linkOverrides: ((find: (filterName: string) => PerFilterSpec | null) => readonly unknown[]) | null;
+}
+
+/** The virtual host's table over its routes. */
+export function linkVirtualHost(spec: VirtualHostSpec, config: RouteConfigSpec, deps: LinkDeps): LinkedVirtualHost {
+  const vhost = new LinkedVirtualHost(spec, config.ignorePathParameters);
+  const levels: Levels = {
+    vhost,
+    spec,
+    config,
+    deps,
+    vhostRequest: requestMutations(spec.headers, deps),
+    vhostResponse: responseMutations(spec.headers, deps),
+    configRequest: requestMutations(config.headers, deps),
+    configResponse: responseMutations(config.headers, deps),
+  };
+  for (const [order, route] of spec.routes.entries()) {
+    const regex = route.match.path.kind === "regex" ? new Regex(route.match.path.value) : null;
+    const entry: RouteEntry = {
+      order,
+      kind: route.match.path.kind,
+      regex,
+      conditions: linkConditions(route.match, deps.runtime),
+      ...linkAction(route, levels),
+    };
+    vhost.add(entry, trieKey(route.match, regex), route.match.caseSensitive);
+  }
+  return vhost;
+}
+
+/** What all routes of a virtual host share. */
+interface Levels {
+  vhost: LinkedVirtualHost;
+  spec: VirtualHostSpec;
+  config: RouteConfigSpec;
+  deps: LinkDeps;
+  vhostRequest: HeaderMutations;
+  vhostResponse: HeaderMutations;
+  configRequest: HeaderMutations;
+  configResponse: HeaderMutations;
+}
+
+function linkAction(route: RouteSpec, levels: Levels): Pick<RouteEntry, "route" | "weighted"> {
+  const data = routeData(route, levels);
+  const action = route.action;
+  if (action.kind !== "cluster" || action.target.kind !== "weighted") {
+    data.overrides = linkOverrides(data, levels);
+    return { route: createRoute(data), weighted: null };
+  }
+  const routes = action.target.entries.map((entry) => linkWeighted(entry, data, levels));
+  return { route: null, weighted: new WeightedChoice(action.target, routes, levels.deps.runtime) };
+}
+
+function linkWeighted(entry: WeightedEntrySpec, base: RouteData, levels: Levels): Route {
+  const { deps } = levels;
+  const request = requestMutations(entry.headers, deps);
+  const response = responseMutations(entry.headers, deps);
+  const data: RouteData = {
+    ...base,
+    cluster: entry.name,
+    clusterHeader: entry.clusterHeader,
+    subset: entry.subset === null ? base.subset : { ...base.subset, ...entry.subset },
+    // The entry's own mutations come before those of the three levels, whatever wins among these.
+    requestMutations: request.isEmpty ? base.requestMutations : [request, ...base.requestMutations],
+    responseMutations: response.isEmpty ? base.responseMutations : [response, ...base.responseMutations],
+    entryHostRewrite:
+      entry.hostRewriteLiteral === "" ? null : new HostRewrite({ kind: "literal", value: entry.hostRewriteLiteral }),
+    perFilter: mergePerFilter([entry.perFilterConfig], base.perFilter),
+  };
+  data.overrides = linkOverrides(data, levels);
+  return createRoute(data);
+}
+
+function routeData(route: RouteSpec, levels: Levels): RouteData {
+  const { deps, config, spec } = levels;
+  const action: ActionSpec = route.action;
+  const cluster = action.kind === "cluster" ? action : null;
+  const path = { kind: route.match.path.kind, value: wire(route.match.path.value) };
+  const wins = config.mostSpecificHeaderMutationsWins;
+  return {
+    kind: action.kind,
+    name: route.name,
+    virtualHost: levels.vhost,
+    metadata: route.metadata,
+    status: action.kind === "redirect" || action.kind === "direct" ? action.status : 0,
+    body: action.kind === "direct" ? Buffer.from(action.body) : noBody,
+    bodyContentType: action.kind === "direct" ? (action.bodyFormat?.contentType ?? "") : "",
+    bodyFormatter:
+      action.kind === "direct" && action.bodyFormat !== null
+        ? compileKnown(action.bodyFormat.text, deps.compileValue)
+        : null,
+    clusterNotFoundStatus: cluster?.clusterNotFoundStatus ?? 503,
+    timeoutMs: cluster?.timeoutMs ?? 0,
+    idleTimeoutMs: cluster?.idleTimeoutMs ?? null,
+    maxStreamDuration: cluster?.maxStreamDuration ?? null,
+    retryPolicy: cluster === null ? null : (cluster.retryPolicy ?? spec.retryPolicy),
+    hashPolicies: cluster?.hashPolicies ?? [],
+    priority: cluster?.priority ?? "DEFAULT",
+    mirrors: firstNonEmpty(cluster?.mirrors ?? [], spec.mirrors, config.mirrors),
+    upgrades: cluster?.upgrades ?? [],
+    subset: cluster?.subset ?? null,
+    internalRedirect: cluster?.internalRedirect ?? null,
+    autoHostRewrite: cluster?.hostRewrite?.kind === "auto",
+    statPrefix: route.statPrefix,
+    decorator: route.decorator,
+    overrides: [],
+    cluster: cluster?.target.kind === "cluster" ? cluster.target.name : "",
+    clusterHeader: cluster?.target.kind === "header" ? cluster.target.name : "",
+    perFilter: mergePerFilter([route.perFilterConfig, spec.perFilterConfig, config.perFilterConfig], noPerFilter),
+    requestMutations: mutationOrder(
+      requestMutations(route.headers, deps),
+      levels.vhostRequest,
+      levels.configRequest,
+      wins,
+    ),
+    responseMutations: mutationOrder(
+      responseMutations(route.headers, deps),
+      levels.vhostResponse,
+      levels.configResponse,
+      wins,
+    ),
+    path,
+    pathRewrite: cluster === null ? noRewrite : new PathRewrite(cluster.prefixRewrite, cluster.regexRewrite),
+    hostRewrite: cluster === null || cluster.hostRewrite === null ? null : new HostRewrite(cluster.hostRewrite),
+    entryHostRewrite: null,
+    appendXForwardedHost: cluster?.appendXForwardedHost ?? false,
+    redirect: action.kind === "redirect" ? new Redirect(action) : null,
+  };
+}
+
+function linkOverrides(data: RouteData, levels: Levels): readonly unknown[] {
+  const link = levels.deps.linkOverrides;
+  return link === null ? data.overrides : link((name) => data.perFilter.get(name) ?? null);
+}
+
+/** The most specific first; a name keeps its first entry. */
+function mergePerFilter(
+  levels: readonly PerFilterConfigSpec[],
+  base: ReadonlyMap<string, PerFilterSpec>,
+): ReadonlyMap<string, PerFilterSpec> {
+  if (levels.every((level) => Object.keys(level).length === 0)) return base;
+  const merged = new Map(base);
+  for (const level of levels.toReversed()) for (const [name, spec] of Object.entries(level)) merged.set(name, spec);
+  return merged;
+}
+
+function firstNonEmpty<T>(...lists: readonly T[][]): readonly T[] {
+  return lists.find((list) => list.length > 0) ?? [];
+}
+
+function requestMutations(spec: HeaderMutationsSpec, deps: LinkDeps): HeaderMutations {
+  if (spec.requestAdd.length === 0 && spec.requestRemove.length === 0) return noMutations;
+  return new HeaderMutations(spec.requestAdd, spec.requestRemove, deps.compileValue);
+}
+
+function responseMutations(spec: HeaderMutationsSpec, deps: LinkDeps): HeaderMutations {
+  if (spec.responseAdd.length === 0 && spec.responseRemove.length === 0) return noMutations;
+  return new HeaderMutations(spec.responseAdd, spec.responseRemove, deps.compileValue);
+}
+
+const noBody = Buffer.alloc(0);
+const noRewrite = new PathRewrite("", null);
+const noMutations = new HeaderMutations([], [], () => ({ format: () => "" }));
+const noPerFilter: ReadonlyMap<string, PerFilterSpec> = new Map();

@@ -1,0 +1,135 @@
+import { readFileSync } from "node:fs";
+import { checkCoverage } from "../proto/coverage.ts";
+import type { DataSource } from "../proto/generated/envoy/config/core/v3/base_pb.ts";
+import { SubstitutionFormatStringSchema } from "../proto/generated/envoy/config/core/v3/substitution_format_string_pb.ts";
+import type {
+  DirectResponseAction,
+  RedirectAction,
+  Route,
+} from "../proto/generated/envoy/config/route/v3/route_components_pb.ts";
+import type { Problems } from "../proto/problems.ts";
+import type { ParseDeps, RouteContext } from "./parse.ts";
+import { parseClusterAction } from "./parse-cluster-action.ts";
+import { parseRegexRewrite } from "./parse-policies.ts";
+import type { ActionSpec, DirectResponseSpec, RedirectSpec } from "./spec.ts";
+
+/** The action of a route. `problems` is that of the route. */
+export function parseAction(message: Route, problems: Problems, deps: ParseDeps, context: RouteContext): ActionSpec {
+  const action = message.action;
+  switch (action.case) {
+    case "route":
+      return parseClusterAction(action.value, message.match, problems.at("route"), deps, context);
+    case "redirect":
+      return parseRedirect(action.value, problems.at("redirect"));
+    case "directResponse":
+      return parseDirectResponse(action.value, problems.at("direct_response"), context);
+    case "nonForwardingAction":
+      return { kind: "none" };
+    case "filterAction":
+      problems.error("filter_action", "is not implemented in Nuncio yet; ignoring it would change what a request gets");
+      return { kind: "none" };
+    case undefined:
+      problems.error("", "has no action: one of route, redirect, direct_response, non_forwarding_action must be set");
+      return { kind: "none" };
+  }
+}
+
+function parseRedirect(message: RedirectAction, problems: Problems): RedirectSpec {
+  const scheme = message.schemeRewriteSpecifier;
+  const path = message.pathRewriteSpecifier;
+  if (path.case === "pathRewrite") problems.error("path_rewrite", "is not implemented in Nuncio yet");
+  return {
+    kind: "redirect",
+    status: redirectCodes[message.responseCode] ?? 301,
+    scheme:
+      scheme.case === "schemeRedirect" ? scheme.value : scheme.case === "httpsRedirect" && scheme.value ? "https" : "",
+    host: message.hostRedirect,
+    port: message.portRedirect,
+    path: path.case === "pathRedirect" ? path.value : "",
+    prefixRewrite: path.case === "prefixRewrite" ? path.value : "",
+    regexRewrite: path.case === "regexRewrite" ? parseRegexRewrite(path.value, problems.at("regex_rewrite")) : null,
+    stripQuery: message.stripQuery,
+  };
+}
+
+function parseDirectResponse(
+  message: DirectResponseAction,
+  problems: Problems,
+  context: RouteContext,
+): DirectResponseSpec {
+  const body = message.body === undefined ? new Uint8Array() : readSource(message.body, problems.at("body"));
+  if (body.length > context.maxBodyBytes) {
+    problems.error(
+      "body",
+      `has ${body.length} bytes, more than max_direct_response_body_size_bytes (${context.maxBodyBytes})`,
+      {
+        envoyText: `response body size is ${body.length} bytes; maximum is ${context.maxBodyBytes}`,
+      },
+    );
+  }
+  return {
+    kind: "direct",
+    status: message.status,
+    body,
+    bodyFormat: parseBodyFormat(message, problems.at("body_format"), context),
+  };
+}
+
+function parseBodyFormat(
+  message: DirectResponseAction,
+  problems: Problems,
+  context: RouteContext,
+): DirectResponseSpec["bodyFormat"] {
+  const format = message.bodyFormat;
+  if (format === undefined) return null;
+  checkCoverage(SubstitutionFormatStringSchema, format, problems, {
+    honoured: ["text_format", "text_format_source", "content_type"],
+    harmless: ["omit_empty_values", "formatters", "json_format_options"],
+  });
+  let text = "";
+  if (format.format.case === "textFormat") text = format.format.value;
+  if (format.format.case === "textFormatSource")
+    text = Buffer.from(readSource(format.format.value, problems.at("text_format_source"))).toString();
+  const compiled = context.compileValue === null ? null : context.compileValue(text);
+  if (compiled !== null && "error" in compiled)
+    problems.error("text_format", compiled.error, { envoyText: compiled.error });
+  return { text, contentType: format.contentType || "text/plain" };
+}
+
+/** The bytes of a DataSource, files read now. Empty after telling why they cannot be had. */
+function readSource(source: DataSource, problems: Problems): Uint8Array {
+  const specifier = source.specifier;
+  switch (specifier.case) {
+    case "inlineString":
+      return new TextEncoder().encode(specifier.value);
+    case "inlineBytes":
+      return specifier.value;
+    case "filename":
+      return readFile(specifier.value, problems);
+    case "environmentVariable": {
+      const value = process.env[specifier.value];
+      if (value === undefined)
+        problems.error("environment_variable", `${specifier.value} is not set`, {
+          envoyText: `Environment variable doesn't exist: ${specifier.value}`,
+        });
+      return new TextEncoder().encode(value ?? "");
+    }
+    case undefined:
+      problems.error("", "is empty");
+      return new Uint8Array();
+  }
+}
+
+function readFile(path: string, problems: Problems): Uint8Array {
+  try {
+    return new Uint8Array(readFileSync(path));
+  } catch (error) {
+    // Whatever the file system says is the configuration's fault.
+    problems.error("filename", error instanceof Error ? error.message : String(error), {
+      envoyText: `file ${path} does not exist`,
+    });
+    return new Uint8Array();
+  }
+}
+
+const redirectCodes = [301, 302, 303, 307, 308] as const;

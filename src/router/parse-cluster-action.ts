@@ -1,0 +1,229 @@
+import { checkCoverage } from "../proto/coverage.ts";
+import { durationMs, durationMsOr } from "../proto/duration.ts";
+import type { Metadata } from "../proto/generated/envoy/config/core/v3/base_pb.ts";
+import {
+  type RouteAction,
+  RouteActionSchema,
+  type RouteMatch,
+  type WeightedCluster,
+  WeightedClusterSchema,
+} from "../proto/generated/envoy/config/route/v3/route_components_pb.ts";
+import type { Problems } from "../proto/problems.ts";
+import type { ParseDeps, RouteContext } from "./parse.ts";
+import { parseHeaderName, parseMutations } from "./parse-headers.ts";
+import { parseHashPolicy, parseMirrors, parseRegexRewrite, parseRetryPolicy } from "./parse-policies.ts";
+import type {
+  ClusterActionSpec,
+  ClusterTargetSpec,
+  HostRewriteSpec,
+  InternalRedirectSpec,
+  MaxStreamDurationSpec,
+} from "./spec.ts";
+
+/** config.route.v3.RouteAction. `problems` is that of the action. */
+export function parseClusterAction(
+  message: RouteAction,
+  match: RouteMatch | undefined,
+  problems: Problems,
+  deps: ParseDeps,
+  context: RouteContext,
+): ClusterActionSpec {
+  checkCoverage(RouteActionSchema, message, problems, { honoured, harmless });
+  if (message.prefixRewrite !== "" && message.regexRewrite !== undefined) {
+    const text = "Cannot specify both prefix_rewrite and regex_rewrite";
+    problems.error("regex_rewrite", text, { envoyText: text });
+  }
+  if (match?.pathSpecifier.case === "pathSeparatedPrefix" && /[?#]/.test(match.pathSpecifier.value)) {
+    problems.error("", "path_separated_prefix cannot contain a query or fragment");
+  }
+  return {
+    kind: "cluster",
+    target: parseTarget(message, problems, deps, context),
+    clusterNotFoundStatus: notFoundCodes[message.clusterNotFoundResponseCode] ?? 503,
+    prefixRewrite: message.prefixRewrite,
+    regexRewrite:
+      message.regexRewrite === undefined ? null : parseRegexRewrite(message.regexRewrite, problems.at("regex_rewrite")),
+    hostRewrite: parseHostRewrite(message, problems),
+    appendXForwardedHost: message.appendXForwardedHost,
+    timeoutMs: durationMsOr(message.timeout, 15_000),
+    idleTimeoutMs: durationMs(message.idleTimeout),
+    maxStreamDuration: parseMaxStreamDuration(message),
+    retryPolicy:
+      message.retryPolicy === undefined ? null : parseRetryPolicy(message.retryPolicy, problems.at("retry_policy")),
+    hashPolicies: message.hashPolicy
+      .map((policy, i) => parseHashPolicy(policy, problems.at(`hash_policy[${i}]`)))
+      .filter((policy) => policy !== null),
+    priority: message.priority === 1 ? "HIGH" : "DEFAULT",
+    mirrors: parseMirrors(message.requestMirrorPolicies, problems),
+    upgrades: parseUpgrades(message, problems),
+    subset: subsetOf(message.metadataMatch),
+    internalRedirect: parseInternalRedirect(message, problems),
+  };
+}
+
+function parseTarget(
+  message: RouteAction,
+  problems: Problems,
+  deps: ParseDeps,
+  context: RouteContext,
+): ClusterTargetSpec {
+  const specifier = message.clusterSpecifier;
+  switch (specifier.case) {
+    case "cluster":
+      return { kind: "cluster", name: specifier.value };
+    case "clusterHeader":
+      return { kind: "header", name: parseHeaderName(specifier.value) };
+    case "weightedClusters":
+      return parseWeighted(specifier.value, problems.at("weighted_clusters"), deps, context);
+    case "clusterSpecifierPlugin":
+    case "inlineClusterSpecifierPlugin": // checkCoverage refused them.
+      return { kind: "cluster", name: "" };
+    case undefined:
+      problems.error("", "names no cluster: one of cluster, cluster_header, weighted_clusters must be set");
+      return { kind: "cluster", name: "" };
+  }
+}
+
+function parseWeighted(
+  message: WeightedCluster,
+  problems: Problems,
+  deps: ParseDeps,
+  context: RouteContext,
+): ClusterTargetSpec {
+  checkCoverage(WeightedClusterSchema, message, problems, {
+    honoured: ["clusters", "runtime_key_prefix", "header_name"],
+    harmless: ["total_weight", "use_hash_policy"],
+  });
+  const total = message.clusters.reduce((sum, cluster) => sum + (cluster.weight ?? 0), 0);
+  if (total === 0) {
+    const text = "Sum of weights in the weighted_cluster must be greater than 0.";
+    problems.error("clusters", text, { envoyText: text });
+  }
+  if (total > maxTotalWeight) {
+    const text = `The sum of weights of all weighted clusters of route exceeds ${maxTotalWeight}`;
+    problems.error("clusters", text, { envoyText: text });
+  }
+  const random = message.randomValueSpecifier;
+  return {
+    kind: "weighted",
+    runtimeKeyPrefix: message.runtimeKeyPrefix,
+    randomHeader: random.case === "headerName" ? parseHeaderName(random.value) : "",
+    entries: message.clusters.map((cluster, i) => {
+      const scope = problems.at(`clusters[${i}]`);
+      if ((cluster.name === "") === (cluster.clusterHeader === "")) {
+        const text =
+          cluster.name === ""
+            ? "At least one of name or cluster_header need to be specified"
+            : "Only one of name or cluster_header can be specified";
+        scope.error("", text, { envoyText: text });
+      }
+      return {
+        name: cluster.name,
+        clusterHeader: parseHeaderName(cluster.clusterHeader),
+        weight: cluster.weight ?? 0,
+        headers: parseMutations(cluster, scope, context.compileValue),
+        perFilterConfig: deps.parseOverrides(cluster.typedPerFilterConfig, scope),
+        hostRewriteLiteral: cluster.hostRewriteSpecifier.value ?? "",
+        subset: subsetOf(cluster.metadataMatch),
+      };
+    }),
+  };
+}
+
+function parseHostRewrite(message: RouteAction, problems: Problems): HostRewriteSpec | null {
+  const specifier = message.hostRewriteSpecifier;
+  switch (specifier.case) {
+    case "hostRewriteLiteral":
+      return specifier.value === "" ? null : { kind: "literal", value: specifier.value };
+    case "autoHostRewrite":
+      return specifier.value.value ? { kind: "auto" } : null;
+    case "hostRewriteHeader":
+      return specifier.value === "" ? null : { kind: "header", name: parseHeaderName(specifier.value) };
+    case "hostRewritePathRegex":
+      return { kind: "pathRegex", rewrite: parseRegexRewrite(specifier.value, problems.at("host_rewrite_path_regex")) };
+    case "hostRewrite": // checkCoverage refused it.
+    case undefined:
+      return null;
+  }
+}
+
+function parseMaxStreamDuration(message: RouteAction): MaxStreamDurationSpec | null {
+  const given = message.maxStreamDuration;
+  if (given === undefined && message.maxGrpcTimeout === undefined) return null;
+  return {
+    maxStreamDurationMs: durationMs(given?.maxStreamDuration),
+    grpcTimeoutHeaderMaxMs: durationMs(given?.grpcTimeoutHeaderMax ?? message.maxGrpcTimeout),
+    grpcTimeoutHeaderOffsetMs: durationMs(given?.grpcTimeoutHeaderOffset ?? message.grpcTimeoutOffset),
+  };
+}
+
+function parseUpgrades(message: RouteAction, problems: Problems): ClusterActionSpec["upgrades"] {
+  const seen = new Set<string>();
+  return message.upgradeConfigs.map((config, i) => {
+    const type = parseHeaderName(config.upgradeType);
+    if (seen.has(type))
+      problems.error(`upgrade_configs[${i}]`, `Duplicate upgrade ${config.upgradeType}`, {
+        envoyText: `Duplicate upgrade ${config.upgradeType}`,
+      });
+    seen.add(type);
+    if (config.connectConfig !== undefined && type !== "connect" && type !== "connect-udp") {
+      const text = `Non-CONNECT upgrade type ${config.upgradeType} has ConnectConfig`;
+      problems.error(`upgrade_configs[${i}].connect_config`, text, { envoyText: text });
+    }
+    if (config.connectConfig?.proxyProtocolConfig !== undefined) {
+      problems.error(`upgrade_configs[${i}].connect_config.proxy_protocol_config`, "is not implemented in Nuncio yet");
+    }
+    return {
+      type,
+      enabled: config.enabled ?? true,
+      terminateConnect: config.connectConfig !== undefined,
+      allowPost: config.connectConfig?.allowPost ?? false,
+    };
+  });
+}
+
+function parseInternalRedirect(message: RouteAction, problems: Problems): InternalRedirectSpec | null {
+  const policy = message.internalRedirectPolicy;
+  if (policy === undefined) return null;
+  if (policy.predicates.length > 0)
+    problems.error("internal_redirect_policy.predicates", "is not implemented in Nuncio yet");
+  return {
+    maxInternalRedirects: policy.maxInternalRedirects ?? 1,
+    codes: policy.redirectResponseCodes.length === 0 ? [302] : policy.redirectResponseCodes,
+    allowCrossScheme: policy.allowCrossSchemeRedirect,
+    headersToCopy: policy.responseHeadersToCopy.map(parseHeaderName),
+  };
+}
+
+function subsetOf(metadata: Metadata | undefined): Record<string, unknown> | null {
+  return metadata?.filterMetadata["envoy.lb"] ?? null;
+}
+
+const notFoundCodes = [503, 404, 500] as const;
+const maxTotalWeight = 4_294_967_295;
+const honoured = [
+  "cluster",
+  "cluster_header",
+  "weighted_clusters",
+  "cluster_not_found_response_code",
+  "metadata_match",
+  "prefix_rewrite",
+  "regex_rewrite",
+  "host_rewrite_literal",
+  "auto_host_rewrite",
+  "host_rewrite_header",
+  "host_rewrite_path_regex",
+  "append_x_forwarded_host",
+  "timeout",
+  "idle_timeout",
+  "retry_policy",
+  "request_mirror_policies",
+  "priority",
+  "hash_policy",
+  "max_grpc_timeout",
+  "grpc_timeout_offset",
+  "upgrade_configs",
+  "internal_redirect_policy",
+  "max_stream_duration",
+] as const;
+const harmless = ["flush_timeout", "early_data_policy", "hedge_policy", "include_vh_rate_limits"] as const;

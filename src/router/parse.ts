@@ -1,0 +1,202 @@
+import type { Any } from "@bufbuild/protobuf/wkt";
+import { checkCoverage } from "../proto/coverage.ts";
+import {
+  type Route,
+  RouteSchema,
+  type VirtualHost,
+  VirtualHostSchema,
+} from "../proto/generated/envoy/config/route/v3/route_components_pb.ts";
+import {
+  type RouteConfiguration,
+  RouteConfigurationSchema,
+} from "../proto/generated/envoy/config/route/v3/route_pb.ts";
+import type { Problems } from "../proto/problems.ts";
+import type { CompileValue } from "./header-mutation.ts";
+import { parseAction } from "./parse-action.ts";
+import { parseHeaderName, parseMutations } from "./parse-headers.ts";
+import { parseHeaderMatcher, parseMatch } from "./parse-match.ts";
+import { parseMirrors, parseRetryPolicy } from "./parse-policies.ts";
+import type { MetadataSpec, PerFilterConfigSpec, RouteConfigSpec, RouteSpec, VirtualHostSpec } from "./spec.ts";
+import { asciiLower } from "./text.ts";
+
+/** What parsing takes from outside. */
+export interface ParseDeps {
+  /** typed_per_filter_config of one level; problems are those of the level. */
+  parseOverrides: (configs: { [name: string]: Any }, problems: Problems) => PerFilterConfigSpec;
+  /** Checks format strings; without it they are checked by nobody before link. */
+  compileValue?: CompileValue;
+}
+
+/** RouteConfiguration to its Spec; null after telling every fault. Reads the files of direct responses. */
+export function parseRouteConfig(
+  message: RouteConfiguration,
+  problems: Problems,
+  deps: ParseDeps,
+): RouteConfigSpec | null {
+  const before = problems.errorCount;
+  checkCoverage(RouteConfigurationSchema, message, problems, {
+    honoured: [
+      "name",
+      "virtual_hosts",
+      "internal_only_headers",
+      "response_headers_to_add",
+      "response_headers_to_remove",
+      "request_headers_to_add",
+      "request_headers_to_remove",
+      "most_specific_header_mutations_wins",
+      "validate_clusters",
+      "max_direct_response_body_size_bytes",
+      "request_mirror_policies",
+      "ignore_port_in_host_matching",
+      "vhost_header",
+      "ignore_path_parameters_in_path_matching",
+      "typed_per_filter_config",
+      "metadata",
+    ],
+    harmless: [],
+  });
+  const context: RouteContext = {
+    routeConfigName: message.name,
+    maxBodyBytes: message.maxDirectResponseBodySizeBytes ?? 4096,
+    compileValue: deps.compileValue ?? null,
+  };
+  checkDomains(message, problems);
+  const spec: RouteConfigSpec = {
+    name: message.name,
+    virtualHosts: message.virtualHosts.map((vhost, i) =>
+      parseVirtualHost(vhost, problems.at(`virtual_hosts[${i}]`), deps, context),
+    ),
+    internalOnlyHeaders: message.internalOnlyHeaders.map((name) => asciiLower(name)),
+    headers: parseMutations(message, problems, context.compileValue),
+    mostSpecificHeaderMutationsWins: message.mostSpecificHeaderMutationsWins,
+    validateClusters: message.validateClusters ?? null,
+    ignorePortInHostMatching: message.ignorePortInHostMatching,
+    ignorePathParameters: message.ignorePathParametersInPathMatching,
+    vhostHeader: message.vhostHeader === "" ? "" : parseHeaderName(message.vhostHeader),
+    perFilterConfig: deps.parseOverrides(message.typedPerFilterConfig, problems),
+    mirrors: parseMirrors(message.requestMirrorPolicies, problems),
+    metadata: parseMetadata(message.metadata),
+  };
+  return problems.errorCount > before ? null : spec;
+}
+
+/** What the parts need of the whole. */
+export interface RouteContext {
+  routeConfigName: string;
+  maxBodyBytes: number;
+  compileValue: CompileValue | null;
+}
+
+function parseVirtualHost(
+  message: VirtualHost,
+  problems: Problems,
+  deps: ParseDeps,
+  context: RouteContext,
+): VirtualHostSpec {
+  checkCoverage(VirtualHostSchema, message, problems, {
+    honoured: [
+      "name",
+      "domains",
+      "routes",
+      "require_tls",
+      "virtual_clusters",
+      "request_headers_to_add",
+      "request_headers_to_remove",
+      "response_headers_to_add",
+      "response_headers_to_remove",
+      "typed_per_filter_config",
+      "include_request_attempt_count",
+      "include_attempt_count_in_response",
+      "retry_policy",
+      "request_mirror_policies",
+      "metadata",
+    ],
+    harmless: [
+      "hedge_policy",
+      "include_is_timeout_retry_header",
+      "per_request_buffer_limit_bytes",
+      "request_body_buffer_limit",
+    ],
+  });
+  return {
+    name: message.name,
+    domains: message.domains,
+    routes: message.routes.map((route, i) => parseRoute(route, problems.at(`routes[${i}]`), deps, context)),
+    requireTls: tlsRequirements[message.requireTls] ?? "NONE",
+    headers: parseMutations(message, problems, context.compileValue),
+    perFilterConfig: deps.parseOverrides(message.typedPerFilterConfig, problems),
+    retryPolicy:
+      message.retryPolicy === undefined ? null : parseRetryPolicy(message.retryPolicy, problems.at("retry_policy")),
+    mirrors: parseMirrors(message.requestMirrorPolicies, problems),
+    includeRequestAttemptCount: message.includeRequestAttemptCount,
+    includeAttemptCountInResponse: message.includeAttemptCountInResponse,
+    virtualClusters: message.virtualClusters.map((cluster, i) => ({
+      name: cluster.name,
+      headers: cluster.headers.map((matcher, j) =>
+        parseHeaderMatcher(matcher, problems.at(`virtual_clusters[${i}].headers[${j}]`)),
+      ),
+    })),
+    metadata: parseMetadata(message.metadata),
+  };
+}
+
+function parseRoute(message: Route, problems: Problems, deps: ParseDeps, context: RouteContext): RouteSpec {
+  checkCoverage(RouteSchema, message, problems, {
+    honoured: [
+      "name",
+      "match",
+      "route",
+      "redirect",
+      "direct_response",
+      "filter_action",
+      "non_forwarding_action",
+      "metadata",
+      "decorator",
+      "typed_per_filter_config",
+      "request_headers_to_add",
+      "request_headers_to_remove",
+      "response_headers_to_add",
+      "response_headers_to_remove",
+      "stat_prefix",
+    ],
+    harmless: ["tracing", "per_request_buffer_limit_bytes", "request_body_buffer_limit"],
+  });
+  return {
+    name: message.name,
+    match: parseMatch(message.match, problems.at("match")),
+    action: parseAction(message, problems, deps, context),
+    headers: parseMutations(message, problems, context.compileValue),
+    perFilterConfig: deps.parseOverrides(message.typedPerFilterConfig, problems),
+    metadata: parseMetadata(message.metadata),
+    statPrefix: message.statPrefix,
+    decorator:
+      message.decorator === undefined
+        ? null
+        : { operation: message.decorator.operation, propagate: message.decorator.propagate ?? true },
+  };
+}
+
+/** Domains are unique in a route configuration, without regard to case. */
+function checkDomains(message: RouteConfiguration, problems: Problems): void {
+  const seen = new Set<string>();
+  for (const [v, vhost] of message.virtualHosts.entries()) {
+    for (const [d, given] of vhost.domains.entries()) {
+      const domain = asciiLower(given);
+      const path = `virtual_hosts[${v}].domains[${d}]`;
+      if (!seen.has(domain)) seen.add(domain);
+      else if (domain === "*") {
+        const text = `Only a single wildcard domain is permitted in route ${message.name}`;
+        problems.error(path, text, { envoyText: text });
+      } else {
+        const text = `Only unique values for domains are permitted. Duplicate entry of domain ${domain} in route ${message.name}`;
+        problems.error(path, text, { envoyText: text });
+      }
+    }
+  }
+}
+
+function parseMetadata(message: Route["metadata"]): MetadataSpec | null {
+  return message === undefined ? null : (message.filterMetadata as MetadataSpec);
+}
+
+const tlsRequirements = ["NONE", "EXTERNAL_ONLY", "ALL"] as const;

@@ -1,0 +1,45 @@
+import type { RequestHead } from "../http/header-block.ts";
+import type { StreamInfo } from "../observability/stream-info.ts";
+import { HostTrie, withoutPort } from "./host-trie.ts";
+import type { LinkDeps } from "./link.ts";
+import { linkVirtualHost } from "./link.ts";
+import type { Route } from "./route.ts";
+import type { RouteConfigSpec } from "./spec.ts";
+import type { LinkedVirtualHost } from "./virtual-host.ts";
+
+/** The routes of one RouteConfiguration, live. Immutable: requests keep the table they began with. */
+export class RouteTable {
+  readonly name: string;
+  /** Lower-case; the connection manager removes them from external requests. */
+  readonly internalOnlyHeaders: readonly string[];
+  readonly #hosts = new HostTrie<LinkedVirtualHost>();
+  readonly #ignorePort: boolean;
+  readonly #vhostHeader: string;
+
+  constructor(spec: RouteConfigSpec, deps: LinkDeps) {
+    this.name = spec.name;
+    this.internalOnlyHeaders = spec.internalOnlyHeaders;
+    this.#ignorePort = spec.ignorePortInHostMatching;
+    this.#vhostHeader = spec.vhostHeader;
+    for (const vhost of spec.virtualHosts) {
+      const linked = linkVirtualHost(vhost, spec, deps);
+      for (const domain of vhost.domains) this.#hosts.insert(domain, linked);
+    }
+  }
+
+  /** The first route that matches; null for none (404, NR). `random`: in [0, 1), the same for all of a request. */
+  match(head: RequestHead, _info: StreamInfo, random: number): Route | null {
+    const vhost = this.#hosts.find(this.#hostOf(head));
+    return vhost === null ? null : vhost.match(head, random);
+  }
+
+  #hostOf(head: RequestHead): string {
+    if (this.#vhostHeader !== "") return head.find(this.#vhostHeader) ?? "";
+    return this.#ignorePort ? withoutPort(head.authority) : head.authority;
+  }
+}
+
+/** Spec to live table. Cannot fail on what parseRouteConfig gave. */
+export function linkRouteTable(spec: RouteConfigSpec, deps: LinkDeps): RouteTable {
+  return new RouteTable(spec, deps);
+}

@@ -1,0 +1,242 @@
+import type { RequestHead, ResponseHead } from "../http/header-block.ts";
+import { Known } from "../http/names.ts";
+import type { StreamInfo } from "../observability/stream-info.ts";
+import type { HeaderMutations, ValueFormatter } from "./header-mutation.ts";
+import type { HostRewrite, PathRewrite, Redirect } from "./rewrite.ts";
+import { updateAuthority } from "./rewrite.ts";
+import type {
+  HashPolicySpec,
+  InternalRedirectSpec,
+  MaxStreamDurationSpec,
+  MetadataSpec,
+  MirrorSpec,
+  PathMatchSpec,
+  PerFilterSpec,
+  RetryPolicySpec,
+  UpgradeSpec,
+} from "./spec.ts";
+import { pathEnd } from "./text.ts";
+
+/** What the table answers: one route, or one entry of its weighted clusters. Shared by all requests, never changed. */
+export interface Route {
+  readonly kind: "cluster" | "redirect" | "direct" | "none";
+  readonly name: string;
+  readonly virtualHost: VirtualHost;
+  readonly metadata: MetadataSpec | null;
+  /** Of a redirect or direct response. */
+  readonly status: number;
+  /** Of a direct response, as configured. */
+  readonly body: Buffer;
+  /** Content-Type that body_format asks for; "" without one. */
+  readonly bodyContentType: string;
+  readonly clusterNotFoundStatus: number;
+  /** 15000 by default, 0 for none. */
+  readonly timeoutMs: number;
+  /** null: the connection manager's; 0 for none. */
+  readonly idleTimeoutMs: number | null;
+  /** null: the connection manager's. */
+  readonly maxStreamDuration: MaxStreamDurationSpec | null;
+  readonly retryPolicy: RetryPolicySpec | null;
+  readonly hashPolicies: readonly HashPolicySpec[];
+  readonly priority: "DEFAULT" | "HIGH";
+  readonly mirrors: readonly MirrorSpec[];
+  readonly upgrades: readonly UpgradeSpec[];
+  readonly subset: Record<string, unknown> | null;
+  readonly internalRedirect: InternalRedirectSpec | null;
+  /** auto_host_rewrite: the authority becomes the upstream's host name (see setAuthority). */
+  readonly autoHostRewrite: boolean;
+  readonly statPrefix: string;
+  readonly decorator: { operation: string; propagate: boolean } | null;
+  /** What deps.linkOverrides made of the per-filter configs; empty without it. */
+  readonly overrides: readonly unknown[];
+  /** The cluster's name; "" when the cluster_header is missing. */
+  clusterFor(head: RequestHead): string;
+  /** The override of a filter, by its name: weighted cluster, route, virtual host, config; null without one. */
+  perFilterConfig(filterName: string): PerFilterSpec | null;
+  /** Headers, then host, then path, as Envoy's finalizeRequestHeaders. `keepOriginal`: leave x-envoy-original-path and -host (the router filter without suppress_envoy_headers). */
+  rewriteRequest(head: RequestHead, info: StreamInfo, keepOriginal: boolean): void;
+  rewriteResponse(head: ResponseHead, info: StreamInfo): void;
+  /** For auto_host_rewrite, once the host is chosen. */
+  setAuthority(head: RequestHead, authority: string): void;
+  /** The text of a direct response, its body_format applied. */
+  directBody(info: StreamInfo): string;
+  /** The Location of a redirect, or of a direct response that needs one (201 and 3xx). */
+  locationFor(head: RequestHead): string;
+}
+
+/** The virtual host that a route stands in. */
+export interface VirtualHost {
+  readonly name: string;
+  readonly includeRequestAttemptCount: boolean;
+  readonly includeAttemptCountInResponse: boolean;
+  /** The virtual cluster whose matchers pass, "other" where there are some and none passes, "" without any. */
+  virtualClusterFor(head: RequestHead): string;
+}
+
+/** The fields of a Route, as link computes them. */
+export interface RouteData {
+  kind: Route["kind"];
+  name: string;
+  virtualHost: VirtualHost;
+  metadata: MetadataSpec | null;
+  status: number;
+  body: Buffer;
+  bodyContentType: string;
+  /** body_format, which sees the body as %LOCAL_REPLY_BODY%. */
+  bodyFormatter: ValueFormatter | null;
+  clusterNotFoundStatus: number;
+  timeoutMs: number;
+  idleTimeoutMs: number | null;
+  maxStreamDuration: MaxStreamDurationSpec | null;
+  retryPolicy: RetryPolicySpec | null;
+  hashPolicies: readonly HashPolicySpec[];
+  priority: "DEFAULT" | "HIGH";
+  mirrors: readonly MirrorSpec[];
+  upgrades: readonly UpgradeSpec[];
+  subset: Record<string, unknown> | null;
+  internalRedirect: InternalRedirectSpec | null;
+  autoHostRewrite: boolean;
+  statPrefix: string;
+  decorator: { operation: string; propagate: boolean } | null;
+  overrides: readonly unknown[];
+  cluster: string;
+  /** Lower-case; "" for a fixed cluster. */
+  clusterHeader: string;
+  perFilter: ReadonlyMap<string, PerFilterSpec>;
+  requestMutations: readonly HeaderMutations[];
+  responseMutations: readonly HeaderMutations[];
+  path: PathMatchSpec;
+  pathRewrite: PathRewrite;
+  hostRewrite: HostRewrite | null;
+  /** host_rewrite_literal of a weighted entry: done before the route's own. */
+  entryHostRewrite: HostRewrite | null;
+  appendXForwardedHost: boolean;
+  redirect: Redirect | null;
+}
+
+/** A Route over its data. */
+export function createRoute(data: RouteData): Route {
+  return new LinkedRoute(data);
+}
+
+class LinkedRoute implements Route {
+  readonly kind: Route["kind"];
+  readonly name: string;
+  readonly virtualHost: VirtualHost;
+  readonly metadata: MetadataSpec | null;
+  readonly status: number;
+  readonly body: Buffer;
+  readonly bodyContentType: string;
+  readonly clusterNotFoundStatus: number;
+  readonly timeoutMs: number;
+  readonly idleTimeoutMs: number | null;
+  readonly maxStreamDuration: MaxStreamDurationSpec | null;
+  readonly retryPolicy: RetryPolicySpec | null;
+  readonly hashPolicies: readonly HashPolicySpec[];
+  readonly priority: "DEFAULT" | "HIGH";
+  readonly mirrors: readonly MirrorSpec[];
+  readonly upgrades: readonly UpgradeSpec[];
+  readonly subset: Record<string, unknown> | null;
+  readonly internalRedirect: InternalRedirectSpec | null;
+  readonly autoHostRewrite: boolean;
+  readonly statPrefix: string;
+  readonly decorator: { operation: string; propagate: boolean } | null;
+  readonly overrides: readonly unknown[];
+  readonly #data: RouteData;
+
+  constructor(data: RouteData) {
+    this.kind = data.kind;
+    this.name = data.name;
+    this.virtualHost = data.virtualHost;
+    this.metadata = data.metadata;
+    this.status = data.status;
+    this.body = data.body;
+    this.bodyContentType = data.bodyContentType;
+    this.clusterNotFoundStatus = data.clusterNotFoundStatus;
+    this.timeoutMs = data.timeoutMs;
+    this.idleTimeoutMs = data.idleTimeoutMs;
+    this.maxStreamDuration = data.maxStreamDuration;
+    this.retryPolicy = data.retryPolicy;
+    this.hashPolicies = data.hashPolicies;
+    this.priority = data.priority;
+    this.mirrors = data.mirrors;
+    this.upgrades = data.upgrades;
+    this.subset = data.subset;
+    this.internalRedirect = data.internalRedirect;
+    this.autoHostRewrite = data.autoHostRewrite;
+    this.statPrefix = data.statPrefix;
+    this.decorator = data.decorator;
+    this.overrides = data.overrides;
+    this.#data = data;
+  }
+
+  clusterFor(head: RequestHead): string {
+    return this.#data.clusterHeader === "" ? this.#data.cluster : (head.find(this.#data.clusterHeader) ?? "");
+  }
+
+  perFilterConfig(filterName: string): PerFilterSpec | null {
+    return this.#data.perFilter.get(filterName) ?? null;
+  }
+
+  rewriteRequest(head: RequestHead, info: StreamInfo, keepOriginal: boolean): void {
+    const data = this.#data;
+    const mutations = data.requestMutations;
+    for (let i = 0; i < mutations.length; i++) (mutations[i] as HeaderMutations).apply(head, info);
+    if (data.kind !== "cluster") return;
+    this.#rewriteHost(head, data.entryHostRewrite, false, keepOriginal);
+    this.#rewriteHost(head, data.hostRewrite, data.appendXForwardedHost, keepOriginal);
+    if (data.pathRewrite.isNone || head.path === "") return;
+    const path = data.pathRewrite.apply(head.path, matchedLength(data.path, head.path));
+    if (keepOriginal) head.set("x-envoy-original-path", head.path, Known["x-envoy-original-path"]);
+    head.path = path;
+  }
+
+  rewriteResponse(head: ResponseHead, info: StreamInfo): void {
+    const mutations = this.#data.responseMutations;
+    for (let i = 0; i < mutations.length; i++) (mutations[i] as HeaderMutations).apply(head, info);
+  }
+
+  setAuthority(head: RequestHead, authority: string): void {
+    updateAuthority(head, authority, this.#data.appendXForwardedHost);
+  }
+
+  directBody(info: StreamInfo): string {
+    const body = this.body.toString();
+    const formatter = this.#data.bodyFormatter;
+    if (formatter === null) return body;
+    info.localReplyBody = body;
+    return formatter.format(info);
+  }
+
+  locationFor(head: RequestHead): string {
+    const redirect = this.#data.redirect;
+    if (redirect === null) return `${head.scheme}://${head.authority}${head.path}`;
+    return redirect.locationFor(head, matchedLength(this.#data.path, head.path));
+  }
+
+  #rewriteHost(
+    head: RequestHead,
+    rewrite: HostRewrite | null,
+    appendXForwardedHost: boolean,
+    keepOriginal: boolean,
+  ): void {
+    const authority = rewrite === null ? null : rewrite.authorityFor(head);
+    if (authority === null) return;
+    if (keepOriginal) head.set("x-envoy-original-host", head.authority, Known["x-envoy-original-host"]);
+    updateAuthority(head, authority, appendXForwardedHost);
+  }
+}
+
+/** What prefix_rewrite replaces: the prefix, or the whole path where the route matched it whole. */
+function matchedLength(match: PathMatchSpec, target: string): number {
+  switch (match.kind) {
+    case "prefix":
+    case "pathSeparatedPrefix":
+      return match.value.length;
+    case "path":
+    case "regex":
+      return pathEnd(target);
+    case "connect":
+      return 0;
+  }
+}

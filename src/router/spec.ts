@@ -1,0 +1,309 @@
+/** envoy.config.route.v3.RouteConfiguration as plain data: it can be posted to a worker. Strings are as configured (not wire bytes). */
+export interface RouteConfigSpec {
+  name: string;
+  virtualHosts: VirtualHostSpec[];
+  /** Lower-case names removed from requests that come from outside. */
+  internalOnlyHeaders: string[];
+  headers: HeaderMutationsSpec;
+  mostSpecificHeaderMutationsWins: boolean;
+  /** null: not said; static configs are then checked, those of RDS are not. */
+  validateClusters: boolean | null;
+  ignorePortInHostMatching: boolean;
+  ignorePathParameters: boolean;
+  /** Lower-case name of the field to read instead of the authority; "" for the authority. */
+  vhostHeader: string;
+  perFilterConfig: PerFilterConfigSpec;
+  mirrors: MirrorSpec[];
+  metadata: MetadataSpec | null;
+}
+
+export interface VirtualHostSpec {
+  name: string;
+  domains: string[];
+  routes: RouteSpec[];
+  requireTls: "NONE" | "EXTERNAL_ONLY" | "ALL";
+  headers: HeaderMutationsSpec;
+  perFilterConfig: PerFilterConfigSpec;
+  retryPolicy: RetryPolicySpec | null;
+  mirrors: MirrorSpec[];
+  includeRequestAttemptCount: boolean;
+  includeAttemptCountInResponse: boolean;
+  virtualClusters: { name: string; headers: HeaderMatcherSpec[] }[];
+  metadata: MetadataSpec | null;
+}
+
+export interface RouteSpec {
+  name: string;
+  match: RouteMatchSpec;
+  action: ActionSpec;
+  headers: HeaderMutationsSpec;
+  perFilterConfig: PerFilterConfigSpec;
+  metadata: MetadataSpec | null;
+  statPrefix: string;
+  decorator: { operation: string; propagate: boolean } | null;
+}
+
+/** Filter name to its filter_metadata. */
+export type MetadataSpec = Record<string, Record<string, unknown>>;
+
+/** Filter name (the `name` of the HTTP filter entry) to its override. */
+export type PerFilterConfigSpec = Record<string, PerFilterSpec>;
+
+/** One typed_per_filter_config entry. `config` is what the filter's parseOverride made; null when only `disabled` is said. */
+export interface PerFilterSpec {
+  config: unknown;
+  /** null: not said. */
+  disabled: boolean | null;
+}
+
+export interface RouteMatchSpec {
+  path: PathMatchSpec;
+  caseSensitive: boolean;
+  headers: HeaderMatcherSpec[];
+  query: QueryMatcherSpec[];
+  cookies: CookieMatcherSpec[];
+  runtimeFraction: RuntimeFractionSpec | null;
+  grpc: boolean;
+}
+
+/** `value` is the prefix, the path or the regex; "" for connect. */
+export interface PathMatchSpec {
+  kind: "prefix" | "path" | "pathSeparatedPrefix" | "regex" | "connect";
+  value: string;
+}
+
+export interface RuntimeFractionSpec {
+  numerator: number;
+  denominator: number;
+  runtimeKey: string;
+}
+
+export interface StringMatcherSpec {
+  kind: "exact" | "prefix" | "suffix" | "contains" | "regex";
+  value: string;
+  /** Never for a regex. */
+  ignoreCase: boolean;
+}
+
+export interface HeaderMatcherSpec {
+  /** Lower-case. */
+  name: string;
+  /** null: presence or range decides. */
+  string: StringMatcherSpec | null;
+  /** start <= value < end. */
+  range: { start: number; end: number } | null;
+  /** Without a string and a range: whether the field must be there. */
+  present: boolean;
+  invert: boolean;
+  missingAsEmpty: boolean;
+}
+
+export interface QueryMatcherSpec {
+  name: string;
+  string: StringMatcherSpec | null;
+  present: boolean;
+}
+
+export interface CookieMatcherSpec {
+  name: string;
+  string: StringMatcherSpec;
+  invert: boolean;
+}
+
+/** Additions and removals of one level. */
+export interface HeaderMutationsSpec {
+  requestAdd: HeaderAddSpec[];
+  requestRemove: string[];
+  responseAdd: HeaderAddSpec[];
+  responseRemove: string[];
+}
+
+export interface HeaderAddSpec {
+  /** Lower-case. */
+  name: string;
+  /** A format string with %OPERATORS%. */
+  value: string;
+  action: AppendAction;
+  keepEmpty: boolean;
+}
+
+export type AppendAction =
+  | "APPEND_IF_EXISTS_OR_ADD"
+  | "ADD_IF_ABSENT"
+  | "OVERWRITE_IF_EXISTS_OR_ADD"
+  | "OVERWRITE_IF_EXISTS";
+
+export type ActionSpec = ClusterActionSpec | RedirectSpec | DirectResponseSpec | { kind: "none" };
+
+export interface ClusterActionSpec {
+  kind: "cluster";
+  target: ClusterTargetSpec;
+  /** Status when the cluster is not known: 503, 404 or 500. */
+  clusterNotFoundStatus: number;
+  prefixRewrite: string;
+  regexRewrite: RegexRewriteSpec | null;
+  hostRewrite: HostRewriteSpec | null;
+  appendXForwardedHost: boolean;
+  /** 15000 by default, 0 for none. */
+  timeoutMs: number;
+  /** null: the connection manager's; 0 for none. */
+  idleTimeoutMs: number | null;
+  maxStreamDuration: MaxStreamDurationSpec | null;
+  retryPolicy: RetryPolicySpec | null;
+  hashPolicies: HashPolicySpec[];
+  priority: "DEFAULT" | "HIGH";
+  mirrors: MirrorSpec[];
+  upgrades: UpgradeSpec[];
+  /** The filter_metadata["envoy.lb"] of metadata_match; null without one. */
+  subset: Record<string, unknown> | null;
+  internalRedirect: InternalRedirectSpec | null;
+}
+
+export type ClusterTargetSpec =
+  | { kind: "cluster"; name: string }
+  /** Lower-case name of the field that holds the cluster's name. */
+  | { kind: "header"; name: string }
+  | WeightedSpec;
+
+export interface WeightedSpec {
+  kind: "weighted";
+  entries: WeightedEntrySpec[];
+  /** runtime_key_prefix: "<prefix>.<cluster>" overrides a weight. "" for none. */
+  runtimeKeyPrefix: string;
+  /** Lower-case name of a field whose number replaces the random one; "" for none. */
+  randomHeader: string;
+}
+
+export interface WeightedEntrySpec {
+  /** "" with a clusterHeader. */
+  name: string;
+  clusterHeader: string;
+  weight: number;
+  headers: HeaderMutationsSpec;
+  perFilterConfig: PerFilterConfigSpec;
+  hostRewriteLiteral: string;
+  subset: Record<string, unknown> | null;
+}
+
+export interface RegexRewriteSpec {
+  regex: string;
+  substitution: string;
+}
+
+export type HostRewriteSpec =
+  | { kind: "literal"; value: string }
+  /** The host name of the chosen upstream, set by the router filter. */
+  | { kind: "auto" }
+  /** Lower-case field name. */
+  | { kind: "header"; name: string }
+  | { kind: "pathRegex"; rewrite: RegexRewriteSpec };
+
+export interface MaxStreamDurationSpec {
+  /** null: not said; 0 for none. */
+  maxStreamDurationMs: number | null;
+  grpcTimeoutHeaderMaxMs: number | null;
+  grpcTimeoutHeaderOffsetMs: number | null;
+}
+
+export interface RetryPolicySpec {
+  /** Lower-case words of retry_on, unknown ones left in. */
+  retryOn: string[];
+  numRetries: number;
+  /** 0 for none. */
+  perTryTimeoutMs: number;
+  perTryIdleTimeoutMs: number;
+  retriableStatusCodes: number[];
+  retriableHeaders: HeaderMatcherSpec[];
+  retriableRequestHeaders: HeaderMatcherSpec[];
+  backoffBaseMs: number;
+  backoffMaxMs: number;
+  rateLimitedBackoff: { headers: { name: string; format: "SECONDS" | "UNIX_TIMESTAMP" }[]; maxMs: number } | null;
+  /** Names of retry_host_predicate ("envoy.retry_host_predicates.previous_hosts"). */
+  hostPredicates: string[];
+  hostSelectionMaxAttempts: number;
+}
+
+export type HashPolicySpec = { terminal: boolean } & (
+  | { kind: "header"; name: string; rewrite: RegexRewriteSpec | null }
+  /** ttlMs null: no cookie is made. */
+  | { kind: "cookie"; name: string; ttlMs: number | null; path: string; attributes: { name: string; value: string }[] }
+  | { kind: "sourceIp" }
+  | { kind: "query"; name: string }
+  | { kind: "filterState"; key: string }
+);
+
+export interface MirrorSpec {
+  /** "" with a clusterHeader. */
+  cluster: string;
+  clusterHeader: string;
+  runtimeFraction: RuntimeFractionSpec | null;
+  disableShadowHostSuffix: boolean;
+  hostRewriteLiteral: string;
+}
+
+export interface UpgradeSpec {
+  /** Lower-case: "websocket", "connect". */
+  type: string;
+  enabled: boolean;
+  /** connect_config is set: CONNECT is terminated here. */
+  terminateConnect: boolean;
+  allowPost: boolean;
+}
+
+export interface InternalRedirectSpec {
+  maxInternalRedirects: number;
+  codes: number[];
+  allowCrossScheme: boolean;
+  headersToCopy: string[];
+}
+
+export interface RedirectSpec {
+  kind: "redirect";
+  /** 301, 302, 303, 307 or 308. */
+  status: number;
+  /** "" to keep the request's. */
+  scheme: string;
+  host: string;
+  /** 0 to keep. */
+  port: number;
+  /** "" to keep. */
+  path: string;
+  prefixRewrite: string;
+  regexRewrite: RegexRewriteSpec | null;
+  stripQuery: boolean;
+}
+
+export interface DirectResponseSpec {
+  kind: "direct";
+  status: number;
+  body: Uint8Array;
+  /** body_format's text, with the body as %LOCAL_REPLY_BODY%; null without one. */
+  bodyFormat: { text: string; contentType: string } | null;
+}
+
+/** Every cluster named in the routes, with the field path that names it, for the check against the known ones. */
+export function clusterNames(spec: RouteConfigSpec): { path: string; name: string }[] {
+  const found: { path: string; name: string }[] = [];
+  const mirrors = (list: readonly MirrorSpec[], path: string): void => {
+    for (const [i, mirror] of list.entries()) {
+      if (mirror.cluster !== "")
+        found.push({ path: `${path}request_mirror_policies[${i}].cluster`, name: mirror.cluster });
+    }
+  };
+  mirrors(spec.mirrors, "");
+  for (const [v, vhost] of spec.virtualHosts.entries()) {
+    mirrors(vhost.mirrors, `virtual_hosts[${v}].`);
+    for (const [r, route] of vhost.routes.entries()) {
+      if (route.action.kind !== "cluster") continue;
+      const path = `virtual_hosts[${v}].routes[${r}].route.`;
+      mirrors(route.action.mirrors, path);
+      const target = route.action.target;
+      if (target.kind === "cluster") found.push({ path: `${path}cluster`, name: target.name });
+      if (target.kind !== "weighted") continue;
+      for (const [w, entry] of target.entries.entries()) {
+        if (entry.name !== "") found.push({ path: `${path}weighted_clusters.clusters[${w}].name`, name: entry.name });
+      }
+    }
+  }
+  return found;
+}

@@ -1,0 +1,53 @@
+import { PathRewrite, Redirect } from "./rewrite.ts";
+import type { Route, VirtualHost } from "./route.ts";
+import { createRoute } from "./route.ts";
+
+/** What require_tls answers to a plain request: 301 to https on the same host and path, a default port dropped. */
+export function createTlsRedirect(virtualHost: VirtualHost): Route {
+  return createRoute({
+    kind: "redirect",
+    name: "",
+    virtualHost,
+    metadata: null,
+    status: 301,
+    body: Buffer.alloc(0),
+    bodyContentType: "",
+    bodyFormatter: null,
+    clusterNotFoundStatus: 503,
+    timeoutMs: 0,
+    idleTimeoutMs: null,
+    maxStreamDuration: null,
+    retryPolicy: null,
+    hashPolicies: [],
+    priority: "DEFAULT",
+    mirrors: [],
+    upgrades: [],
+    subset: null,
+    internalRedirect: null,
+    autoHostRewrite: false,
+    statPrefix: "",
+    decorator: null,
+    overrides: [],
+    cluster: "",
+    clusterHeader: "",
+    perFilter: new Map(),
+    requestMutations: [],
+    responseMutations: [],
+    path: { kind: "prefix", value: "/" },
+    pathRewrite: new PathRewrite("", null),
+    hostRewrite: null,
+    entryHostRewrite: null,
+    appendXForwardedHost: false,
+    redirect: new Redirect({
+      kind: "redirect",
+      status: 301,
+      scheme: "https",
+      host: "",
+      port: 0,
+      path: "",
+      prefixRewrite: "",
+      regexRewrite: null,
+      stripQuery: false,
+    }),
+  });
+}

@@ -1,0 +1,102 @@
+import type { RequestHead } from "../http/header-block.ts";
+import { Known } from "../http/names.ts";
+import type { RouteEntry } from "./entry.ts";
+import { Candidate } from "./entry.ts";
+import { HeaderMatcher } from "./matchers.ts";
+import { PathTrie } from "./path-trie.ts";
+import type { Route, VirtualHost } from "./route.ts";
+import type { VirtualHostSpec } from "./spec.ts";
+import { asciiLower, pathEnd } from "./text.ts";
+import { createTlsRedirect } from "./tls-redirect.ts";
+
+/** The compiled routes of one virtual host. The first route that matches wins, as in Envoy, not the most specific. */
+export class LinkedVirtualHost implements VirtualHost {
+  readonly name: string;
+  readonly includeRequestAttemptCount: boolean;
+  readonly includeAttemptCountInResponse: boolean;
+  readonly #requireTls: VirtualHostSpec["requireTls"];
+  readonly #tlsRedirect: Route;
+  readonly #ignoreParameters: boolean;
+  readonly #virtualClusters: { name: string; matchers: HeaderMatcher[] }[];
+  /** Paths and prefixes: cheap to decide, so looked at before the regexes. */
+  readonly #plain = new PathTrie<RouteEntry>();
+  /** The same for case_sensitive: false, by lower-case keys. */
+  readonly #folded = new PathTrie<RouteEntry>();
+  readonly #regexes = new PathTrie<RouteEntry>();
+  readonly #connects: RouteEntry[] = [];
+
+  constructor(spec: VirtualHostSpec, ignorePathParameters: boolean) {
+    this.name = spec.name;
+    this.includeRequestAttemptCount = spec.includeRequestAttemptCount;
+    this.includeAttemptCountInResponse = spec.includeAttemptCountInResponse;
+    this.#requireTls = spec.requireTls;
+    this.#tlsRedirect = createTlsRedirect(this);
+    this.#ignoreParameters = ignorePathParameters;
+    this.#virtualClusters = spec.virtualClusters.map((cluster) => ({
+      name: cluster.name,
+      matchers: cluster.headers.map((matcher) => new HeaderMatcher(matcher)),
+    }));
+  }
+
+  /** By rising order. `key`: what the paths it matches begin with. */
+  add(entry: RouteEntry, key: string, caseSensitive: boolean): void {
+    if (entry.kind === "connect") this.#connects.push(entry);
+    else if (entry.kind === "regex") this.#regexes.insert(key, entry);
+    else if (caseSensitive) this.#plain.insert(key, entry);
+    else this.#folded.insert(asciiLower(key), entry);
+  }
+
+  match(head: RequestHead, random: number): Route | null {
+    if (this.#requireTls !== "NONE" && head.scheme !== "https") {
+      if (this.#requireTls === "ALL" || head.get(Known["x-envoy-internal"]) !== "true") return this.#tlsRedirect;
+    }
+    const entry = this.#find(head, random);
+    if (entry === null) return null;
+    return entry.weighted === null ? entry.route : entry.weighted.choose(head, random);
+  }
+
+  virtualClusterFor(head: RequestHead): string {
+    for (const cluster of this.#virtualClusters) {
+      if (cluster.matchers.every((matcher) => matcher.matches(head))) return cluster.name;
+    }
+    return this.#virtualClusters.length === 0 ? "" : "other";
+  }
+
+  #find(head: RequestHead, random: number): RouteEntry | null {
+    const path = head.path;
+    let end = pathEnd(path);
+    if (this.#ignoreParameters) {
+      const semicolon = path.indexOf(";");
+      if (semicolon >= 0 && semicolon < end) end = semicolon;
+    }
+    candidate.head = head;
+    candidate.random = random;
+    candidate.end = end;
+    candidate.path = path;
+    let best: RouteEntry | null = null;
+    let bound = Infinity;
+    // A request without a path (CONNECT) meets connect matchers alone.
+    if (head.method === "CONNECT" && this.#connects.length > 0) {
+      best = this.#connects.find((entry) => candidate.accepts(entry, 0)) ?? null;
+      if (best !== null) bound = best.order;
+    }
+    if (path !== "") {
+      let found = this.#plain.find(path, end, bound, candidate);
+      if (found !== null) bound = (best = found).order;
+      if (!this.#folded.isEmpty) {
+        candidate.path = asciiLower(path);
+        found = this.#folded.find(candidate.path, end, bound, candidate);
+        if (found !== null) bound = (best = found).order;
+        candidate.path = path;
+      }
+      if (!this.#regexes.isEmpty) {
+        found = this.#regexes.find(path, end, bound, candidate);
+        if (found !== null) best = found;
+      }
+    }
+    candidate.head = null;
+    return best;
+  }
+}
+
+const candidate = new Candidate();
