@@ -87,10 +87,30 @@ function routeConfigs(value: unknown): Json[] {
   return own === undefined ? inner : [{ "@type": routeConfigType, ...(own as Json) }, ...inner];
 }
 
+/** A cluster's endpoints with every default written out, as Envoy dumps them. */
 function endpointsOf(cluster: Json): Json[] {
   const assignment = cluster.load_assignment as Json | undefined;
   if (assignment === undefined) return [];
-  return [{ "@type": `${typePrefix}envoy.config.endpoint.v3.ClusterLoadAssignment`, ...assignment }];
+  const localities = (assignment.endpoints ?? []) as Json[];
+  const endpoints = localities.map(({ locality, lb_endpoints, load_balancing_weight, ...rest }) => ({
+    locality: locality ?? {},
+    lb_endpoints: ((lb_endpoints ?? []) as Json[]).map(({ endpoint, ...fields }) => ({
+      endpoint: { ...(endpoint as Json), health_check_config: (endpoint as Json).health_check_config ?? {} },
+      ...fields,
+      health_status: fields.health_status ?? "HEALTHY",
+      load_balancing_weight: fields.load_balancing_weight ?? 1,
+    })),
+    load_balancing_weight: load_balancing_weight ?? 0,
+    ...rest,
+  }));
+  return [
+    {
+      "@type": `${typePrefix}envoy.config.endpoint.v3.ClusterLoadAssignment`,
+      ...assignment,
+      endpoints,
+      policy: { overprovisioning_factor: 140, ...(assignment.policy as Json | undefined) },
+    },
+  ];
 }
 
 /** Replaces what a secret keeps secret, as Envoy does: private keys, passwords and generic secrets, not certificates. */

@@ -1,4 +1,6 @@
 import type { SocketAddress } from "../net/address.ts";
+import type { StatAnnouncement } from "../observability/stats.ts";
+import type { HostUpdate } from "../upstream/spec.ts";
 
 /** Anything configured by name. The supervisor only needs the name; what else it carries is the worker's business. */
 export interface NamedSpec {
@@ -26,6 +28,8 @@ export interface WorkerInit {
   heartbeat: SharedArrayBuffer;
   /** The whole configuration of this moment; later changes come as messages. */
   config: ConfigUpdate;
+  /** The memory of the worker's StatsSlab. */
+  slab: SharedArrayBuffer;
   /** What the factory of the worker's runtime needs besides: shared tables, flags. Structured-cloneable. */
   extra: Record<string, unknown>;
 }
@@ -40,6 +44,8 @@ export interface DrainOrder {
 
 export type ToWorker =
   | { kind: "config"; update: ConfigUpdate }
+  /** New endpoints of a cluster, from DNS. */
+  | { kind: "hosts"; update: HostUpdate }
   | { kind: "drain"; order: DrainOrder }
   | { kind: "healthFailed"; failed: boolean }
   | { kind: "logLevel"; levels: Record<string, string> }
@@ -59,7 +65,7 @@ export type FromWorker =
   /** A drain was ordered and no connection is left. */
   | { kind: "drained" }
   /** Names and slots of new stats in the worker's slab; read by the owner of the aggregate. */
-  | { kind: "stats"; announcement: unknown }
+  | { kind: "stats"; announcements: StatAnnouncement[] }
   | { kind: "log"; level: string; logger: string; message: string };
 
 /** Milliseconds of the monotonic clock all threads of the process share, wrapped to 32 bits: compare with `(a - b) | 0`. */

@@ -1,13 +1,13 @@
 import { writeFileSync } from "node:fs";
 import { addressText, type SocketAddress } from "../net/address.ts";
 import type { AdminServer } from "./admin/server.ts";
-import type { AdminState, ClusterStatus, ConfigSnapshot, ServerState, StatsSource } from "./admin/state.ts";
+import type { AdminState, ClusterStatus, ConfigSnapshot, ServerState } from "./admin/state.ts";
 import type { ConsoleLog } from "./console-log.ts";
 import { Drain } from "./drain.ts";
 import type { Flags } from "./flags.ts";
-import type { ConfigUpdate, FromWorker, WorkerInit } from "./messages.ts";
+import type { ConfigUpdate, WorkerInit } from "./messages.ts";
+import type { ProcessStats } from "./process-stats.ts";
 import { type RuntimeLayer, RuntimeLayers } from "./runtime-layers.ts";
-import type { ServerFacts, ServerStats } from "./server-stats.ts";
 import { handleSignals } from "./signals.ts";
 import { Supervisor, type WorkerHandle } from "./supervisor.ts";
 
@@ -22,14 +22,11 @@ export interface ServerOptions {
   snapshot: (includeEds: boolean) => ConfigSnapshot;
   runtimeLayers: RuntimeLayer[];
   clusters: () => ClusterStatus[];
-  stats: StatsSource;
-  serverStats: ServerStats;
-  /** Facts that only the owner of the config and the stats knows. */
-  facts: () => Pick<ServerFacts, "totalConnections" | "daysUntilFirstCertExpiring" | "staticUnknownFields">;
+  stats: ProcessStats;
+  /** Unknown fields in the bootstrap that were let pass. */
+  staticUnknownFields: number;
   spawn: (init: WorkerInit) => WorkerHandle & { getHeapSnapshot?: () => Promise<NodeJS.ReadableStream> };
   workerExtra: (index: number) => Record<string, unknown>;
-  onWorkerMessage: (index: number, message: FromWorker) => void;
-  onWorkerGone: (index: number) => void;
   exit: (code: number) => void;
 }
 
@@ -56,13 +53,14 @@ export class ServerProcess {
     this.supervisor = new Supervisor({
       concurrency: options.concurrency,
       spawn: options.spawn,
+      slab: (index) => options.stats.newWorkerSlab(index),
       extra: options.workerExtra,
       log: (level, message) => log.log(level, "main", message),
       onMessage: (index, message) => {
         if (message.kind === "log") log.log(message.level, message.logger, message.message);
-        else options.onWorkerMessage(index, message);
+        else if (message.kind === "stats") options.stats.announce(index, message.announcements);
       },
-      onGone: options.onWorkerGone,
+      onGone: (index) => options.stats.retireWorker(index),
     });
     this.drain = new Drain({
       target: this.supervisor,
@@ -75,7 +73,8 @@ export class ServerProcess {
 
   /** Settles when every worker listens. Rejects when an address is taken. */
   async start(): Promise<void> {
-    const { log, config, serverStats } = this.options;
+    const { log, config, stats } = this.options;
+    const { serverStats } = stats;
     handleSignals({
       terminate: (signal) => this.drain.onSignal(signal),
       reopenLogs: () => this.reopenLogs(),
@@ -103,9 +102,12 @@ export class ServerProcess {
 
   /** Brings the main thread's stats up to date. Called before stats are read. */
   refreshStats(): void {
-    const { config, flags, serverStats } = this.options;
-    serverStats.refresh({
-      ...this.options.facts(),
+    const { config, flags, stats } = this.options;
+    stats.refresh({
+      totalConnections: stats.totalConnections(),
+      // No certificate is loaded yet.
+      daysUntilFirstCertExpiring: null,
+      staticUnknownFields: this.options.staticUnknownFields,
       concurrency: this.options.concurrency,
       isLive: !this.isDraining,
       state: stateNumbers[this.state()],
@@ -152,12 +154,6 @@ export class ServerProcess {
 
   private adminState(profilePath: string): AdminState {
     const { options, supervisor } = this;
-    const fresh = <A extends unknown[], R>(read: (...args: A) => R) => {
-      return (...args: A): R => {
-        this.refreshStats();
-        return read(...args);
-      };
-    };
     return {
       flags: options.flags,
       concurrency: options.concurrency,
@@ -172,9 +168,10 @@ export class ServerProcess {
         })),
       clusters: options.clusters,
       stats: {
-        text: fresh((query) => options.stats.text(query)),
-        json: fresh((query) => options.stats.json(query)),
-        prometheus: fresh((query) => options.stats.prometheus(query)),
+        render: (query) => {
+          this.refreshStats();
+          return options.stats.render(query);
+        },
         resetCounters: () => options.stats.resetCounters(),
       },
       runtime: this.runtime,

@@ -78,6 +78,7 @@ function supervisorOf(concurrency: number): Supervisor {
   const supervisor = new Supervisor({
     concurrency,
     spawn: (init) => new Worker(new URL("./test-runtime.ts", import.meta.url), { workerData: init }),
+    slab: () => new SharedArrayBuffer(8),
     extra: () => ({}),
     log: (_level, message) => logged.push(message),
     onMessage: () => {},

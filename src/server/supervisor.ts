@@ -1,5 +1,6 @@
 import type { EventEmitter } from "node:events";
 import { addressText, type SocketAddress } from "../net/address.ts";
+import type { HostUpdate } from "../upstream/spec.ts";
 import type { ConfigUpdate, FromWorker, NamedListener, NamedSpec, ToWorker, WorkerInit } from "./messages.ts";
 import { wrappedNowMs } from "./messages.ts";
 
@@ -12,7 +13,9 @@ export interface WorkerHandle extends Pick<EventEmitter, "on"> {
 export interface SupervisorOptions {
   concurrency: number;
   spawn: (init: WorkerInit) => WorkerHandle;
-  /** Made anew for each start of a worker: its stats slab and whatever else the runtime needs. */
+  /** Memory for the stats of a worker that is about to start, or start again. */
+  slab: (index: number) => SharedArrayBuffer;
+  /** Whatever else the runtime of a worker needs. */
   extra: (index: number) => Record<string, unknown>;
   log: (level: "info" | "warning" | "error", message: string) => void;
   /** Messages of workers that are not about their life: stats announcements, log lines. */
@@ -44,6 +47,7 @@ export class Supervisor {
   private readonly beats: Int32Array;
   private readonly listeners = new Map<string, NamedListener>();
   private readonly clusters = new Map<string, NamedSpec>();
+  private readonly hosts = new Map<string, HostUpdate>();
   /** Where a listener that asked for port 0 was bound. */
   private readonly resolved = new Map<string, SocketAddress>();
   private readonly failures: string[] = [];
@@ -87,6 +91,12 @@ export class Supervisor {
     this.keep(update);
     const listeners = update.listeners.map((listener) => this.withPort(listener));
     this.broadcast({ kind: "config", update: { ...update, listeners } });
+  }
+
+  /** Sends new endpoints to every worker and keeps them for those to come. */
+  updateHosts(update: HostUpdate): void {
+    this.hosts.set(update.cluster, update);
+    this.broadcast({ kind: "hosts", update });
   }
 
   /** Has every worker drain; settles when none has a connection left. Never rejects. */
@@ -169,9 +179,16 @@ export class Supervisor {
       removedListeners: [],
       removedClusters: [],
     };
-    const { spawn, extra } = this.options;
-    const worker = spawn({ index: slot.index, heartbeat: this.heartbeat, config, extra: extra(slot.index) });
+    const { spawn, slab, extra } = this.options;
+    const worker = spawn({
+      index: slot.index,
+      heartbeat: this.heartbeat,
+      config,
+      slab: slab(slot.index),
+      extra: extra(slot.index),
+    });
     slot.worker = worker;
+    for (const update of this.hosts.values()) worker.postMessage({ kind: "hosts", update });
     if (this.healthFailed) worker.postMessage({ kind: "healthFailed", failed: true });
     if (this.logLevels !== null) worker.postMessage({ kind: "logLevel", levels: this.logLevels });
     if (this.lastDrain !== null) worker.postMessage(this.lastDrain);
@@ -277,7 +294,10 @@ export class Supervisor {
       this.listeners.delete(name);
       this.resolved.delete(name);
     }
-    for (const name of update.removedClusters) this.clusters.delete(name);
+    for (const name of update.removedClusters) {
+      this.clusters.delete(name);
+      this.hosts.delete(name);
+    }
   }
 
   private withPort(listener: NamedListener): NamedListener {

@@ -41,6 +41,7 @@ if (parentPort !== null) {
       startDraining(order) {
         if (order.stopListeners) for (const server of servers.values()) server.close();
       },
+      applyHosts() {},
       setHealthFailed() {},
       setLogLevels() {},
       setRuntimeKey() {},

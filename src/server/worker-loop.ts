@@ -1,4 +1,5 @@
 import type { MessagePort } from "node:worker_threads";
+import type { HostUpdate } from "../upstream/spec.ts";
 import type { ConfigUpdate, DrainOrder, FromWorker, ToWorker, WorkerInit } from "./messages.ts";
 import { wrappedNowMs } from "./messages.ts";
 
@@ -6,6 +7,7 @@ import { wrappedNowMs } from "./messages.ts";
 export interface WorkerRuntime {
   /** Swaps the configuration. Listeners report themselves through `report`. */
   apply(update: ConfigUpdate): void;
+  applyHosts(update: HostUpdate): void;
   startDraining(order: DrainOrder): void;
   setHealthFailed(failed: boolean): void;
   setLogLevels(levels: Record<string, string>): void;
@@ -57,6 +59,9 @@ export function serveWorker(port: MessagePort, init: WorkerInit, createRuntime: 
     switch (message.kind) {
       case "config":
         runtime.apply(message.update);
+        return;
+      case "hosts":
+        runtime.applyHosts(message.update);
         return;
       case "drain":
         runtime.startDraining(message.order);

@@ -1,4 +1,5 @@
 import type { SocketAddress } from "../../net/address.ts";
+import type { StatsQuery } from "../../observability/stats-query.ts";
 import type { Flags } from "../flags.ts";
 import type { RuntimeLayers } from "../runtime-layers.ts";
 
@@ -97,21 +98,10 @@ export interface DumpedResource {
   updatedAt: Date;
 }
 
-/** What a stats page is to show. */
-export interface StatsQuery {
-  /** null: every stat. */
-  accepts: ((name: string) => boolean) | null;
-  usedOnly: boolean;
-  type: "All" | "Counters" | "Gauges" | "Histograms" | "TextReadouts";
-  histogramBuckets: "none" | "cumulative" | "disjoint" | "detailed" | "summary";
-  textReadouts: boolean;
-}
-
-/** The stats of the process, rendered. */
+/** The stats of the process. */
 export interface StatsSource {
-  text(query: StatsQuery): string;
-  json(query: StatsQuery): string;
-  prometheus(query: StatsQuery): string;
+  /** In the format the query asks for; HTML as its text. */
+  render(query: StatsQuery): string;
   resetCounters(): void;
 }
 

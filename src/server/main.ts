@@ -1,0 +1,103 @@
+import { availableParallelism } from "node:os";
+import { Worker } from "node:worker_threads";
+import type { ConsoleLog } from "./console-log.ts";
+import { type Flags, parseFlags } from "./flags.ts";
+
+// Nothing heavy is imported before the flags are read: --version and a wrong flag answer at once.
+process.exitCode = await main(process.argv.slice(2));
+
+/** The exit code, or undefined when the process goes on serving. */
+async function main(args: string[]): Promise<number | undefined> {
+  const parsed = parseFlags(args);
+  if (parsed.kind === "exit") {
+    process.stdout.write(parsed.stdout);
+    process.stderr.write(parsed.stderr);
+    return parsed.code;
+  }
+  const { flags } = parsed;
+  const { ConsoleLog } = await import("./console-log.ts");
+  const isDemo = flags.command === "demo";
+  const log = new ConsoleLog(isDemo ? "warning" : flags.logLevel, flags.componentLogLevels, logPath(flags));
+  for (const warning of parsed.warnings) log.log("warning", "main", warning);
+  if (!isDemo) return run(flags, log);
+
+  const { demoBanner, startDemo } = await import("./demo.ts");
+  const demo = await startDemo();
+  const code = await run({ ...flags, configYaml: demo.yaml }, log);
+  if (code !== undefined) {
+    demo.close();
+    return code;
+  }
+  for (const note of demo.notes) process.stderr.write(`${note}\n`);
+  process.stdout.write(`${demoBanner(demo.ports)}\n`);
+  return undefined;
+}
+
+async function run(flags: Flags, log: ConsoleLog): Promise<number | undefined> {
+  const [{ loadBootstrap }, { formatProblems }, { Problems }, { bootstrapToSpecs }] = await Promise.all([
+    import("../config/load.ts"),
+    import("../config/report.ts"),
+    import("../proto/problems.ts"),
+    import("../config/resources.ts"),
+  ]);
+  const concurrency = flags.concurrency ?? availableParallelism();
+  const loaded = loadBootstrap({
+    configPath: flags.configPath,
+    configYaml: flags.configYaml,
+    allowUnknownStaticFields: flags.allowUnknownStaticFields,
+  });
+  const problems = new Problems("", loaded.problems);
+  const specs = loaded.bootstrap === null ? null : bootstrapToSpecs(loaded.bootstrap, problems, concurrency);
+  const text = formatProblems(problems.list, (problem) => {
+    return loaded.locations.get(problem) ?? (problem.path === "" ? null : loaded.locate(problem.path));
+  });
+  if (loaded.bootstrap === null || specs === null || problems.hasErrors) {
+    process.stderr.write(`error initializing configuration '${flags.configPath}':\n${text}\n`);
+    return 1;
+  }
+  if (text !== "") process.stderr.write(`${text}\n`);
+  if (flags.mode === "validate") {
+    process.stdout.write(`configuration '${flags.configPath}' OK\n`);
+    return 0;
+  }
+
+  const [{ bootConfig }, { ServerProcess }, { ProcessStats }, { TagExtractor }, { clusterStatus }] = await Promise.all([
+    import("./boot-config.ts"),
+    import("./process.ts"),
+    import("./process-stats.ts"),
+    import("../observability/tags.ts"),
+    import("./cluster-status.ts"),
+  ]);
+  const server = new ServerProcess({
+    ...bootConfig(loaded.bootstrap, flags),
+    flags,
+    log,
+    concurrency,
+    config: { listeners: specs.listeners, clusters: specs.clusters, removedListeners: [], removedClusters: [] },
+    clusters: () => specs.clusters.map((spec) => clusterStatus(spec)),
+    stats: new ProcessStats(concurrency, new TagExtractor()),
+    staticUnknownFields: problems.list.filter((problem) => problem.reason.startsWith("no such field")).length,
+    spawn: (init) => new Worker(workerFile, { workerData: init }),
+    workerExtra: () => ({ concurrency }),
+    exit: (code) => process.exit(code),
+  });
+  try {
+    await server.start();
+  } catch (error) {
+    log.log("critical", "main", error instanceof Error ? error.message : String(error));
+    await server.stop();
+    process.exit(1);
+  }
+  if (flags.mode === "init_only") {
+    await server.stop();
+    process.exit(0);
+  }
+  return undefined;
+}
+
+/** Validation writes no log file, as Envoy's does not. */
+function logPath(flags: Flags): string {
+  return flags.mode === "validate" ? "" : flags.logPath;
+}
+
+const workerFile = new URL(import.meta.url.endsWith(".ts") ? "./worker.ts" : "./worker.js", import.meta.url);

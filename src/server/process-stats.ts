@@ -1,0 +1,78 @@
+import { renderPrometheus } from "../observability/prometheus.ts";
+import { type StatAnnouncement, StatsSlab } from "../observability/stats.ts";
+import { StatsAggregate } from "../observability/stats-aggregate.ts";
+import type { StatsQuery } from "../observability/stats-query.ts";
+import { renderJson, renderText } from "../observability/stats-render.ts";
+import type { TagExtractor } from "../observability/tags.ts";
+import type { StatsSource } from "./admin/state.ts";
+import { type ServerFacts, ServerStats } from "./server-stats.ts";
+
+/** All stats of the process: the main thread's own and those of the workers, living and dead. */
+export class ProcessStats implements StatsSource {
+  readonly aggregate = new StatsAggregate();
+  readonly serverStats: ServerStats;
+  private readonly mainSlab = new StatsSlab();
+  private readonly workerSlabs = new Map<number, StatsSlab>();
+  private readonly tags: TagExtractor;
+
+  constructor(concurrency: number, tags: TagExtractor, flushIntervalMs = 5000) {
+    this.tags = tags;
+    this.serverStats = new ServerStats(this.mainSlab, concurrency);
+    this.announceMain();
+    setInterval(() => this.aggregate.flush(), flushIntervalMs).unref();
+  }
+
+  /** Memory for a worker that is about to start. Its predecessor's was retired. */
+  newWorkerSlab(index: number): SharedArrayBuffer {
+    const slab = new StatsSlab();
+    this.workerSlabs.set(index, slab);
+    return slab.buffer;
+  }
+
+  announce(index: number, announcements: readonly StatAnnouncement[]): void {
+    const slab = this.workerSlabs.get(index);
+    if (slab !== undefined) this.aggregate.announce(slab, announcements);
+  }
+
+  /** The worker is gone: its counts stay, its gauges go. */
+  retireWorker(index: number): void {
+    const slab = this.workerSlabs.get(index);
+    if (slab === undefined) return;
+    this.aggregate.retire(slab);
+    this.workerSlabs.delete(index);
+  }
+
+  refresh(facts: ServerFacts): void {
+    this.serverStats.refresh(facts);
+    this.announceMain();
+  }
+
+  render(query: StatsQuery): string {
+    switch (query.format) {
+      case "json":
+        return renderJson(this.aggregate, query);
+      case "prometheus":
+        return renderPrometheus(this.aggregate, query, this.tags);
+      case "html":
+      case "text":
+        return renderText(this.aggregate, query);
+    }
+  }
+
+  resetCounters(): void {
+    this.aggregate.resetCounters();
+  }
+
+  /** Downstream connections open on all listeners. */
+  totalConnections(): number {
+    let total = 0;
+    for (const { name, value } of this.aggregate.numbers()) {
+      if (name.startsWith("listener.") && name.endsWith(".downstream_cx_active")) total += value;
+    }
+    return total;
+  }
+
+  private announceMain(): void {
+    this.aggregate.announce(this.mainSlab, this.mainSlab.takeAnnouncements());
+  }
+}

@@ -1,0 +1,6 @@
+import { parentPort, workerData } from "node:worker_threads";
+import { createRuntime } from "../proxy/worker-runtime.ts";
+import { serveWorker } from "./worker-loop.ts";
+
+if (parentPort === null) throw new Error("worker.ts runs in a worker thread only");
+serveWorker(parentPort, workerData, createRuntime);
