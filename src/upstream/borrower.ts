@@ -1,0 +1,30 @@
+import type { RequestWriter, ResponseSink } from "../http/codec.ts";
+import type { Host } from "./host-set.ts";
+
+/** Why no upstream stream could be had. The names are Envoy's reset reasons. */
+export type BorrowFailure = "no_healthy_upstream" | "overflow" | "remote_connection_failure" | "connection_timeout";
+
+/** What a borrower may know of the connection it was lent; valid until its stream ends. */
+export interface UpstreamConnectionInfo {
+  readonly id: number;
+  /** "ip:port" */
+  readonly localAddress: string;
+  /** No request was sent on it before. A reused connection may have been closed by the peer as the request left. */
+  readonly isNew: boolean;
+  /** Any byte of this request was handed to the transport. */
+  readonly isRequestStarted: boolean;
+}
+
+/**
+ * One attempt at an upstream: borrows a stream and hears its response.
+ *
+ *     cluster.borrow(b) ─▶ onReady ─▶ onHead … (ResponseSink, ends with endStream, trailers or onReset)
+ *            └───────────▶ onBorrowFailed
+ *
+ * Either may be called before borrow() returns. cluster.cancel(b) before onReady, writer.reset() after it.
+ */
+export interface Borrower extends ResponseSink {
+  onReady(writer: RequestWriter, host: Host, connection: UpstreamConnectionInfo): void;
+  /** `detail` is the transport's own reason, "" for none; `host` is null when none was chosen. */
+  onBorrowFailed(reason: BorrowFailure, detail: string, host: Host | null): void;
+}

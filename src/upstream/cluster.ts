@@ -1,0 +1,139 @@
+import type { RequestHead } from "../http/header-block.ts";
+import { addressText } from "../net/address.ts";
+import type { StatsSlab } from "../observability/stats.ts";
+import type { Borrower } from "./borrower.ts";
+import { CircuitBreaker, Resource } from "./circuit-breaker.ts";
+import { ClusterStats } from "./cluster-stats.ts";
+import type { UpstreamEnvironment } from "./environment.ts";
+import { realEnvironment } from "./environment.ts";
+import { Host, HostSet } from "./host-set.ts";
+import { HostStat } from "./host-stats.ts";
+import type { PoolContext } from "./pool-h1.ts";
+import { PoolH1 } from "./pool-h1.ts";
+import type { ClusterSpec, LocalitySpec } from "./spec.ts";
+
+/** What a route asks of a cluster by priority. Envoy: RoutingPriority. */
+export type RoutingPriority = "DEFAULT" | "HIGH";
+
+/** A cluster, live in one worker: which host, which connection. */
+export class Cluster {
+  readonly spec: ClusterSpec;
+  readonly name: string;
+  readonly observabilityName: string;
+  readonly stats: ClusterStats;
+  readonly #worker: number;
+  readonly #context: PoolContext;
+  readonly #breakers: [CircuitBreaker, CircuitBreaker];
+  /** By address. */
+  #hosts = new Map<string, Host>();
+  #hostSet: HostSet;
+  readonly #onPanic = (): void => {
+    this.stats.values[this.stats.panic]++;
+  };
+
+  /** At most one per spec and worker at a time: its breakers take over the shared counters of this worker. */
+  constructor(spec: ClusterSpec, slab: StatsSlab, worker: number, environment: UpstreamEnvironment = realEnvironment) {
+    this.spec = spec;
+    this.name = spec.name;
+    this.observabilityName = spec.observabilityName;
+    this.stats = new ClusterStats(slab, spec.observabilityName);
+    this.#worker = worker;
+    this.#context = { spec, stats: this.stats, environment, waiting: new Map() };
+    this.#breakers = [new CircuitBreaker(spec.breakers, 0, worker), new CircuitBreaker(spec.breakers, 1, worker)];
+    this.#hostSet = this.#link(spec.localities);
+  }
+
+  /**
+   * Finds the borrower an upstream stream. onReady or onBorrowFailed may be called before it returns, and are as long as
+   * the chosen host has an idle connection. `context` is for policies that look at the request.
+   */
+  borrow(borrower: Borrower, _context: RequestHead | null, priority: RoutingPriority): void {
+    const host = this.#hostSet.choose();
+    const stats = this.stats;
+    if (host === null) {
+      stats.values[stats.cxNoneHealthy]++;
+      borrower.onBorrowFailed("no_healthy_upstream", "", null);
+      return;
+    }
+    const index = priority === "HIGH" ? 1 : 0;
+    const pool = host.pools[index] ?? this.#openPool(host, index);
+    if (pool === null) {
+      stats.values[stats.cxPoolOverflow]++;
+      borrower.onBorrowFailed("no_healthy_upstream", "", null);
+      return;
+    }
+    pool.borrow(borrower);
+  }
+
+  /** The borrower no longer waits. Nothing happens when it does not. */
+  cancel(borrower: Borrower): void {
+    this.#context.waiting.get(borrower)?.cancel(borrower);
+  }
+
+  /** The retry budget of a routing priority, for the router. */
+  breaker(priority: RoutingPriority): CircuitBreaker {
+    return this.#breakers[priority === "HIGH" ? 1 : 0];
+  }
+
+  /** The upstream's response head came `elapsedMs` after the request. */
+  onResponse(status: number, elapsedMs: number): void {
+    this.stats.countCode(status);
+    this.stats.recordTime(elapsedMs);
+  }
+
+  /** The proxy answered in the upstream's place. */
+  onLocalFailure(status: number): void {
+    this.stats.countCode(status);
+  }
+
+  /** The route's timeout passed; `host` when the request had one. */
+  onRequestTimeout(host: Host | null = null): void {
+    this.stats.values[this.stats.rqTimeout]++;
+    if (host !== null) host.stats.cells[host.stats.base + HostStat.rqTimeout]++;
+  }
+
+  /** New endpoints. A host whose address stays keeps its connections; those of one that went drain. */
+  updateHosts(localities: readonly LocalitySpec[]): void {
+    const before = this.#hosts;
+    this.#hostSet = this.#link(localities);
+    for (const [address, host] of before) if (this.#hosts.get(address) !== host) drainHost(host);
+  }
+
+  /** The cluster is removed or replaced: streams in flight go on. */
+  close(): void {
+    for (const host of this.#hosts.values()) drainHost(host);
+  }
+
+  #link(localities: readonly LocalitySpec[]): HostSet {
+    const before = this.#hosts;
+    const hosts = new Map<string, Host>();
+    const live = localities.map((spec) => ({
+      spec,
+      hosts: spec.hosts.flatMap((hostSpec) => {
+        const address = addressText(hostSpec.address);
+        // Envoy uses a repeated address once.
+        if (hosts.has(address)) return [];
+        const known = before.get(address);
+        const host = known ?? new Host(hostSpec, this.#worker);
+        known?.update(hostSpec);
+        hosts.set(address, host);
+        return [host];
+      }),
+    }));
+    this.#hosts = hosts;
+    const { lb, overprovisioningPct } = this.spec;
+    return new HostSet(lb, live, overprovisioningPct, this.#context.environment.random, this.#onPanic);
+  }
+
+  #openPool(host: Host, index: 0 | 1): PoolH1 | null {
+    const breaker = this.#breakers[index];
+    if (!breaker.canTake(Resource.pools)) return null;
+    const pool = new PoolH1(this.#context, host, breaker);
+    host.pools[index] = pool;
+    return pool;
+  }
+}
+
+function drainHost(host: Host): void {
+  for (const pool of host.pools) pool?.drain();
+}

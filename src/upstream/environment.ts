@@ -1,0 +1,28 @@
+import type { SocketAddress } from "../net/address.ts";
+import type { Timers } from "../net/timer-wheel.ts";
+import { timers } from "../net/timer-wheel.ts";
+import type { ConnectOptions, Transport, TransportSink } from "../net/transport.ts";
+import { connectTransport } from "../net/transport.ts";
+
+/** What a connection uses of its transport. */
+export type UpstreamTransport = Pick<
+  Transport,
+  "writeText" | "writeBytes" | "pause" | "resume" | "end" | "destroy" | "localText" | "bytesWritten"
+>;
+
+/** The world outside, passed in so that tests bring their own. */
+export interface UpstreamEnvironment {
+  connect(address: SocketAddress, options: ConnectOptions, sink: TransportSink): UpstreamTransport;
+  timers: Timers;
+  /** Monotonic milliseconds. */
+  now(): number;
+  /** [0, 1) */
+  random(): number;
+}
+
+export const realEnvironment: UpstreamEnvironment = {
+  connect: connectTransport,
+  timers,
+  now: () => performance.now(),
+  random: Math.random,
+};

@@ -1,0 +1,156 @@
+import type { SocketAddress } from "../net/address.ts";
+import { addressText } from "../net/address.ts";
+import { HostStats } from "./host-stats.ts";
+import { LocalityPicker } from "./lb/locality.ts";
+import type { HostPicker } from "./lb/policy.ts";
+import { createPicker } from "./lb/policy.ts";
+import type { PoolH1 } from "./pool-h1.ts";
+import { priorityLoads } from "./priority-load.ts";
+import type { HostHealth, HostSpec, LbSpec, LocalitySpec } from "./spec.ts";
+
+/** One upstream endpoint, live in this worker. It stays the same object as long as its address stays in the cluster. */
+export class Host {
+  readonly address: SocketAddress;
+  /** "ip:port" or the path. */
+  readonly addressText: string;
+  readonly stats: HostStats;
+  hostname: string;
+  weight: number;
+  health: HostHealth;
+  /** By routing priority; null until a request came. */
+  readonly pools: [PoolH1 | null, PoolH1 | null] = [null, null];
+
+  constructor(spec: HostSpec, worker: number) {
+    this.address = spec.address;
+    this.addressText = addressText(spec.address);
+    this.stats = new HostStats(spec.shared, worker);
+    this.hostname = spec.hostname;
+    this.weight = spec.weight;
+    this.health = spec.health;
+  }
+
+  /** Takes over what an update may change; the address is the same. */
+  update(spec: HostSpec): void {
+    this.hostname = spec.hostname;
+    this.weight = spec.weight;
+    this.health = spec.health;
+  }
+}
+
+/** A locality with its live hosts. */
+export interface LiveLocality {
+  spec: LocalitySpec;
+  hosts: Host[];
+}
+
+/** The hosts of a cluster in an order of choice: first the priority by its load, then health or panic, then locality, then the policy. */
+export class HostSet {
+  readonly #random: () => number;
+  readonly #onPanic: () => void;
+  readonly #priorities: Priority[] = [];
+  /** Where all traffic goes; null when priorities, degraded hosts or panic make it a choice. */
+  readonly #only: HostPicker | null;
+
+  constructor(
+    lb: LbSpec,
+    localities: readonly LiveLocality[],
+    overprovisioningPct: number,
+    random: () => number,
+    onPanic: () => void,
+  ) {
+    this.#random = random;
+    this.#onPanic = onPanic;
+    const groups = byPriority(localities);
+    const loads = priorityLoads(groups.map(countHealth), overprovisioningPct, lb.panicThresholdPct);
+    for (const [i, group] of groups.entries()) {
+      const picker = (health: HostHealth): HostPicker => healthPicker(lb, group, health, overprovisioningPct, random);
+      this.#priorities.push({
+        healthyLoad: loads.healthy[i] as number,
+        degradedLoad: loads.degraded[i] as number,
+        isPanic: loads.panic[i] as boolean,
+        healthy: picker("HEALTHY"),
+        degraded: picker("DEGRADED"),
+        all: createPicker(lb, hostsOf(group, null), random),
+      });
+    }
+    const first = this.#priorities.find((priority) => priority.healthyLoad === 100 && !priority.isPanic);
+    this.#only = first?.healthy ?? null;
+  }
+
+  /** null when there is none to choose. */
+  choose(): Host | null {
+    if (this.#only !== null) return this.#only.pick();
+    const priorities = this.#priorities;
+    let left = Math.floor(this.#random() * 100) + 1;
+    for (let i = 0; i < priorities.length; i++) {
+      const priority = priorities[i] as Priority;
+      left -= priority.healthyLoad;
+      if (left <= 0) return this.#pick(priority, priority.healthy);
+    }
+    for (let i = 0; i < priorities.length; i++) {
+      const priority = priorities[i] as Priority;
+      left -= priority.degradedLoad;
+      if (left <= 0) return this.#pick(priority, priority.degraded);
+    }
+    return null;
+  }
+
+  #pick(priority: Priority, picker: HostPicker): Host | null {
+    if (!priority.isPanic) return picker.pick();
+    this.#onPanic();
+    return priority.all.pick();
+  }
+}
+
+interface Priority {
+  /** Percent of the cluster's traffic. */
+  healthyLoad: number;
+  degradedLoad: number;
+  isPanic: boolean;
+  healthy: HostPicker;
+  degraded: HostPicker;
+  all: HostPicker;
+}
+
+/** Without hosts there is still a priority 0, in panic, as in Envoy. */
+function byPriority(localities: readonly LiveLocality[]): LiveLocality[][] {
+  const groups: LiveLocality[][] = [[]];
+  for (const locality of localities) {
+    const priority = locality.spec.priority;
+    while (groups.length <= priority) groups.push([]);
+    (groups[priority] as LiveLocality[]).push(locality);
+  }
+  return groups;
+}
+
+function healthPicker(
+  lb: LbSpec,
+  group: readonly LiveLocality[],
+  health: HostHealth,
+  overprovisioningPct: number,
+  random: () => number,
+): HostPicker {
+  const all = createPicker(lb, hostsOf(group, health), random);
+  if (!lb.isLocalityWeighted) return all;
+  const entries = group.map((locality) => {
+    const hosts = hostsOf([locality], health);
+    const availability =
+      locality.hosts.length === 0 ? 0 : (overprovisioningPct / 100) * (hosts.length / locality.hosts.length);
+    return { picker: createPicker(lb, hosts, random), weight: locality.spec.weight * Math.min(1, availability) };
+  });
+  const usable = entries.filter((entry) => entry.weight > 0);
+  return usable.length === 0 ? all : new LocalityPicker(usable);
+}
+
+/** `health` null: all of them. */
+function hostsOf(group: readonly LiveLocality[], health: HostHealth | null): Host[] {
+  return group.flatMap((locality) => locality.hosts.filter((host) => health === null || host.health === health));
+}
+
+function countHealth(group: readonly LiveLocality[]): { total: number; healthy: number; degraded: number } {
+  return {
+    total: hostsOf(group, null).length,
+    healthy: hostsOf(group, "HEALTHY").length,
+    degraded: hostsOf(group, "DEGRADED").length,
+  };
+}

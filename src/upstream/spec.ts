@@ -1,0 +1,112 @@
+import type { Http1Options } from "../http/h1/options.ts";
+import type { SocketAddress } from "../net/address.ts";
+
+/** A cluster, validated: plain data that a worker links. Times in milliseconds; null means off. */
+export interface ClusterSpec {
+  name: string;
+  /** What stats and logs call it: alt_stat_name, or the name. */
+  observabilityName: string;
+  discovery: "STATIC" | "STRICT_DNS" | "LOGICAL_DNS";
+  connectTimeoutMs: number;
+  lb: LbSpec;
+  /** The endpoints known now. A DNS cluster starts with none and gets them by updates. */
+  localities: LocalitySpec[];
+  /** Percent: a locality or priority counts as whole while healthy * this / 100 covers it. Envoy: overprovisioning_factor. */
+  overprovisioningPct: number;
+  /** null unless a DNS cluster. */
+  dns: DnsSpec | null;
+  breakers: BreakersSpec;
+  http1: Http1Options;
+  /** An idle connection is closed after it. */
+  idleTimeoutMs: number | null;
+  maxConnectionDurationMs: number | null;
+  maxStreamDurationMs: number | null;
+  /** 0: no limit. */
+  maxRequestsPerConnection: number;
+  /** Bytes that may wait for the kernel before a writer answers false. */
+  bufferLimitBytes: number;
+  /** Milliseconds to the first TCP keep-alive probe; null: off. */
+  tcpKeepaliveMs: number | null;
+  /** The source address of connections; "" lets the system choose. */
+  sourceAddress: string;
+}
+
+/** How a host is chosen. */
+export interface LbSpec {
+  policy: "ROUND_ROBIN" | "LEAST_REQUEST" | "RANDOM";
+  /** LEAST_REQUEST: hosts compared with each other. */
+  choiceCount: number;
+  /** LEAST_REQUEST with weights: the power of the number of active requests. */
+  activeRequestBias: number;
+  /** LEAST_REQUEST: compare all hosts. */
+  isFullScan: boolean;
+  /** Localities share the traffic by their weights. */
+  isLocalityWeighted: boolean;
+  /** Percent of hosts that must be healthy; below it all are used. 0: never panic. */
+  panicThresholdPct: number;
+}
+
+/** Endpoints of one locality and priority. */
+export interface LocalitySpec {
+  region: string;
+  zone: string;
+  subZone: string;
+  priority: number;
+  /** load_balancing_weight; 0 when not set: no traffic where localities are weighted. */
+  weight: number;
+  hosts: HostSpec[];
+}
+
+/** One endpoint. */
+export interface HostSpec {
+  /** In a DNS cluster's template the host is a name. */
+  address: SocketAddress;
+  hostname: string;
+  weight: number;
+  health: HostHealth;
+  isCanary: boolean;
+  /** Its numbers, shared by all workers: see HostStats. The same buffer as long as the address stays. */
+  shared: SharedArrayBuffer;
+}
+
+export type HostHealth = "HEALTHY" | "DEGRADED" | "UNHEALTHY";
+
+/** Where a DNS cluster's endpoints come from. */
+export interface DnsSpec {
+  refreshMs: number;
+  /** Wait after a failure: from base to max, random in between as Envoy's jittered back-off. */
+  failureBaseMs: number;
+  failureMaxMs: number;
+  /** Added to each refresh, at random up to this. */
+  jitterMs: number;
+  respectTtl: boolean;
+  /** The least time between two refreshes when the TTL asks for less. */
+  minRefreshMs: number;
+  family: "AUTO" | "V4_ONLY" | "V6_ONLY" | "V4_PREFERRED" | "ALL";
+  /** The configured localities with names for addresses. */
+  template: LocalitySpec[];
+}
+
+/** The limits of one routing priority. */
+export interface ThresholdsSpec {
+  maxConnections: number;
+  maxPendingRequests: number;
+  maxRequests: number;
+  maxRetries: number;
+  maxConnectionPools: number;
+  /** Show remaining_* gauges. */
+  trackRemaining: boolean;
+}
+
+/** Circuit breakers with the counters that all workers share. */
+export interface BreakersSpec {
+  /** By RoutingPriority: default, high. */
+  thresholds: [ThresholdsSpec, ThresholdsSpec];
+  counters: SharedArrayBuffer;
+}
+
+/** New endpoints of a cluster, posted to the workers. */
+export interface HostUpdate {
+  cluster: string;
+  localities: LocalitySpec[];
+}
