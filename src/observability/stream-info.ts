@@ -34,6 +34,10 @@ export class StreamInfo {
   downstreamWireBytesSent = 0;
   upstreamWireBytesReceived = 0;
   upstreamWireBytesSent = 0;
+  downstreamHeaderBytesReceived = 0;
+  downstreamHeaderBytesSent = 0;
+  upstreamHeaderBytesReceived = 0;
+  upstreamHeaderBytesSent = 0;
   /** 0: no response was begun. */
   responseCode = 0;
   /** Bits of ResponseFlag. */
@@ -52,6 +56,9 @@ export class StreamInfo {
   upstreamTransportFailureReason = "";
   upstreamConnectionId = 0;
   attemptCount = 0;
+  /** Of each attempt that got a connection; null before one did. */
+  upstreamHostsAttempted: string[] | null = null;
+  upstreamConnectionIdsAttempted: number[] | null = null;
   downstreamLocalAddress = "";
   /** After XFF and PROXY protocol; the peer of the socket is downstreamDirectRemoteAddress. */
   downstreamRemoteAddress = "";
@@ -69,6 +76,19 @@ export class StreamInfo {
   filterState: Map<string, unknown> | null = null;
   /** Body of the proxy's own reply, for %LOCAL_REPLY_BODY%. */
   localReplyBody = "";
+  /** %UNIQUE_ID%, made when first asked for. */
+  uniqueId = "";
+  /** How often a route was looked for: again after a filter cleared it. */
+  routeResolutionCount = 0;
+  /** Which moment an access log is written for; the end of the stream unless said otherwise. */
+  accessLogType = "DownstreamEnd";
+  downstreamTransportFailureReason = "";
+  upstreamLocalCloseReason = "";
+  /** filter_metadata of the cluster, the chosen host, the virtual host and the listener; null for none. */
+  clusterMetadata: Record<string, Record<string, unknown>> | null = null;
+  upstreamHostMetadata: Record<string, Record<string, unknown>> | null = null;
+  virtualHostMetadata: Record<string, Record<string, unknown>> | null = null;
+  listenerMetadata: Record<string, Record<string, unknown>> | null = null;
 
   reset(): void {
     Object.assign(this, blank);
