@@ -1,7 +1,7 @@
 import type { DrainOrder } from "./messages.ts";
 
 /** What draining acts on. */
-export interface DrainTarget {
+interface DrainTarget {
   /** Settles when no connection is left. */
   drain(order: DrainOrder): Promise<void>;
 }

@@ -78,6 +78,9 @@ test("the stats of the server say its state; a crashed worker is counted", async
   ]) {
     expect(before).toContain(`${line}\n`);
   }
+  const idle = await open(server.ports.main);
+  expect((await get(server, "/stats?filter=total_connections"))[1]).toBe("server.total_connections: 1\n");
+  idle.destroy();
   (await open(server.ports.main)).end("crash\n");
   await vi.waitFor(async () => {
     expect((await get(server, "/stats?filter=worker_crashes"))[1]).toBe("server.worker_crashes: 1\n");

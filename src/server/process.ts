@@ -1,4 +1,5 @@
 import { writeFileSync } from "node:fs";
+import { flushCompileCache } from "node:module";
 import { addressText, type SocketAddress } from "../net/address.ts";
 import type { AdminServer } from "./admin/server.ts";
 import type { AdminState, ClusterStatus, ConfigSnapshot, ServerState } from "./admin/state.ts";
@@ -91,6 +92,8 @@ export class ServerProcess {
     serverStats.recordInitialization(performance.now());
     this.phase = "LIVE";
     log.log("info", "main", "starting main dispatch loop");
+    // A process that is killed later would leave no compile cache behind; the next start is several times faster with it.
+    setImmediate(flushCompileCache);
   }
 
   /** Ends the workers and the admin interface; the process can exit after it. */

@@ -40,6 +40,8 @@ export class ServerStats {
     this.slab = slab;
     for (const name of [...managerCounters, ...idleCounters]) slab.counter(name);
     for (const name of idleGauges) slab.gauge(name);
+    // Envoy has these three among the used ones from the start.
+    for (const name of alwaysUsed) slab.values[slab.counter(name)] += 0;
     for (const scope of watchdogScopes(concurrency)) {
       slab.counter(`${scope}.watchdog_miss`);
       slab.counter(`${scope}.watchdog_mega_miss`);
@@ -165,3 +167,5 @@ const idleGauges = [
   "listener_manager.total_listeners_draining",
   "listener_manager.workers_pinned",
 ];
+
+const alwaysUsed = ["server.static_unknown_fields", "server.dynamic_unknown_fields", "server.wip_protos"];

@@ -1,6 +1,8 @@
+import { EventEmitter } from "node:events";
 import { connect } from "node:net";
 import { Worker } from "node:worker_threads";
 import { afterEach, describe, expect, test, vi } from "vitest";
+import { StatsSlab } from "../observability/stats.ts";
 import type { ConfigUpdate } from "./messages.ts";
 import { Supervisor } from "./supervisor.ts";
 
@@ -63,6 +65,32 @@ describe("with real worker threads", () => {
   });
 });
 
+test("a worker that keeps dying waits longer each time", async () => {
+  vi.useFakeTimers();
+  let starts = 0;
+  const supervisor = new Supervisor({
+    concurrency: 1,
+    spawn: () => {
+      starts++;
+      const worker = new EventEmitter();
+      queueMicrotask(() => worker.emit("exit", 1));
+      return Object.assign(worker, { postMessage() {}, terminate: () => Promise.resolve() });
+    },
+    slab: () => new SharedArrayBuffer(8),
+    extra: () => ({}),
+    log: (_level, message) => logged.push(message),
+    onMessage: () => {},
+    onGone: () => {},
+  });
+  await supervisor.start(config);
+  await vi.advanceTimersByTimeAsync(60_000);
+  vi.useRealTimers();
+  const waits = logged.map((line) => /in (\d+) ms$/.exec(line)?.[1] ?? "0");
+  expect(waits.slice(0, 10)).toEqual(["0", "100", "200", "400", "800", "1600", "3200", "6400", "10000", "10000"]);
+  expect(starts).toBe(logged.length);
+  await supervisor.stop();
+});
+
 afterEach(async () => {
   logged.length = 0;
   await Promise.all(running.splice(0).map((supervisor) => supervisor.stop()));
@@ -78,7 +106,7 @@ function supervisorOf(concurrency: number): Supervisor {
   const supervisor = new Supervisor({
     concurrency,
     spawn: (init) => new Worker(new URL("./test-runtime.ts", import.meta.url), { workerData: init }),
-    slab: () => new SharedArrayBuffer(8),
+    slab: () => new StatsSlab().buffer,
     extra: () => ({}),
     log: (_level, message) => logged.push(message),
     onMessage: () => {},

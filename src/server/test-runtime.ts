@@ -7,16 +7,21 @@ import { serveWorker } from "./worker-loop.ts";
  * what it says.
  */
 if (parentPort !== null) {
-  serveWorker(parentPort, workerData, (init, report) => {
+  serveWorker(parentPort, workerData, (init, slab, report) => {
     let active = 0;
+    const activeGauge = slab.gauge("listener.main.downstream_cx_active");
     const servers = new Map<string, ReturnType<typeof createServer>>();
     return {
       apply(update) {
         for (const listener of update.listeners) {
           const server = createServer((socket) => {
             active++;
+            slab.values[activeGauge]++;
             socket.write(`worker ${init.index}\n`);
-            socket.on("close", () => active--);
+            socket.on("close", () => {
+              active--;
+              slab.values[activeGauge]--;
+            });
             socket.on("error", () => {});
             socket.on("data", (bytes) => act(bytes.toString().trim()));
           });

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 
 /** The Envoy release whose API and behaviour this is. Tools parse it out of `--version` and `/server_info` as `/x.y.z/`. */
-export const envoyApiVersion = { major: 1, minor: 40, patch: 0 } as const;
+const envoyApiVersion = { major: 1, minor: 40, patch: 0 } as const;
 
 /**
  * Envoy's five-part build version: commit, API level, tree, build type, TLS library. The commit is Nuncio's own; the third
@@ -18,12 +18,12 @@ export function versionText(program: string): string {
 }
 
 /** 40 hex digits: the commit that the package was built from, zeros in a working tree. */
-export function buildSha(): string {
+function buildSha(): string {
   return packageInfo().sha;
 }
 
 /** Nuncio's own version, from package.json. */
-export function nuncioVersion(): string {
+function nuncioVersion(): string {
   return packageInfo().version;
 }
 

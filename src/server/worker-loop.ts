@@ -1,4 +1,6 @@
+import { flushCompileCache } from "node:module";
 import type { MessagePort } from "node:worker_threads";
+import { StatsSlab } from "../observability/stats.ts";
 import type { HostUpdate } from "../upstream/spec.ts";
 import type { ConfigUpdate, DrainOrder, FromWorker, ToWorker, WorkerInit } from "./messages.ts";
 import { wrappedNowMs } from "./messages.ts";
@@ -19,8 +21,12 @@ export interface WorkerRuntime {
   readonly activeConnections: number;
 }
 
-/** Makes a runtime. `report` carries listening, listenFailed, stats and log to the main thread. */
-export type RuntimeFactory = (init: WorkerInit, report: (message: FromWorker) => void) => WorkerRuntime;
+/** Makes a runtime that counts in `slab`. `report` carries listening, listenFailed and log to the main thread. */
+export type RuntimeFactory = (
+  init: WorkerInit,
+  slab: StatsSlab,
+  report: (message: FromWorker) => void,
+) => WorkerRuntime;
 
 /**
  * The life of a worker thread: heartbeat, first configuration, orders from the main thread. An exception that nobody
@@ -28,20 +34,30 @@ export type RuntimeFactory = (init: WorkerInit, report: (message: FromWorker) =>
  */
 export function serveWorker(port: MessagePort, init: WorkerInit, createRuntime: RuntimeFactory): void {
   const beats = new Int32Array(init.heartbeat);
-  const beat = () => Atomics.store(beats, init.index, wrappedNowMs());
+  const report = (message: FromWorker) => port.postMessage(message);
+  const slab = new StatsSlab(init.slab);
+  const announceStats = () => {
+    const announcements = slab.takeAnnouncements();
+    if (announcements.length > 0) report({ kind: "stats", announcements });
+  };
+  const beat = () => {
+    Atomics.store(beats, init.index, wrappedNowMs());
+    announceStats();
+  };
   beat();
   setInterval(beat, heartbeatMs);
 
-  const report = (message: FromWorker) => port.postMessage(message);
   const waitingFor = new Set(init.config.listeners.map((listener) => listener.name));
   let ready = false;
   const settled = (name: string) => {
     waitingFor.delete(name);
     if (ready || waitingFor.size > 0) return;
     ready = true;
+    announceStats();
     report({ kind: "ready" });
+    setImmediate(flushCompileCache);
   };
-  const runtime = createRuntime(init, (message) => {
+  const runtime = createRuntime(init, slab, (message) => {
     report(message);
     if (message.kind === "listening" || message.kind === "listenFailed") settled(message.listener);
   });

@@ -1,6 +1,10 @@
 import { parentPort, workerData } from "node:worker_threads";
-import { createRuntime } from "../proxy/worker-runtime.ts";
+import { WorkerRuntime } from "../proxy/worker-runtime.ts";
 import { serveWorker } from "./worker-loop.ts";
 
 if (parentPort === null) throw new Error("worker.ts runs in a worker thread only");
-serveWorker(parentPort, workerData, createRuntime);
+serveWorker(
+  parentPort,
+  workerData,
+  (init, slab, report) => new WorkerRuntime({ ...init.extra, index: init.index, slab, report }),
+);

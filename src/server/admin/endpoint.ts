@@ -31,7 +31,7 @@ export interface AdminReply {
   body: string | Buffer | NodeJS.ReadableStream;
 }
 
-export const textType = "text/plain; charset=UTF-8";
+const textType = "text/plain; charset=UTF-8";
 
 export function text(body: string, status = 200): AdminReply {
   return { status, contentType: textType, body };

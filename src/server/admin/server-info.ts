@@ -23,7 +23,7 @@ export const serverInfo: Endpoint = {
 };
 
 /** envoy.admin.v3.CommandLineOptions, every field shown, in the order Envoy shows them. */
-export function commandLineOptions(flags: Flags, concurrency: number): Record<string, unknown> {
+function commandLineOptions(flags: Flags, concurrency: number): Record<string, unknown> {
   const accepted = flags.accepted;
   const given = (name: string) => name in accepted;
   return {

@@ -74,7 +74,7 @@ async function route(request: IncomingMessage, state: AdminState): Promise<Admin
 }
 
 /** The first value of each parameter. "+" stays a plus, as in Envoy: only percent signs are decoded. */
-export function parseQuery(text: string): Map<string, string> {
+function parseQuery(text: string): Map<string, string> {
   const query = new Map<string, string>();
   for (const part of text.split("&")) {
     if (part === "") continue;

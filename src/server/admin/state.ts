@@ -35,7 +35,7 @@ export interface AdminState {
 
 export type ServerState = "LIVE" | "DRAINING" | "PRE_INITIALIZING" | "INITIALIZING";
 
-export interface ListenerStatus {
+interface ListenerStatus {
   name: string;
   address: SocketAddress;
 }
