@@ -1,5 +1,6 @@
 import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
+import type { TagSpec } from "../observability/tags.ts";
 import type { ConsoleLog } from "./console-log.ts";
 import { type Flags, parseFlags } from "./flags.ts";
 
@@ -75,10 +76,17 @@ async function run(flags: Flags, log: ConsoleLog): Promise<number | undefined> {
     concurrency,
     config: { listeners: specs.listeners, clusters: specs.clusters, removedListeners: [], removedClusters: [] },
     clusters: () => specs.clusters.map((spec) => clusterStatus(spec)),
-    stats: new ProcessStats(concurrency, new TagExtractor()),
+    stats: new ProcessStats(concurrency, new TagExtractor(fixedTags(flags))),
     staticUnknownFields: problems.list.filter((problem) => problem.reason.startsWith("no such field")).length,
     spawn: (init) => new Worker(workerFile, { workerData: init }),
-    workerExtra: () => ({ concurrency }),
+    workerExtra: () => ({
+      concurrency,
+      drainTimeS: flags.drainTimeS,
+      drainStrategy: flags.drainStrategy,
+      fileFlushIntervalMs: flags.fileFlushIntervalMs,
+      fileFlushMinSizeKb: flags.fileFlushMinSizeKb,
+      logLevels: Object.fromEntries(log.list()),
+    }),
     exit: (code) => process.exit(code),
   });
   try {
@@ -93,6 +101,14 @@ async function run(flags: Flags, log: ConsoleLog): Promise<number | undefined> {
     process.exit(0);
   }
   return undefined;
+}
+
+/** --stats-tag: tags on every stat. */
+function fixedTags(flags: Flags): TagSpec[] {
+  return flags.statsTags.map((tag) => {
+    const colon = tag.indexOf(":");
+    return { name: tag.slice(0, colon), regex: "", fixedValue: tag.slice(colon + 1) };
+  });
 }
 
 /** Validation writes no log file, as Envoy's does not. */
