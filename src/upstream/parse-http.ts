@@ -1,0 +1,165 @@
+import type { HeaderCase, Http1Options } from "../http/h1/options.ts";
+import { defaultHttp1Options } from "../http/h1/options.ts";
+import { unpackAs } from "../proto/any.ts";
+import { checkCoverage } from "../proto/coverage.ts";
+import { timeoutMs, timeoutMsOr } from "../proto/duration.ts";
+import type { Cluster } from "../proto/generated/envoy/config/cluster/v3/cluster_pb.ts";
+import {
+  type HttpProtocolOptions as CommonOptions,
+  HttpProtocolOptionsSchema as CommonOptionsSchema,
+  type Http1ProtocolOptions,
+  Http1ProtocolOptionsSchema,
+} from "../proto/generated/envoy/config/core/v3/protocol_pb.ts";
+import {
+  type HttpProtocolOptions,
+  HttpProtocolOptionsSchema,
+} from "../proto/generated/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.ts";
+import type { Problems } from "../proto/problems.ts";
+import type { ClusterSpec } from "./spec.ts";
+
+/** The HTTP part of a ClusterSpec. */
+export type HttpPart = Pick<
+  ClusterSpec,
+  "http1" | "idleTimeoutMs" | "maxConnectionDurationMs" | "maxStreamDurationMs" | "maxRequestsPerConnection"
+>;
+
+/** HTTP options of a cluster: the typed HttpProtocolOptions, or the deprecated fields where there are none. */
+export function parseHttp(message: Cluster, problems: Problems, leniency: boolean): HttpPart {
+  const typed = parseTyped(message, problems);
+  const common = typed === null ? message.commonHttpProtocolOptions : typed.options.commonHttpProtocolOptions;
+  const commonPath = `${typed?.path ?? ""}common_http_protocol_options`;
+  if (common !== undefined) checkCommon(common, problems.at(commonPath));
+  const http1 = typed === null ? message.httpProtocolOptions : typed.http1;
+  const http1Path = `${typed?.http1Path ?? ""}http_protocol_options`;
+  return {
+    http1: parseHttp1(http1, common, problems.at(http1Path), leniency),
+    idleTimeoutMs: timeoutMsOr(common?.idleTimeout, 3_600_000),
+    maxConnectionDurationMs: timeoutMs(common?.maxConnectionDuration),
+    maxStreamDurationMs: timeoutMs(common?.maxStreamDuration),
+    maxRequestsPerConnection: common?.maxRequestsPerConnection ?? message.maxRequestsPerConnection ?? 0,
+  };
+}
+
+interface Typed {
+  options: HttpProtocolOptions;
+  http1: Http1ProtocolOptions | undefined;
+  /** Paths in front of the fields, with the dot. */
+  path: string;
+  http1Path: string;
+}
+
+function parseTyped(message: Cluster, problems: Problems): Typed | null {
+  let result: Typed | null = null;
+  for (const [name, any] of Object.entries(message.typedExtensionProtocolOptions)) {
+    const key = `typed_extension_protocol_options["${name}"]`;
+    if (name !== extensionName) {
+      problems.error(key, "is not a protocol Nuncio knows", {
+        suggestion: extensionName,
+        envoyText: `Didn't find a registered network or http filter or protocol options implementation for name: '${name}'`,
+      });
+      continue;
+    }
+    const options = unpackAs(HttpProtocolOptionsSchema, any, problems, key);
+    if (options === null) continue;
+    checkCoverage(HttpProtocolOptionsSchema, options, problems.at(key), {
+      honoured: [
+        "common_http_protocol_options",
+        "explicit_http_config",
+        "use_downstream_protocol_config",
+        "auto_config",
+      ],
+      harmless: ["upstream_http_protocol_options", "header_validation_config"],
+    });
+    result = { options, path: `${key}.`, ...chooseProtocol(options, problems.at(key), `${key}.`) };
+  }
+  return result;
+}
+
+function chooseProtocol(
+  options: HttpProtocolOptions,
+  problems: Problems,
+  path: string,
+): Pick<Typed, "http1" | "http1Path"> {
+  const choice = options.upstreamProtocolOptions;
+  switch (choice.case) {
+    case "explicitHttpConfig": {
+      const protocol = choice.value.protocolConfig;
+      const http1Path = `${path}explicit_http_config.`;
+      if (protocol.case === "httpProtocolOptions") return { http1: protocol.value, http1Path };
+      problems.error("explicit_http_config", "HTTP/2 and HTTP/3 to upstreams are not implemented in Nuncio yet");
+      return { http1: undefined, http1Path };
+    }
+    case "useDownstreamProtocolConfig":
+      // Downstreams speak HTTP/1 only, so that is what goes up.
+      return { http1: choice.value.httpProtocolOptions, http1Path: `${path}use_downstream_protocol_config.` };
+    case "autoConfig":
+      problems.error(
+        "auto_config",
+        "needs TLS with ALPN, which is not implemented in Nuncio yet; use explicit_http_config",
+      );
+      return { http1: undefined, http1Path: path };
+    case undefined:
+      problems.error("", "one of explicit_http_config, use_downstream_protocol_config, auto_config must be set", {
+        envoyText: 'Proto constraint validation failed (field: "upstream_protocol_options", reason: is required)',
+      });
+      return { http1: undefined, http1Path: path };
+  }
+}
+
+function checkCommon(common: CommonOptions, problems: Problems): void {
+  checkCoverage(CommonOptionsSchema, common, problems, {
+    honoured: [
+      "idle_timeout",
+      "max_connection_duration",
+      "max_headers_count",
+      "max_response_headers_kb",
+      "max_stream_duration",
+      "max_requests_per_connection",
+    ],
+    harmless: ["max_connection_duration_jitter", "headers_with_underscores_action"],
+  });
+}
+
+function parseHttp1(
+  options: Http1ProtocolOptions | undefined,
+  common: CommonOptions | undefined,
+  problems: Problems,
+  leniency: boolean,
+): Http1Options {
+  if (options !== undefined) {
+    checkCoverage(Http1ProtocolOptionsSchema, options, problems, {
+      honoured: ["header_key_format", "enable_trailers"],
+      harmless: [
+        "allow_absolute_url",
+        "accept_http_10",
+        "default_host_for_http_10",
+        "allow_chunked_length",
+        "override_stream_error_on_invalid_http_message",
+        "use_balsa_parser",
+        "allow_custom_methods",
+        "ignore_http_11_upgrade",
+      ],
+    });
+  }
+  return {
+    ...defaultHttp1Options,
+    leniency,
+    maxHeadBytes: (common?.maxResponseHeadersKb ?? 60) * 1024,
+    maxHeaders: common?.maxHeadersCount ?? 100,
+    enableTrailers: options?.enableTrailers ?? false,
+    headerCase: parseHeaderCase(options, problems),
+  };
+}
+
+function parseHeaderCase(options: Http1ProtocolOptions | undefined, problems: Problems): HeaderCase {
+  const format = options?.headerKeyFormat?.headerFormat;
+  if (format?.case === undefined) return "lower";
+  if (format.case === "properCaseWords") return "proper";
+  const type = format.value.typedConfig?.typeUrl ?? "";
+  if (type.endsWith("/envoy.extensions.http.header_formatters.preserve_case.v3.PreserveCaseFormatterConfig"))
+    return "preserve";
+  problems.error("header_key_format.stateful_formatter", `is not implemented in Nuncio: ${type}`);
+  return "lower";
+}
+
+const extensionName = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";

@@ -1,0 +1,166 @@
+import { unpackAny } from "../proto/any.ts";
+import { checkCoverage } from "../proto/coverage.ts";
+import {
+  type Cluster,
+  Cluster_CommonLbConfigSchema,
+  Cluster_LbPolicy,
+} from "../proto/generated/envoy/config/cluster/v3/cluster_pb.ts";
+import type { RuntimeDouble } from "../proto/generated/envoy/config/core/v3/base_pb.ts";
+import type { LocalityLbConfig } from "../proto/generated/envoy/extensions/load_balancing_policies/common/v3/common_pb.ts";
+import {
+  type LeastRequest,
+  LeastRequest_SelectionMethod,
+  LeastRequestSchema,
+} from "../proto/generated/envoy/extensions/load_balancing_policies/least_request/v3/least_request_pb.ts";
+import {
+  type Random,
+  RandomSchema,
+} from "../proto/generated/envoy/extensions/load_balancing_policies/random/v3/random_pb.ts";
+import {
+  type RoundRobin,
+  RoundRobinSchema,
+} from "../proto/generated/envoy/extensions/load_balancing_policies/round_robin/v3/round_robin_pb.ts";
+import type { Problems } from "../proto/problems.ts";
+import type { LbSpec } from "./spec.ts";
+
+/** How a cluster chooses hosts: load_balancing_policy where it is set, else lb_policy with its config. */
+export function parseLb(message: Cluster, problems: Problems): LbSpec {
+  const lb: LbSpec = {
+    policy: "ROUND_ROBIN",
+    choiceCount: 2,
+    activeRequestBias: 1,
+    isFullScan: false,
+    isLocalityWeighted: false,
+    panicThresholdPct: 50,
+  };
+  parseCommon(message, lb, problems);
+  if (message.loadBalancingPolicy !== undefined) parseTyped(message, lb, problems);
+  else parsePolicy(message, lb, problems);
+  return lb;
+}
+
+function parseCommon(message: Cluster, lb: LbSpec, problems: Problems): void {
+  const common = message.commonLbConfig;
+  if (common === undefined) return;
+  checkCoverage(Cluster_CommonLbConfigSchema, common, problems.at("common_lb_config"), {
+    honoured: ["healthy_panic_threshold", "locality_weighted_lb_config"],
+    harmless: [
+      "zone_aware_lb_config",
+      "update_merge_window",
+      "ignore_new_hosts_until_first_hc",
+      "close_connections_on_host_set_change",
+      "consistent_hashing_lb_config",
+      "override_host_status",
+    ],
+  });
+  lb.panicThresholdPct = common.healthyPanicThreshold?.value ?? 50;
+  lb.isLocalityWeighted = common.localityConfigSpecifier.case === "localityWeightedLbConfig";
+}
+
+function parsePolicy(message: Cluster, lb: LbSpec, problems: Problems): void {
+  switch (message.lbPolicy) {
+    case Cluster_LbPolicy.ROUND_ROBIN:
+      lb.policy = "ROUND_ROBIN";
+      break;
+    case Cluster_LbPolicy.RANDOM:
+      lb.policy = "RANDOM";
+      break;
+    case Cluster_LbPolicy.LEAST_REQUEST: {
+      const config = message.lbConfig.case === "leastRequestLbConfig" ? message.lbConfig.value : null;
+      lb.policy = "LEAST_REQUEST";
+      lb.choiceCount = config?.choiceCount ?? 2;
+      lb.activeRequestBias = runtimeDouble(config?.activeRequestBias, 1);
+      break;
+    }
+    case Cluster_LbPolicy.LOAD_BALANCING_POLICY_CONFIG:
+      problems.error("load_balancing_policy", "must be set for lb_policy LOAD_BALANCING_POLICY_CONFIG", {
+        envoyText: "cluster: field load_balancing_policy need to be set",
+      });
+      break;
+    case Cluster_LbPolicy.CLUSTER_PROVIDED:
+      problems.error("lb_policy", "CLUSTER_PROVIDED needs a cluster type that brings its own", {
+        envoyText: `cluster manager: cluster provided LB specified but cluster '${message.name}' did not provide one. Check cluster documentation.`,
+      });
+      break;
+    default:
+      problems.error("lb_policy", "RING_HASH and MAGLEV are not implemented in Nuncio yet");
+  }
+  const config = message.lbConfig;
+  if (config.case === "roundRobinLbConfig" || config.case === "leastRequestLbConfig") {
+    const path = config.case === "roundRobinLbConfig" ? "round_robin_lb_config" : "least_request_lb_config";
+    if (config.value.slowStartConfig !== undefined) warnSlowStart(problems, path);
+  }
+}
+
+/** Envoy takes the first policy of the list that it knows. */
+function parseTyped(message: Cluster, lb: LbSpec, problems: Problems): void {
+  const policies = message.loadBalancingPolicy?.policies ?? [];
+  const names = policies.map((policy) => policy.typedExtensionConfig?.name ?? "");
+  let unknown = "";
+  for (const [i, policy] of policies.entries()) {
+    const scope = problems.at(`load_balancing_policy.policies[${i}].typed_extension_config`);
+    const unpacked = unpackAny(policy.typedExtensionConfig?.typedConfig, scope, "typed_config");
+    if (unpacked === null) return;
+    const config = scope.at("typed_config");
+    switch (unpacked.desc.typeName) {
+      case RoundRobinSchema.typeName:
+        parseRoundRobin(unpacked.message as RoundRobin, lb, config);
+        return;
+      case LeastRequestSchema.typeName:
+        parseLeastRequest(unpacked.message as LeastRequest, lb, config);
+        return;
+      case RandomSchema.typeName:
+        checkCoverage(RandomSchema, unpacked.message as Random, config, {
+          honoured: ["locality_lb_config"],
+          harmless: [],
+        });
+        lb.policy = "RANDOM";
+        parseLocality((unpacked.message as Random).localityLbConfig, lb, config);
+        return;
+      default:
+        unknown ||= unpacked.desc.typeName;
+    }
+  }
+  problems.error(
+    "load_balancing_policy",
+    unknown === "" ? "names no policy" : `the policy ${unknown} is not implemented in Nuncio yet`,
+    {
+      envoyText: `cluster: didn't find a registered load balancer factory implementation for cluster: '${message.name}' with names from [${names.join(", ")}]`,
+    },
+  );
+}
+
+function parseRoundRobin(config: RoundRobin, lb: LbSpec, problems: Problems): void {
+  lb.policy = "ROUND_ROBIN";
+  if (config.slowStartConfig !== undefined) warnSlowStart(problems, "");
+  parseLocality(config.localityLbConfig, lb, problems);
+}
+
+function parseLeastRequest(config: LeastRequest, lb: LbSpec, problems: Problems): void {
+  lb.policy = "LEAST_REQUEST";
+  lb.choiceCount = config.choiceCount ?? 2;
+  lb.activeRequestBias = runtimeDouble(config.activeRequestBias, 1);
+  lb.isFullScan = config.selectionMethod === LeastRequest_SelectionMethod.FULL_SCAN || (config.enableFullScan ?? false);
+  if (config.slowStartConfig !== undefined) warnSlowStart(problems, "");
+  parseLocality(config.localityLbConfig, lb, problems);
+}
+
+function parseLocality(config: LocalityLbConfig | undefined, lb: LbSpec, problems: Problems): void {
+  if (config === undefined) return;
+  const choice = config.localityConfigSpecifier.case;
+  lb.isLocalityWeighted = choice === "localityWeightedLbConfig";
+  if (choice === "zoneAwareLbConfig") {
+    problems.warning("locality_lb_config.zone_aware_lb_config", "is accepted, but has no effect in Nuncio yet");
+  }
+}
+
+function warnSlowStart(problems: Problems, path: string): void {
+  problems.warning(
+    path === "" ? "slow_start_config" : `${path}.slow_start_config`,
+    "is accepted, but has no effect in Nuncio yet",
+  );
+}
+
+function runtimeDouble(value: RuntimeDouble | undefined, otherwise: number): number {
+  return value?.defaultValue ?? otherwise;
+}

@@ -1,0 +1,189 @@
+import { unpackExtension } from "../proto/any.ts";
+import { checkCoverage } from "../proto/coverage.ts";
+import { durationMsOr } from "../proto/duration.ts";
+import type {
+  CircuitBreakers,
+  CircuitBreakers_Thresholds,
+} from "../proto/generated/envoy/config/cluster/v3/circuit_breaker_pb.ts";
+import {
+  CircuitBreakers_ThresholdsSchema,
+  CircuitBreakersSchema,
+} from "../proto/generated/envoy/config/cluster/v3/circuit_breaker_pb.ts";
+import {
+  type Cluster,
+  ClusterSchema,
+  UpstreamConnectionOptionsSchema,
+} from "../proto/generated/envoy/config/cluster/v3/cluster_pb.ts";
+import { BindConfigSchema } from "../proto/generated/envoy/config/core/v3/address_pb.ts";
+import type { Problems } from "../proto/problems.ts";
+import { allocateBreakerCounters } from "./circuit-breaker.ts";
+import { parseDiscovery } from "./parse-discovery.ts";
+import { parseLocalities, parseOverprovisioning } from "./parse-endpoints.ts";
+import { parseHttp } from "./parse-http.ts";
+import { parseLb } from "./parse-lb.ts";
+import type { BreakersSpec, ClusterSpec, ThresholdsSpec } from "./spec.ts";
+
+/** What of the process a cluster's spec depends on. */
+export interface ClusterParseOptions {
+  /** Workers that will share its counters. */
+  workers: number;
+  /** Runtime key nuncio.http1_envoy_leniency. */
+  leniency: boolean;
+}
+
+/** envoy.config.cluster.v3.Cluster to its Spec; null when a fault was found. */
+export function parseCluster(message: Cluster, problems: Problems, options: ClusterParseOptions): ClusterSpec | null {
+  const before = problems.errorCount;
+  checkCoverage(ClusterSchema, message, problems, { honoured, harmless });
+  checkTransportSocket(message, problems);
+  const discovery = parseDiscovery(message, problems);
+  const localities = parseLocalities(
+    message.loadAssignment,
+    discovery,
+    problems.at("load_assignment"),
+    options.workers,
+  );
+  const isDns = discovery !== null && discovery.kind !== "STATIC";
+  const spec: ClusterSpec = {
+    name: message.name,
+    observabilityName: message.altStatName || message.name,
+    discovery: discovery?.kind ?? "STATIC",
+    connectTimeoutMs: durationMsOr(message.connectTimeout, 5000),
+    lb: parseLb(message, problems),
+    localities: isDns ? [] : localities,
+    overprovisioningPct: parseOverprovisioning(message.loadAssignment),
+    dns: discovery?.dns == null ? null : { ...discovery.dns, template: localities },
+    breakers: parseBreakers(message.circuitBreakers, problems.at("circuit_breakers"), options.workers),
+    bufferLimitBytes: message.perConnectionBufferLimitBytes ?? 1024 * 1024,
+    tcpKeepaliveMs: parseKeepalive(message, problems),
+    sourceAddress: parseBind(message, problems),
+    ...parseHttp(message, problems, options.leniency),
+  };
+  return problems.errorCount > before ? null : spec;
+}
+
+function checkTransportSocket(message: Cluster, problems: Problems): void {
+  const socket = message.transportSocket;
+  if (socket === undefined) return;
+  const unpacked = unpackExtension(socket.name, socket.configType.value, problems, "transport_socket.typed_config");
+  if (unpacked === null || unpacked.desc.typeName === "envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer")
+    return;
+  const what = unpacked.desc.typeName.endsWith(".UpstreamTlsContext") ? "TLS to upstreams" : unpacked.desc.typeName;
+  problems.error("transport_socket", `${what} is not implemented in Nuncio yet; only raw_buffer is`);
+}
+
+function parseKeepalive(message: Cluster, problems: Problems): number | null {
+  const options = message.upstreamConnectionOptions;
+  if (options === undefined) return null;
+  const scope = problems.at("upstream_connection_options");
+  checkCoverage(UpstreamConnectionOptionsSchema, options, scope, {
+    honoured: ["tcp_keepalive"],
+    harmless: ["set_local_interface_name_on_upstream_connections", "happy_eyeballs_config"],
+  });
+  const keepalive = options.tcpKeepalive;
+  if (keepalive === undefined) return null;
+  for (const name of ["keepaliveProbes", "keepaliveInterval"] as const) {
+    const field = name === "keepaliveProbes" ? "keepalive_probes" : "keepalive_interval";
+    if (keepalive[name] !== undefined)
+      scope.warning(`tcp_keepalive.${field}`, "is left to the system: Node cannot set it");
+  }
+  // Linux: two hours to the first probe.
+  return (keepalive.keepaliveTime ?? 7200) * 1000;
+}
+
+function parseBind(message: Cluster, problems: Problems): string {
+  const bind = message.upstreamBindConfig;
+  if (bind === undefined) return "";
+  const scope = problems.at("upstream_bind_config");
+  checkCoverage(BindConfigSchema, bind, scope, { honoured: ["source_address"], harmless: ["freebind"] });
+  const source = bind.sourceAddress;
+  if (source?.portSpecifier.case === "portValue" && source.portSpecifier.value !== 0) {
+    scope.error("source_address.port_value", "a fixed source port is not implemented in Nuncio yet; use 0");
+  }
+  const address = source?.address ?? "";
+  return address === "0.0.0.0" || address === "::" ? "" : address;
+}
+
+function parseBreakers(message: CircuitBreakers | undefined, problems: Problems, workers: number): BreakersSpec {
+  if (message !== undefined) {
+    checkCoverage(CircuitBreakersSchema, message, problems, { honoured: ["thresholds"], harmless: [] });
+  }
+  const thresholds = message?.thresholds ?? [];
+  for (const [i, entry] of thresholds.entries()) {
+    checkCoverage(CircuitBreakers_ThresholdsSchema, entry, problems.at(`thresholds[${i}]`), {
+      honoured: [
+        "priority",
+        "max_connections",
+        "max_pending_requests",
+        "max_requests",
+        "max_retries",
+        "track_remaining",
+        "max_connection_pools",
+      ],
+      harmless: ["retry_budget"],
+    });
+  }
+  // Envoy takes the first entry of a priority.
+  const of = (priority: number): ThresholdsSpec =>
+    toThresholds(thresholds.find((entry) => entry.priority === priority));
+  return { thresholds: [of(0), of(1)], counters: allocateBreakerCounters(workers) };
+}
+
+function toThresholds(entry: CircuitBreakers_Thresholds | undefined): ThresholdsSpec {
+  return {
+    maxConnections: entry?.maxConnections ?? 1024,
+    maxPendingRequests: entry?.maxPendingRequests ?? 1024,
+    maxRequests: entry?.maxRequests ?? 1024,
+    maxRetries: entry?.maxRetries ?? 3,
+    maxConnectionPools: entry?.maxConnectionPools ?? Number.MAX_SAFE_INTEGER,
+    trackRemaining: entry?.trackRemaining ?? false,
+  };
+}
+
+const honoured = [
+  "name",
+  "alt_stat_name",
+  "type",
+  "cluster_type",
+  "connect_timeout",
+  "per_connection_buffer_limit_bytes",
+  "lb_policy",
+  "load_balancing_policy",
+  "least_request_lb_config",
+  "round_robin_lb_config",
+  "common_lb_config",
+  "load_assignment",
+  "circuit_breakers",
+  "max_requests_per_connection",
+  "common_http_protocol_options",
+  "http_protocol_options",
+  "typed_extension_protocol_options",
+  "dns_refresh_rate",
+  "dns_jitter",
+  "dns_failure_refresh_rate",
+  "respect_dns_ttl",
+  "dns_lookup_family",
+  "upstream_bind_config",
+  "upstream_connection_options",
+  "transport_socket",
+];
+const harmless = [
+  "stats_matcher",
+  "eds_cluster_config",
+  "per_connection_buffer_high_watermark_timeout",
+  "upstream_http_protocol_options",
+  "dns_resolvers",
+  "use_tcp_for_dns_lookups",
+  "dns_resolution_config",
+  "typed_dns_resolver_config",
+  "wait_for_warm_on_init",
+  "cleanup_interval",
+  "metadata",
+  "close_connections_on_host_health_failure",
+  "ignore_health_on_host_removal",
+  "lrs_server",
+  "lrs_report_endpoint_metrics",
+  "track_timeout_budgets",
+  "track_cluster_stats",
+  "preconnect_policy",
+];
