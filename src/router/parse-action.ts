@@ -18,7 +18,7 @@ export function parseAction(message: Route, problems: Problems, deps: ParseDeps,
   const action = message.action;
   switch (action.case) {
     case "route":
-      return parseClusterAction(action.value, message.match, problems.at("route"), deps, context);
+      return parseClusterAction(action.value, problems.at("route"), deps, context);
     case "redirect":
       return parseRedirect(action.value, problems.at("redirect"));
     case "directResponse":

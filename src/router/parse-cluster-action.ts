@@ -4,7 +4,6 @@ import type { Metadata } from "../proto/generated/envoy/config/core/v3/base_pb.t
 import {
   type RouteAction,
   RouteActionSchema,
-  type RouteMatch,
   type WeightedCluster,
   WeightedClusterSchema,
 } from "../proto/generated/envoy/config/route/v3/route_components_pb.ts";
@@ -23,18 +22,14 @@ import type {
 /** config.route.v3.RouteAction. `problems` is that of the action. */
 export function parseClusterAction(
   message: RouteAction,
-  match: RouteMatch | undefined,
   problems: Problems,
   deps: ParseDeps,
   context: RouteContext,
 ): ClusterActionSpec {
   checkCoverage(RouteActionSchema, message, problems, { honoured, harmless });
   if (message.prefixRewrite !== "" && message.regexRewrite !== undefined) {
-    const text = "Cannot specify both prefix_rewrite and regex_rewrite";
+    const text = "Specify only one of prefix_rewrite, regex_rewrite or path_rewrite_policy";
     problems.error("regex_rewrite", text, { envoyText: text });
-  }
-  if (match?.pathSpecifier.case === "pathSeparatedPrefix" && /[?#]/.test(match.pathSpecifier.value)) {
-    problems.error("", "path_separated_prefix cannot contain a query or fragment");
   }
   return {
     kind: "cluster",

@@ -35,7 +35,7 @@ export function parseAdditions(
       });
     }
     if (option.append !== undefined && option.appendAction !== 0) {
-      const text = "Both append and append_action are specified and it's not allowed";
+      const text = "Both append and append_action are set and it's not allowed";
       scope.error("append_action", text, { envoyText: text });
     }
     const compiled = compile === null || !value.includes("%") ? null : compile(value);

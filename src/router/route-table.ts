@@ -29,12 +29,14 @@ export class RouteTable {
 
   /** The first route that matches; null for none (404, NR). `random`: in [0, 1), the same for all of a request. */
   match(head: RequestHead, _info: StreamInfo, random: number): Route | null {
-    const vhost = this.#hosts.find(this.#hostOf(head));
+    const host = this.#hostOf(head);
+    const vhost = host === null ? null : this.#hosts.find(host);
     return vhost === null ? null : vhost.match(head, random);
   }
 
-  #hostOf(head: RequestHead): string {
-    if (this.#vhostHeader !== "") return head.find(this.#vhostHeader) ?? "";
+  /** null: the vhost_header is missing, and no virtual host serves the request. */
+  #hostOf(head: RequestHead): string | null {
+    if (this.#vhostHeader !== "") return head.find(this.#vhostHeader);
     return this.#ignorePort ? withoutPort(head.authority) : head.authority;
   }
 }

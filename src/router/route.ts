@@ -111,6 +111,7 @@ export interface RouteData {
   /** host_rewrite_literal of a weighted entry: done before the route's own. */
   entryHostRewrite: HostRewrite | null;
   appendXForwardedHost: boolean;
+  /** null for the redirect of require_tls. */
   redirect: Redirect | null;
 }
 
@@ -183,7 +184,8 @@ class LinkedRoute implements Route {
     const mutations = data.requestMutations;
     for (let i = 0; i < mutations.length; i++) (mutations[i] as HeaderMutations).apply(head, info);
     if (data.kind !== "cluster") return;
-    this.#rewriteHost(head, data.entryHostRewrite, false, keepOriginal);
+    // Envoy tells the old host of the route's own rewrite alone.
+    this.#rewriteHost(head, data.entryHostRewrite, false, false);
     this.#rewriteHost(head, data.hostRewrite, data.appendXForwardedHost, keepOriginal);
     if (data.pathRewrite.isNone || head.path === "") return;
     const path = data.pathRewrite.apply(head.path, matchedLength(data.path, head.path));
@@ -210,7 +212,11 @@ class LinkedRoute implements Route {
 
   locationFor(head: RequestHead): string {
     const redirect = this.#data.redirect;
-    if (redirect === null) return `${head.scheme}://${head.authority}${head.path}`;
+    if (redirect === null) {
+      // require_tls: https on the same authority, its port included (Envoy createSslRedirectPath).
+      const scheme = this.kind === "redirect" ? "https" : head.scheme;
+      return `${scheme}://${head.authority}${head.path}`;
+    }
     return redirect.locationFor(head, matchedLength(this.#data.path, head.path));
   }
 

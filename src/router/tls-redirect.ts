@@ -1,8 +1,8 @@
-import { PathRewrite, Redirect } from "./rewrite.ts";
+import { PathRewrite } from "./rewrite.ts";
 import type { Route, VirtualHost } from "./route.ts";
 import { createRoute } from "./route.ts";
 
-/** What require_tls answers to a plain request: 301 to https on the same host and path, a default port dropped. */
+/** What require_tls answers to a plain request: 301 to https on the same host and path, its port included. */
 export function createTlsRedirect(virtualHost: VirtualHost): Route {
   return createRoute({
     kind: "redirect",
@@ -38,16 +38,6 @@ export function createTlsRedirect(virtualHost: VirtualHost): Route {
     hostRewrite: null,
     entryHostRewrite: null,
     appendXForwardedHost: false,
-    redirect: new Redirect({
-      kind: "redirect",
-      status: 301,
-      scheme: "https",
-      host: "",
-      port: 0,
-      path: "",
-      prefixRewrite: "",
-      regexRewrite: null,
-      stripQuery: false,
-    }),
+    redirect: null,
   });
 }

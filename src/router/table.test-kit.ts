@@ -1,0 +1,123 @@
+import { RequestHead } from "../http/header-block.ts";
+import type { CompileValue } from "./header-mutation.ts";
+import type { LinkDeps } from "./link.ts";
+import type {
+  ActionSpec,
+  ClusterActionSpec,
+  HeaderMutationsSpec,
+  RouteConfigSpec,
+  RouteMatchSpec,
+  RouteSpec,
+  VirtualHostSpec,
+} from "./spec.ts";
+
+/** Formats %X% to <X>, %EMPTY% to "". */
+export const compileValue: CompileValue = (template) => ({
+  format: () => template.replace(/%([^%]*)%/g, (_, name: string) => (name === "EMPTY" ? "" : `<${name}>`)),
+});
+
+export const deps: LinkDeps = { compileValue, runtime: { value: () => null }, linkOverrides: null };
+
+export const noMutations: HeaderMutationsSpec = {
+  requestAdd: [],
+  requestRemove: [],
+  responseAdd: [],
+  responseRemove: [],
+};
+
+export function match(
+  kind: RouteMatchSpec["path"]["kind"],
+  value: string,
+  more: Partial<RouteMatchSpec> = {},
+): RouteMatchSpec {
+  const plain = { headers: [], query: [], cookies: [], runtimeFraction: null, grpc: false };
+  return { path: { kind, value }, caseSensitive: true, ...plain, ...more };
+}
+
+export function toCluster(name: string, more: Partial<ClusterActionSpec> = {}): ClusterActionSpec {
+  return {
+    kind: "cluster",
+    target: { kind: "cluster", name },
+    clusterNotFoundStatus: 503,
+    prefixRewrite: "",
+    regexRewrite: null,
+    hostRewrite: null,
+    appendXForwardedHost: false,
+    timeoutMs: 15_000,
+    idleTimeoutMs: null,
+    maxStreamDuration: null,
+    retryPolicy: null,
+    hashPolicies: [],
+    priority: "DEFAULT",
+    mirrors: [],
+    upgrades: [],
+    subset: null,
+    internalRedirect: null,
+    ...more,
+  };
+}
+
+export function route(
+  name: string,
+  matchSpec: RouteMatchSpec,
+  action: ActionSpec = toCluster(name),
+  more: Partial<RouteSpec> = {},
+): RouteSpec {
+  return {
+    name,
+    match: matchSpec,
+    action,
+    headers: noMutations,
+    perFilterConfig: {},
+    metadata: null,
+    statPrefix: "",
+    decorator: null,
+    ...more,
+  };
+}
+
+export function vhost(domains: string[], routes: RouteSpec[], more: Partial<VirtualHostSpec> = {}): VirtualHostSpec {
+  return {
+    name: domains.join(" "),
+    domains,
+    routes,
+    requireTls: "NONE",
+    headers: noMutations,
+    perFilterConfig: {},
+    retryPolicy: null,
+    mirrors: [],
+    includeRequestAttemptCount: false,
+    includeAttemptCountInResponse: false,
+    virtualClusters: [],
+    metadata: null,
+    ...more,
+  };
+}
+
+export function config(virtualHosts: VirtualHostSpec[], more: Partial<RouteConfigSpec> = {}): RouteConfigSpec {
+  return {
+    name: "R",
+    virtualHosts,
+    internalOnlyHeaders: [],
+    headers: noMutations,
+    mostSpecificHeaderMutationsWins: false,
+    validateClusters: null,
+    ignorePortInHostMatching: false,
+    ignorePathParameters: false,
+    vhostHeader: "",
+    perFilterConfig: {},
+    mirrors: [],
+    metadata: null,
+    ...more,
+  };
+}
+
+export function request(path: string, headers: Record<string, string> = {}, authority = "h"): RequestHead {
+  const head = new RequestHead();
+  head.method = "GET";
+  head.path = path;
+  head.authority = authority;
+  head.scheme = "http";
+  for (const [name, value] of Object.entries(headers)) head.append(name, value);
+  return head;
+}
