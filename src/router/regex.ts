@@ -11,7 +11,8 @@ export class Regex {
   readonly source: string;
   /** Every match begins with it; "" when nothing is known. */
   readonly literalPrefix: string;
-  readonly #re2: RE2JS;
+  /** Compiled at first need: most patterns run on V8 alone. */
+  #compiled: RE2JS | null = null;
   readonly #whole: RegExp | null;
   readonly #part: RegExp | null;
   /** The longest input V8 may get, in characters: cost is input to the power of the pattern's degree. */
@@ -23,7 +24,6 @@ export class Regex {
     const analysis: Analysis | null = analyse(source);
     this.source = source;
     this.literalPrefix = analysis === null ? "" : analysis.literalPrefix;
-    this.#re2 = RE2JS.compile(source);
     this.#whole = analysis === null ? null : new RegExp(`^(?:${analysis.pattern})$`);
     this.#part = analysis === null ? null : new RegExp(analysis.pattern, "g");
     this.#maxWhole = analysis === null ? -1 : inputLimit(analysis.degree);
@@ -40,19 +40,19 @@ export class Regex {
     if (!isAscii(input)) {
       const text = Buffer.from(input, "latin1").toString();
       // RE2 reads UTF-8; a byte that is not UTF-8 matches nothing.
-      return !text.includes("\ufffd") && this.#re2.matches(text);
+      return !text.includes("\ufffd") && this.#re2().matches(text);
     }
     if (this.#whole !== null && input.length <= this.#maxWhole) return this.#whole.test(input);
-    return this.#re2.matches(input);
+    return this.#re2().matches(input);
   }
 
   /** Every match replaced, as RE2::GlobalReplace does: \0 to \9 are groups, \\ a backslash. */
   replaceAll(input: string, substitution: string): string {
-    if (maxGroup(substitution) > this.#re2.groupCount()) return input;
+    if (maxGroup(substitution) > this.#re2().groupCount()) return input;
     const native = this.#part !== null && input.length <= this.#maxPart && isAscii(input);
     const text = isAscii(input) ? input : Buffer.from(input, "latin1").toString();
     if (text.includes("\ufffd")) return input;
-    const find = native ? nativeFinder(this.#part as RegExp, text) : re2Finder(this.#re2, text);
+    const find = native ? nativeFinder(this.#part as RegExp, text) : re2Finder(this.#re2(), text);
     let result = "";
     let copied = 0;
     let lastEnd = -1;
@@ -72,6 +72,11 @@ export class Regex {
       at = match.end;
     }
     return wire(result + text.slice(copied));
+  }
+
+  #re2(): RE2JS {
+    this.#compiled ??= RE2JS.compile(this.source);
+    return this.#compiled;
   }
 }
 

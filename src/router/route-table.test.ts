@@ -106,9 +106,8 @@ describe("conditions", () => {
       vhost(["*"], [route("any", match("prefix", "/"))]),
     ];
     const table = linkRouteTable(config(hosts, { vhostHeader: "x-v" }), deps);
-    const names = [{ "x-v": "d" }, { "x-v": "" }, {}].map(
-      (headers) => table.match(request("/", headers, "d"), info, 0)?.name,
-    );
+    const heads: Record<string, string>[] = [{ "x-v": "d" }, { "x-v": "" }, {}];
+    const names = heads.map((headers) => table.match(request("/", headers, "d"), info, 0)?.name);
     expect(names).toEqual(["d", "any", undefined]);
   });
 

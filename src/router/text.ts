@@ -20,9 +20,8 @@ export function asciiLower(text: string): string {
 
 /** Where the path ends and the query or fragment begins. */
 export function pathEnd(target: string): number {
-  for (let i = 0; i < target.length; i++) {
-    const c = target.charCodeAt(i);
-    if (c === 63 || c === 35) return i;
-  }
-  return target.length;
+  const query = target.indexOf("?");
+  const fragment = target.indexOf("#");
+  if (fragment >= 0 && (query < 0 || fragment < query)) return fragment;
+  return query < 0 ? target.length : query;
 }
