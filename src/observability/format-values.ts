@@ -46,10 +46,15 @@ export function maskedAddress(ip: string, prefixLength: number): string | null {
 export function grpcStatus(info: StreamInfo): number | null {
   const type = info.request.find("content-type");
   if (type === null || !(type === "application/grpc" || type.startsWith("application/grpc+"))) return null;
+  if (info.responseCode === 0 && info.response === null) return null;
+  return anyGrpcStatus(info);
+}
+
+/** The same for any request: Unknown (2) where nothing says one, -1 where what was sent is no number. */
+export function anyGrpcStatus(info: StreamInfo): number {
   const sent = info.responseTrailers?.find("grpc-status") ?? info.response?.find("grpc-status") ?? null;
   if (sent !== null) return /^\d+$/.test(sent) ? Number(sent) : -1;
-  if (info.responseCode === 0) return null;
-  return httpToGrpc[info.responseCode] ?? (info.responseCode === 200 ? null : 2);
+  return httpToGrpc[info.responseCode] ?? 2;
 }
 
 /** A gRPC status in one of the forms of %GRPC_STATUS(...)%. */

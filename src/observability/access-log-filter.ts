@@ -1,0 +1,118 @@
+import type { RequestHead } from "../http/header-block.ts";
+import type { AccessLogFilterSpec, HeaderConditionSpec, ValueConditionSpec } from "./access-log-spec.ts";
+import { anyGrpcStatus, metadataAt } from "./format-values.ts";
+import type { StreamInfo } from "./stream-info.ts";
+
+/** Whether a stream is to be logged. */
+export type AccessLogFilter = (info: StreamInfo) => boolean;
+
+/** What filters need from layers above and from the outside. */
+export interface FilterContext {
+  /** The router's header matcher. */
+  headerMatcher(spec: HeaderConditionSpec): { matches(head: RequestHead): boolean };
+  /** Whether a whole string matches a string condition. */
+  stringMatcher(spec: Extract<ValueConditionSpec, { kind: "string" }>["string"]): { matches(text: string): boolean };
+  /** A runtime number, or the default. */
+  runtimeNumber(key: string, byDefault: number): number;
+  /** 0 to 1. */
+  random(): number;
+}
+
+/** Makes a filter live. Cannot fail. */
+export function linkFilter(spec: AccessLogFilterSpec, context: FilterContext): AccessLogFilter {
+  switch (spec.kind) {
+    case "statusCode":
+      return comparison(spec, context, (info) => info.responseCode);
+    case "duration":
+      return comparison(spec, context, (info) => Math.floor(info.end - info.start));
+    case "notHealthCheck":
+      return (info) => !info.isHealthCheck;
+    case "traceable":
+      return isTraceable;
+    case "runtime":
+      return () => {
+        const numerator = context.runtimeNumber(spec.runtimeKey, spec.numerator);
+        return context.random() * spec.denominator < numerator;
+      };
+    case "and": {
+      const filters = spec.filters.map((filter) => linkFilter(filter, context));
+      return (info) => filters.every((filter) => filter(info));
+    }
+    case "or": {
+      const filters = spec.filters.map((filter) => linkFilter(filter, context));
+      return (info) => filters.some((filter) => filter(info));
+    }
+    case "header": {
+      const matcher = context.headerMatcher(spec.header);
+      return (info) => matcher.matches(info.request);
+    }
+    case "responseFlag": {
+      const { flags } = spec;
+      return (info) => (flags === 0 ? info.responseFlags !== 0 : (info.responseFlags & flags) !== 0);
+    }
+    case "grpcStatus": {
+      const statuses = new Set(spec.statuses);
+      return (info) => statuses.has(anyGrpcStatus(info)) !== spec.exclude;
+    }
+    case "logType": {
+      const types = new Set(spec.types);
+      return (info) => types.has(info.accessLogType) !== spec.exclude;
+    }
+    case "metadata": {
+      const matches = valueCondition(spec.value, context);
+      return (info) => {
+        const value = metadataAt(info.dynamicMetadata, spec.path);
+        if (value === null && spec.value.kind !== "null" && spec.value.kind !== "present")
+          return spec.matchIfKeyNotFound;
+        return matches(value) !== spec.invert;
+      };
+    }
+  }
+}
+
+function comparison(
+  spec: Extract<AccessLogFilterSpec, { kind: "statusCode" | "duration" }>,
+  context: FilterContext,
+  measure: (info: StreamInfo) => number,
+): AccessLogFilter {
+  return (info) => {
+    const limit = spec.runtimeKey === "" ? spec.value : context.runtimeNumber(spec.runtimeKey, spec.value);
+    const value = measure(info);
+    switch (spec.op) {
+      case "EQ":
+        return value === limit;
+      case "GE":
+        return value >= limit;
+      case "LE":
+        return value <= limit;
+      case "NE":
+        return value !== limit;
+    }
+  };
+}
+
+/** The trace reason is in the request id: 9 sampled, a forced by us, b by the client (Envoy: UUIDRequestIDExtension). */
+function isTraceable(info: StreamInfo): boolean {
+  const reason = info.streamId[14];
+  return !info.isHealthCheck && (reason === "9" || reason === "a" || reason === "b");
+}
+
+function valueCondition(spec: ValueConditionSpec, context: FilterContext): (value: unknown) => boolean {
+  switch (spec.kind) {
+    case "null":
+      return (value) => value === null;
+    case "bool":
+      return (value) => value === spec.value;
+    case "present":
+      return (value) => (value !== null) === spec.value;
+    case "number":
+      return (value) => {
+        if (typeof value !== "number") return false;
+        return spec.end === spec.start ? value === spec.start : value >= spec.start && value < spec.end;
+      };
+    case "string": {
+      const matcher = context.stringMatcher(spec.string);
+      return (value) => typeof value === "string" && matcher.matches(value);
+    }
+  }
+}
