@@ -1,5 +1,6 @@
 import type { HeaderBlock, RequestHead, ResponseHead } from "../http/header-block.ts";
 import type { StreamInfo } from "../observability/stream-info.ts";
+import type { Route } from "../router/route.ts";
 
 /** What a filter's head hook answers. Envoy's FilterHeadersStatus. */
 export const HeadersStatus = {
@@ -33,7 +34,13 @@ export interface FilterStream {
   continueRequest(slot: number): void;
   continueResponse(slot: number): void;
   /** Answers in the proxy's own name. `flags` are bits of ResponseFlag, `details` is RESPONSE_CODE_DETAILS. */
-  sendLocalReply(status: number, body: string, flags: number, details: string, edit?: (head: ResponseHead) => void): void;
+  sendLocalReply(
+    status: number,
+    body: string,
+    flags: number,
+    details: string,
+    edit?: (head: ResponseHead) => void,
+  ): void;
 }
 
 /**
@@ -49,4 +56,39 @@ export interface Filter {
   onResponseTrailers?(stream: FilterStream, trailers: HeaderBlock): DataStatus;
   /** The stream ended, however it ended. */
   onDestroy?(stream: FilterStream): void;
+}
+
+/** What the terminal filter (the router) sees beyond FilterStream: it makes the response. */
+export interface TerminalStream extends FilterStream {
+  readonly route: Route | null;
+  /** The response timeout in force, 0 for none; the router sets it before startRouteTimers. */
+  timeoutMs: number;
+  /** The limits of the chosen route run from now. */
+  startRouteTimers(): void;
+  /** The response's head goes through the filters and out. The head stays the codec's. */
+  respond(head: ResponseHead, endStream: boolean): void;
+  /** A 1xx head other than 101, sent on at once. */
+  respondInformational(head: ResponseHead): void;
+  /** False above the downstream watermark: the router pauses the upstream until onResponseWritable. */
+  respondData(bytes: Buffer, endStream: boolean): boolean;
+  respondTrailers(trailers: HeaderBlock): void;
+  /** The response cannot be completed: the downstream sees it cut off. */
+  abort(flags: number, details: string): void;
+  /** Counted. */
+  pauseRequest(): void;
+  resumeRequest(): void;
+  readonly isResponseStarted: boolean;
+}
+
+/** The end of the chain: what the last filter hands the request to. One object a stream, reused. */
+export interface Terminal {
+  start(head: RequestHead, endStream: boolean): void;
+  data(bytes: Buffer, endStream: boolean): void;
+  trailers(trailers: HeaderBlock): void;
+  onResponseWritable(): void;
+  /** The response timeout passed: count it. */
+  onTimeout(): void;
+  /** The downstream is gone or answered otherwise: let the upstream go. */
+  cancel(): void;
+  reset(): void;
 }

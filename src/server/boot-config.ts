@@ -122,7 +122,8 @@ function redact(value: Json): void {
   }
 }
 
-function runtimeLayers(bootstrap: Bootstrap): RuntimeLayer[] {
+/** The layers of layered_runtime, lowest first. */
+export function runtimeLayers(bootstrap: Bootstrap): RuntimeLayer[] {
   return (bootstrap.layeredRuntime?.layers ?? []).map(({ name, layerSpecifier }) => ({
     name,
     kind: layerKinds[layerSpecifier.case ?? "diskLayer"],

@@ -35,11 +35,20 @@ async function main(args: string[]): Promise<number | undefined> {
 }
 
 async function run(flags: Flags, log: ConsoleLog): Promise<number | undefined> {
-  const [{ loadBootstrap }, { formatProblems }, { Problems }, { bootstrapToSpecs }] = await Promise.all([
+  const [
+    { loadBootstrap },
+    { formatProblems },
+    { Problems },
+    { bootstrapToSpecs },
+    { bootConfig, runtimeLayers },
+    { RuntimeLayers },
+  ] = await Promise.all([
     import("../config/load.ts"),
     import("../config/report.ts"),
     import("../proto/problems.ts"),
     import("../config/resources.ts"),
+    import("./boot-config.ts"),
+    import("./runtime-layers.ts"),
   ]);
   const concurrency = flags.concurrency ?? availableParallelism();
   const loaded = loadBootstrap({
@@ -48,7 +57,10 @@ async function run(flags: Flags, log: ConsoleLog): Promise<number | undefined> {
     allowUnknownStaticFields: flags.allowUnknownStaticFields,
   });
   const problems = new Problems("", loaded.problems);
-  const specs = loaded.bootstrap === null ? null : bootstrapToSpecs(loaded.bootstrap, problems, concurrency);
+  const runtime: Record<string, string> =
+    loaded.bootstrap === null ? {} : new RuntimeLayers(runtimeLayers(loaded.bootstrap)).finalValues();
+  const leniency = runtime["nuncio.http1_envoy_leniency"] === "true";
+  const specs = loaded.bootstrap === null ? null : bootstrapToSpecs(loaded.bootstrap, problems, concurrency, leniency);
   const text = formatProblems(problems.list, (problem) => {
     return loaded.locations.get(problem) ?? (problem.path === "" ? null : loaded.locate(problem.path));
   });
@@ -62,8 +74,7 @@ async function run(flags: Flags, log: ConsoleLog): Promise<number | undefined> {
     return 0;
   }
 
-  const [{ bootConfig }, { ServerProcess }, { ProcessStats }, { TagExtractor }, { clusterStatus }] = await Promise.all([
-    import("./boot-config.ts"),
+  const [{ ServerProcess }, { ProcessStats }, { TagExtractor }, { clusterStatus }] = await Promise.all([
     import("./process.ts"),
     import("./process-stats.ts"),
     import("../observability/tags.ts"),
@@ -85,6 +96,7 @@ async function run(flags: Flags, log: ConsoleLog): Promise<number | undefined> {
       drainStrategy: flags.drainStrategy,
       fileFlushIntervalMs: flags.fileFlushIntervalMs,
       fileFlushMinSizeKb: flags.fileFlushMinSizeKb,
+      runtime,
       logLevels: Object.fromEntries(log.list()),
     }),
     exit: (code) => process.exit(code),

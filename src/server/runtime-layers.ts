@@ -25,6 +25,11 @@ export class RuntimeLayers {
     return null;
   }
 
+  /** Every key with the value that counts. */
+  finalValues(): Record<string, string> {
+    return Object.fromEntries(this.keys().map((key) => [key, this.finalValue(key) ?? ""]));
+  }
+
   /** Every key of every layer, sorted. */
   keys(): string[] {
     const keys = new Set<string>();

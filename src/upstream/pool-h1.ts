@@ -62,11 +62,11 @@ export class PoolH1 {
     this.#connectForPending();
   }
 
-  /** Takes a borrower who waits out of the queue. */
+  /** Takes a borrower who waits here out of the queue. */
   cancel(borrower: Borrower): void {
     const at = this.#pending.indexOf(borrower);
-    if (at < 0) return;
-    this.#pending.splice(at, 1);
+    // Not in the queue while onConnectFailed goes through it.
+    if (at >= 0) this.#pending.splice(at, 1);
     this.#onPendingEnd(borrower);
     const stats = this.context.stats;
     stats.values[stats.rqCancelled]++;

@@ -4,14 +4,14 @@ import type { StatsSlab } from "./stats.ts";
 /** When buffered lines are written. */
 export interface FlushOptions {
   /** --file-flush-interval-msec, 10 000 by default. */
-  intervalMs: number;
-  /** --file-flush-min-size-kb, 64 KiB by default: so many bytes are written at once, without waiting. */
-  minBytes: number;
+  flushIntervalMs: number;
+  /** --file-flush-min-size-kb, 0 takes the default of 64 KiB: so many bytes are written at once, without waiting. */
+  flushMinBytes: number;
 }
 
 /** The log files of one worker: a path that several logs name is one file. */
-export class AccessLogSinks {
-  readonly #files = new Map<string, FileSink>();
+export class LogFiles {
+  readonly #files = new Map<string, LogFile>();
   readonly #stats: FileStats;
   readonly #options: FlushOptions;
 
@@ -21,9 +21,9 @@ export class AccessLogSinks {
   }
 
   /** The sink of a path. A file that cannot be opened takes lines and drops them until reopen() succeeds. */
-  open(path: string): FileSink {
+  open(path: string): LogFile {
     let file = this.#files.get(path);
-    if (file === undefined) this.#files.set(path, (file = new FileSink(path, this.#stats, this.#options)));
+    if (file === undefined) this.#files.set(path, (file = new LogFile(path, this.#stats, this.#options)));
     return file;
   }
 
@@ -42,7 +42,7 @@ export class AccessLogSinks {
  * A file that lines are appended to. Lines gather until there are minBytes of them or the interval is over, then go out in
  * one write outside the event loop; O_APPEND and whole lines a write keep those of several workers apart.
  */
-export class FileSink {
+export class LogFile {
   readonly #path: string;
   readonly #stats: FileStats;
   readonly #minBytes: number;
@@ -58,9 +58,9 @@ export class FileSink {
   constructor(path: string, stats: FileStats, options: FlushOptions) {
     this.#path = path;
     this.#stats = stats;
-    this.#minBytes = options.minBytes;
+    this.#minBytes = options.flushMinBytes || defaultMinBytes;
     this.#fd = openForAppend(path, stats);
-    this.#timer = setInterval(() => this.#onTimer(), options.intervalMs);
+    this.#timer = setInterval(() => this.#onTimer(), options.flushIntervalMs);
     this.#timer.unref();
   }
 
@@ -190,6 +190,8 @@ function openForAppend(path: string, stats: FileStats): number {
     return -1;
   }
 }
+
+const defaultMinBytes = 64 * 1024;
 
 /** Lines beyond this are dropped and counted: a disk that hangs must not take the memory. */
 const maxPendingBytes = 16 * 1024 * 1024;

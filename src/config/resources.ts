@@ -1,0 +1,79 @@
+import { isFieldSet } from "@bufbuild/protobuf";
+import { addressText } from "../net/address.ts";
+import type { Bootstrap } from "../proto/generated/envoy/config/bootstrap/v3/bootstrap_pb.ts";
+import { Bootstrap_DynamicResourcesSchema } from "../proto/generated/envoy/config/bootstrap/v3/bootstrap_pb.ts";
+import type { Problems } from "../proto/problems.ts";
+import { parseListener } from "../proxy/parse-listener.ts";
+import type { ListenerSpec } from "../proxy/spec.ts";
+import { clusterNames } from "../router/spec.ts";
+import { parseCluster } from "../upstream/parse.ts";
+import type { ClusterSpec } from "../upstream/spec.ts";
+
+/** What a bootstrap's static resources become. */
+export interface ServerSpec {
+  listeners: ListenerSpec[];
+  clusters: ClusterSpec[];
+}
+
+/** Bootstrap to Specs, with Envoy's checks across resources. Null when a fault was found. `workers`: how many share the limits; `leniency`: runtime key nuncio.http1_envoy_leniency. */
+export function bootstrapToSpecs(
+  bootstrap: Bootstrap,
+  problems: Problems,
+  workers: number,
+  leniency: boolean,
+): ServerSpec | null {
+  const before = problems.errorCount;
+  const resources = bootstrap.staticResources;
+  const listeners: ListenerSpec[] = [];
+  const clusters: ClusterSpec[] = [];
+  const at = problems.at("static_resources");
+  for (const [i, message] of (resources?.clusters ?? []).entries()) {
+    const spec = parseCluster(message, at.at(`clusters[${i}]`), { workers, leniency });
+    if (spec === null) continue;
+    if (clusters.some((other) => other.name === spec.name)) {
+      at.error(`clusters[${i}].name`, `a second cluster is called "${spec.name}"`, {
+        envoyText: `cluster manager: duplicate cluster '${spec.name}'`,
+      });
+    }
+    clusters.push(spec);
+  }
+  const known = new Set((resources?.clusters ?? []).map((cluster) => cluster.name));
+  const addresses = new Map<string, string>();
+  for (const [i, message] of (resources?.listeners ?? []).entries()) {
+    const spec = parseListener(message, at.at(`listeners[${i}]`));
+    if (spec === null) continue;
+    checkAddress(spec, i, addresses, at);
+    for (const [c, chain] of spec.filterChains.entries()) {
+      const path = `listeners[${i}].${message.defaultFilterChain !== undefined && c === message.filterChains.length ? "default_filter_chain" : `filter_chains[${c}]`}.filters[0].typed_config.route_config`;
+      const routes = chain.hcm.routeConfig;
+      if (routes === null || routes.validateClusters === false) continue;
+      for (const { path: inner, name } of clusterNames(routes)) {
+        if (known.has(name)) continue;
+        at.error(`${path}.${inner}`, `there is no cluster "${name}"`, {
+          envoyText: `route: unknown cluster '${name}'`,
+        });
+      }
+    }
+    listeners.push(spec);
+  }
+  const dynamic = bootstrap.dynamicResources;
+  if (dynamic !== undefined) {
+    for (const field of Bootstrap_DynamicResourcesSchema.fields) {
+      if (isFieldSet(dynamic, field))
+        problems.error(`dynamic_resources.${field.name}`, "xDS is not implemented in Nuncio yet");
+    }
+  }
+  return problems.errorCount > before ? null : { listeners, clusters };
+}
+
+function checkAddress(spec: ListenerSpec, i: number, addresses: Map<string, string>, problems: Problems): void {
+  if (spec.address.path === null && spec.address.port === 0) return;
+  const text = addressText(spec.address);
+  const other = addresses.get(text);
+  if (other !== undefined) {
+    problems.error(`listeners[${i}].address`, `${text} is the address of listener "${other}" already`, {
+      envoyText: `error adding listener: '${spec.name}' has duplicate address '${text}' as existing listener`,
+    });
+  }
+  addresses.set(text, spec.name);
+}

@@ -1,0 +1,336 @@
+import type { RequestWriter, StreamReset } from "../../http/codec.ts";
+import type { HeaderBlock, RequestHead, ResponseHead } from "../../http/header-block.ts";
+import { Known } from "../../http/names.ts";
+import { ResponseFlag } from "../../observability/response-flags.ts";
+import type { Route } from "../../router/route.ts";
+import type { Borrower, BorrowFailure, UpstreamConnectionInfo } from "../../upstream/borrower.ts";
+import type { Cluster } from "../../upstream/cluster.ts";
+import type { Host } from "../../upstream/host-set.ts";
+import type { Terminal, TerminalStream } from "../api.ts";
+import { answerWithoutUpstream } from "./direct.ts";
+import { resetReply } from "./reset-reply.ts";
+
+/** The counters of the router filter: `http.<stat_prefix>.*`. */
+export interface RouterStats {
+  count(
+    name:
+      | "no_route"
+      | "no_cluster"
+      | "rq_total"
+      | "rq_direct_response"
+      | "rq_redirect"
+      | "rq_reset_after_downstream_response_started",
+  ): void;
+}
+
+/** Cluster by name; null when there is none. */
+export type ClusterDirectory = (name: string) => Cluster | null;
+
+/**
+ * The router filter of one stream: chooses the cluster, borrows an upstream stream, and carries both bodies.
+ *
+ *     idle -> start -> (waiting for a connection) -> sending -> response head -> response body -> done
+ *             any time: cancel() by the downstream, onBorrowFailed() or onReset() by the upstream
+ */
+export class RouterRequest implements Terminal, Borrower {
+  readonly #stream: TerminalStream;
+  readonly #clusters: ClusterDirectory;
+  readonly #stats: RouterStats;
+  readonly #suppressEnvoyHeaders: boolean;
+  readonly #bufferLimitBytes: number;
+  #cluster: Cluster | null = null;
+  #head: RequestHead | null = null;
+  #headEnd = false;
+  #writer: RequestWriter | null = null;
+  #isWaiting = false;
+  #isPaused = false;
+  #isUpstreamPaused = false;
+  #isHeadReceived = false;
+  #isDone = true;
+  #pending: Buffer[] | null = null;
+  #pendingBytes = 0;
+  #isPendingEnd = false;
+  #pendingTrailers: HeaderBlock | null = null;
+  #start = 0;
+
+  constructor(
+    stream: TerminalStream,
+    clusters: ClusterDirectory,
+    stats: RouterStats,
+    options: { suppressEnvoyHeaders: boolean; bufferLimitBytes: number },
+  ) {
+    this.#stream = stream;
+    this.#clusters = clusters;
+    this.#stats = stats;
+    this.#suppressEnvoyHeaders = options.suppressEnvoyHeaders;
+    this.#bufferLimitBytes = options.bufferLimitBytes;
+  }
+
+  // The request, from the filters.
+
+  start(head: RequestHead, endStream: boolean): void {
+    const stream = this.#stream;
+    this.#isDone = false;
+    this.#stats.count("rq_total");
+    const route = stream.route;
+    if (route === null) {
+      this.#stats.count("no_route");
+      stream.sendLocalReply(404, "", ResponseFlag.NR, "route_not_found");
+      return;
+    }
+    if (route.kind !== "cluster") {
+      this.#stats.count(route.kind === "redirect" ? "rq_redirect" : "rq_direct_response");
+      answerWithoutUpstream(stream, route, head);
+      return;
+    }
+    const clusterName = route.clusterFor(head);
+    const cluster = this.#clusters(clusterName);
+    if (cluster === null) {
+      this.#stats.count("no_cluster");
+      stream.sendLocalReply(route.clusterNotFoundStatus, "", ResponseFlag.NC, "cluster_not_found");
+      return;
+    }
+    this.#cluster = cluster;
+    stream.info.clusterName = cluster.observabilityName;
+    this.#prepareHead(route, head);
+    this.#head = head;
+    this.#headEnd = endStream;
+    this.#start = performance.now();
+    this.#isWaiting = true;
+    stream.startRouteTimers();
+    cluster.borrow(this, head, route.priority);
+  }
+
+  data(bytes: Buffer, endStream: boolean): void {
+    if (this.#isDone) return;
+    const writer = this.#writer;
+    if (writer === null) {
+      if (bytes.length > 0) {
+        if (this.#pending === null) this.#pending = [];
+        this.#pending.push(Buffer.from(bytes));
+        this.#pendingBytes += bytes.length;
+      }
+      if (endStream) this.#isPendingEnd = true;
+      else if (this.#pendingBytes > this.#bufferLimitBytes) this.#pauseRequest();
+      return;
+    }
+    if (!writer.writeData(bytes, endStream) && !endStream) this.#pauseRequest();
+    if (endStream) this.#onRequestSent();
+  }
+
+  trailers(trailers: HeaderBlock): void {
+    if (this.#isDone) return;
+    if (this.#writer === null) {
+      this.#pendingTrailers = trailers;
+      return;
+    }
+    this.#writer.writeTrailers(trailers);
+    this.#onRequestSent();
+  }
+
+  onResponseWritable(): void {
+    if (!this.#isUpstreamPaused) return;
+    this.#isUpstreamPaused = false;
+    this.#writer?.resumeReading();
+  }
+
+  onTimeout(): void {
+    this.#cluster?.onRequestTimeout();
+  }
+
+  cancel(): void {
+    if (this.#isDone) return;
+    this.#isDone = true;
+    const writer = this.#writer;
+    this.#writer = null;
+    if (this.#isWaiting) {
+      this.#isWaiting = false;
+      this.#cluster?.cancel(this);
+    } else writer?.reset("local_reset");
+  }
+
+  reset(): void {
+    this.#cluster = null;
+    this.#head = null;
+    this.#headEnd = false;
+    this.#writer = null;
+    this.#isWaiting = false;
+    this.#isPaused = false;
+    this.#isUpstreamPaused = false;
+    this.#isHeadReceived = false;
+    this.#isDone = true;
+    this.#pending = null;
+    this.#pendingBytes = 0;
+    this.#isPendingEnd = false;
+    this.#pendingTrailers = null;
+    this.#start = 0;
+  }
+
+  // From the pool.
+
+  onReady(writer: RequestWriter, host: Host, connection: UpstreamConnectionInfo): void {
+    const info = this.#stream.info;
+    this.#isWaiting = false;
+    this.#writer = writer;
+    info.attemptCount++;
+    info.upstreamHost = host.addressText;
+    info.upstreamHostName = host.hostname;
+    info.upstreamLocalAddress = connection.localAddress;
+    info.upstreamConnectionId = connection.id;
+    info.upstreamProtocol = "HTTP/1.1";
+    info.upstreamRequestStart = performance.now();
+    const head = this.#head as RequestHead;
+    const route = this.#stream.route;
+    if (route?.autoHostRewrite === true && host.hostname !== "") route.setAuthority(head, host.hostname);
+    const pending = this.#pending;
+    const endWithHead = this.#headEnd;
+    writer.writeHead(head, endWithHead);
+    if (endWithHead) {
+      this.#onRequestSent();
+      return;
+    }
+    if (pending === null && !this.#isPendingEnd && this.#pendingTrailers === null) return;
+    this.#pending = null;
+    if (pending !== null) {
+      const isLast = this.#isPendingEnd;
+      if (
+        !writer.writeData(pending.length === 1 ? (pending[0] as Buffer) : Buffer.concat(pending), isLast) &&
+        !isLast
+      ) {
+        this.#pauseRequest();
+      } else if (this.#isPaused) this.onWritable();
+      if (isLast) this.#onRequestSent();
+    } else if (this.#isPendingEnd) {
+      writer.writeData(empty, true);
+      this.#onRequestSent();
+    }
+    if (this.#pendingTrailers !== null) {
+      writer.writeTrailers(this.#pendingTrailers);
+      this.#onRequestSent();
+    }
+  }
+
+  onBorrowFailed(reason: BorrowFailure, detail: string, host: Host | null): void {
+    this.#isWaiting = false;
+    const info = this.#stream.info;
+    if (host !== null) {
+      info.upstreamHost = host.addressText;
+      info.upstreamHostName = host.hostname;
+    }
+    info.attemptCount++;
+    this.#reply(reason, detail);
+  }
+
+  // The response, from the upstream's codec.
+
+  onHead(head: ResponseHead, endStream: boolean): void {
+    if (this.#isDone) return;
+    const status = head.status;
+    if (status < 200 && status !== 101) {
+      this.#stream.respondInformational(head);
+      return;
+    }
+    const now = performance.now();
+    const info = this.#stream.info;
+    this.#isHeadReceived = true;
+    info.upstreamResponseStart = now;
+    info.details = "via_upstream";
+    const cluster = this.#cluster as Cluster;
+    cluster.onResponse(status, now - this.#start);
+    if (!this.#suppressEnvoyHeaders) {
+      head.set(
+        "x-envoy-upstream-service-time",
+        String(Math.floor(now - this.#start)),
+        Known["x-envoy-upstream-service-time"],
+      );
+    }
+    this.#stream.route?.rewriteResponse(head, info);
+    if (endStream) this.#onResponseEnd();
+    this.#stream.respond(head, endStream);
+  }
+
+  onData(bytes: Buffer, endStream: boolean): void {
+    if (this.#isDone) return;
+    if (endStream) this.#onResponseEnd();
+    if (!this.#stream.respondData(bytes, endStream) && !endStream && !this.#isDone) {
+      this.#isUpstreamPaused = true;
+      this.#writer?.pauseReading();
+    }
+  }
+
+  onTrailers(trailers: HeaderBlock): void {
+    if (this.#isDone) return;
+    this.#onResponseEnd();
+    this.#stream.respondTrailers(trailers);
+  }
+
+  onReset(reason: StreamReset, detail: string): void {
+    if (this.#isDone) return;
+    this.#writer = null;
+    this.#reply(reason, detail);
+  }
+
+  onWritable(): void {
+    if (!this.#isPaused) return;
+    this.#isPaused = false;
+    this.#stream.resumeRequest();
+  }
+
+  #reply(reason: BorrowFailure | StreamReset, detail: string): void {
+    const stream = this.#stream;
+    this.#isDone = true;
+    const cluster = this.#cluster as Cluster;
+    if (this.#isHeadReceived) {
+      this.#stats.count("rq_reset_after_downstream_response_started");
+      const flags =
+        reason === "protocol_error" || reason === "connection_termination" ? ResponseFlag.UPE : ResponseFlag.UR;
+      stream.abort(flags, `upstream_reset_after_response_started{${detail}}`);
+      return;
+    }
+    const reply = resetReply(reason, detail);
+    cluster.onLocalFailure(reply.status);
+    if (detail !== "" && reply.flags === ResponseFlag.UF) stream.info.upstreamTransportFailureReason = detail;
+    stream.sendLocalReply(
+      reply.status,
+      reply.body,
+      reply.flags,
+      reply.details,
+      reply.isOverload ? markOverloaded : undefined,
+    );
+  }
+
+  #prepareHead(route: Route, head: RequestHead): void {
+    const stream = this.#stream;
+    const timeoutMs = route.timeoutMs;
+    stream.timeoutMs = timeoutMs;
+    if (!this.#suppressEnvoyHeaders && timeoutMs > 0) {
+      head.set(
+        "x-envoy-expected-rq-timeout-ms",
+        timeoutMs === 15000 ? "15000" : String(timeoutMs),
+        Known["x-envoy-expected-rq-timeout-ms"],
+      );
+    }
+    route.rewriteRequest(head, stream.info, !this.#suppressEnvoyHeaders);
+  }
+
+  #pauseRequest(): void {
+    if (this.#isPaused) return;
+    this.#isPaused = true;
+    this.#stream.pauseRequest();
+  }
+
+  #onRequestSent(): void {
+    this.#stream.info.upstreamRequestEnd = performance.now();
+  }
+
+  #onResponseEnd(): void {
+    this.#isDone = true;
+    this.#stream.info.upstreamResponseEnd = performance.now();
+  }
+}
+
+function markOverloaded(head: ResponseHead): void {
+  head.set("x-envoy-overloaded", "true", Known["x-envoy-overloaded"]);
+}
+
+const empty = Buffer.alloc(0);

@@ -1,0 +1,276 @@
+import type { Socket } from "node:net";
+import type { RequestSink, ResponseWriter } from "../http/codec.ts";
+import type { Http1Options } from "../http/h1/options.ts";
+import type { ProtocolError } from "../http/h1/protocol-error.ts";
+import { Http1ServerCodec } from "../http/h1/server-codec.ts";
+import { hostPort } from "../net/address.ts";
+import { LazyTimer } from "../net/lazy-timer.ts";
+import type { Transport, TransportSink } from "../net/transport.ts";
+import { acceptTransport } from "../net/transport.ts";
+import { ResponseFlag } from "../observability/response-flags.ts";
+import type { Hcm } from "./hcm.ts";
+import type { StreamConnection } from "./stream.ts";
+import { Stream } from "./stream.ts";
+
+/** What a connection tells the listener that accepted it. */
+export interface ConnectionOwner {
+  readonly isDraining: boolean;
+  onConnectionEnd(connection: HttpConnection): void;
+}
+
+/**
+ * A downstream HTTP/1 connection: one transport, one codec, one stream that is used again and again.
+ *
+ *     idle <-> in a request -> (closing: delayed close of the write side, then the rest) -> closed
+ */
+export class HttpConnection implements TransportSink, StreamConnection {
+  readonly hcm: Hcm;
+  readonly id: number;
+  readonly isTls = false;
+  readonly remoteAddress: string;
+  readonly remotePort: number;
+  readonly remoteText: string;
+  readonly localPort: number;
+  readonly localText: string;
+  readonly #owner: ConnectionOwner;
+  readonly #transport: Transport;
+  readonly #codec: Http1ServerCodec;
+  readonly #stream: Stream;
+  readonly #idleTimer: LazyTimer;
+  readonly #headTimer: LazyTimer;
+  readonly #closeTimer: LazyTimer;
+  readonly #durationTimer: LazyTimer;
+  readonly #start: number;
+  #requests = 0;
+  #isClosing = false;
+  #isDurationOver = false;
+  #isHeadTimed = false;
+  #wasLocalClose = false;
+  #bytesRead = 0;
+  #bytesWritten = 0;
+
+  constructor(owner: ConnectionOwner, hcm: Hcm, options: Http1Options, socket: Socket, id: number) {
+    this.#owner = owner;
+    this.hcm = hcm;
+    this.id = id;
+    this.#transport = acceptTransport(socket, this, hcm.bufferLimitBytes);
+    const transport = this.#transport;
+    this.remoteAddress = transport.remoteAddress;
+    this.remotePort = transport.remotePort;
+    this.remoteText = hostPort(this.remoteAddress, this.remotePort);
+    this.localPort = transport.localPort;
+    this.localText = transport.localText;
+    this.#codec = new Http1ServerCodec(transport, this, options);
+    this.#stream = new Stream(this);
+    this.#idleTimer = new LazyTimer(() => this.#onIdle());
+    this.#headTimer = new LazyTimer(() => this.#onHeadTimeout());
+    this.#closeTimer = new LazyTimer(() => this.#onCloseTimeout());
+    this.#durationTimer = new LazyTimer(() => this.#onMaxDuration());
+    const now = performance.now();
+    this.#start = now;
+    const spec = hcm.spec;
+    if (spec.idleTimeoutMs > 0) this.#idleTimer.set(now, spec.idleTimeoutMs);
+    if (spec.maxConnectionDurationMs > 0) this.#durationTimer.set(now, spec.maxConnectionDurationMs);
+    hcm.stats.onConnectionBegin();
+  }
+
+  get protocol(): string {
+    return this.#codec.isHttp10 ? "HTTP/1.0" : "HTTP/1.1";
+  }
+
+  get mustClose(): boolean {
+    return this.#isClosing || this.#isDurationOver || this.#owner.isDraining || this.#isLastRequest();
+  }
+
+  get isIdle(): boolean {
+    return !this.#stream.isActive;
+  }
+
+  // From the transport.
+
+  onConnect(): void {}
+
+  onBytes(bytes: Buffer, length: number): void {
+    if (this.#isClosing && !this.#stream.isActive) return;
+    this.#codec.feed(bytes, length);
+    this.#countBytes();
+    if (this.#codec.isHeadPartial) this.#onPartialHead();
+    else if (this.#isHeadTimed) {
+      this.#isHeadTimed = false;
+      this.#headTimer.clear();
+    }
+  }
+
+  /** Envoy takes a half-close by an HTTP/1 client for a disconnect. */
+  onEnd(): void {
+    this.#codec.onTransportEnd();
+    if (this.#stream.isActive) this.#stream.onReset("connection_termination", "downstream_remote_disconnect");
+    this.#transport.destroy();
+  }
+
+  onClose(_error: string): void {
+    const hadRequest = this.#stream.isActive;
+    if (hadRequest) {
+      this.#stream.onReset(
+        "connection_termination",
+        this.#wasLocalClose ? "downstream_local_disconnect" : "downstream_remote_disconnect",
+      );
+    }
+    this.#idleTimer.dispose();
+    this.#headTimer.dispose();
+    this.#closeTimer.dispose();
+    this.#durationTimer.dispose();
+    this.#stream.dispose();
+    this.#countBytes();
+    this.hcm.stats.onConnectionEnd(performance.now() - this.#start, this.#wasLocalClose, hadRequest);
+    this.#owner.onConnectionEnd(this);
+  }
+
+  onDrain(): void {
+    this.#codec.onDrain();
+  }
+
+  // From the codec.
+
+  newStream(writer: ResponseWriter): RequestSink {
+    this.#stream.begin(writer);
+    return this.#stream;
+  }
+
+  pauseInput(): void {
+    this.hcm.stats.count("downstream_flow_control_paused_reading_total");
+    this.#transport.pause();
+  }
+
+  resumeInput(): void {
+    this.hcm.stats.count("downstream_flow_control_resumed_reading_total");
+    this.#transport.resume();
+  }
+
+  closeNow(): void {
+    this.#wasLocalClose = true;
+    this.#transport.destroy();
+  }
+
+  onProtocolError(error: ProtocolError, writer: ResponseWriter): void {
+    if (error.flag !== "") this.hcm.stats.count("downstream_cx_protocol_error");
+    if (!this.#stream.isActive) {
+      this.#stream.begin(writer);
+      this.#stream.adoptHead(this.#codec.head);
+    }
+    this.closeAfterResponse();
+    const flags = error.flag === "" ? 0 : ResponseFlag[error.flag];
+    if (this.#stream.isResponseStarted) {
+      this.#stream.drop();
+      this.close();
+      return;
+    }
+    this.#stream.sendLocalReply(error.status, error.body, flags, error.details);
+  }
+
+  // From the stream.
+
+  onStreamBegin(): void {
+    this.#requests++;
+    this.#idleTimer.clear();
+  }
+
+  onStreamEnd(): void {
+    if (this.#transport.isClosed) return;
+    if (this.#codec.shouldClose || this.mustClose) {
+      this.close();
+      return;
+    }
+    if (this.hcm.spec.idleTimeoutMs > 0) this.#idleTimer.set(performance.now(), this.hcm.spec.idleTimeoutMs);
+  }
+
+  closeAfterResponse(): void {
+    this.#isClosing = true;
+  }
+
+  /** The listener drains: an idle connection goes now, a busy one after its response. */
+  drain(): void {
+    if (this.#stream.isActive) return;
+    this.hcm.stats.count("downstream_cx_drain_close");
+    this.close();
+  }
+
+  /** Sends what is written, FIN, and waits delayed_close_timeout for the peer before it lets go. */
+  close(): void {
+    this.#isClosing = true;
+    this.#wasLocalClose = true;
+    const delay = this.hcm.spec.delayedCloseTimeoutMs;
+    if (delay === 0) {
+      this.#transport.end();
+      this.#closeTimer.set(performance.now(), 5);
+      return;
+    }
+    this.#transport.end();
+    this.#closeTimer.set(performance.now(), delay);
+  }
+
+  /** Ends it with what it was doing. */
+  destroy(): void {
+    this.#wasLocalClose = true;
+    this.#transport.destroy();
+  }
+
+  /** Part of a head is there: Envoy's request_headers_timeout runs, and the connection is not idle. */
+  #onPartialHead(): void {
+    if (this.#isHeadTimed) return;
+    this.#isHeadTimed = true;
+    this.#idleTimer.clear();
+    const limit =
+      this.hcm.spec.requestHeadersTimeoutMs || this.hcm.spec.requestTimeoutMs || this.hcm.spec.streamIdleTimeoutMs;
+    if (limit > 0) this.#headTimer.set(performance.now(), limit);
+  }
+
+  #isLastRequest(): boolean {
+    const max = this.hcm.spec.maxRequestsPerConnection;
+    if (max === 0 || this.#requests < max) return false;
+    this.hcm.stats.count("downstream_cx_max_requests_reached");
+    return true;
+  }
+
+  #countBytes(): void {
+    const read = this.#transport.bytesRead;
+    const written = this.#transport.bytesWritten;
+    this.hcm.stats.onBytes(read - this.#bytesRead, written - this.#bytesWritten);
+    this.#bytesRead = read;
+    this.#bytesWritten = written;
+  }
+
+  #onIdle(): void {
+    if (this.#stream.isActive) return;
+    this.hcm.stats.count("downstream_cx_idle_timeout");
+    this.close();
+  }
+
+  #onHeadTimeout(): void {
+    if (this.#stream.isActive) return;
+    const spec = this.hcm.spec;
+    this.#stream.begin(this.#codec);
+    this.closeAfterResponse();
+    if (spec.requestHeadersTimeoutMs > 0) {
+      this.hcm.stats.count("downstream_rq_header_timeout");
+      this.#stream.sendLocalReply(408, "request header timeout", 0, "request_header_timeout");
+    } else if (spec.requestTimeoutMs > 0) {
+      this.hcm.stats.count("downstream_rq_timeout");
+      this.#stream.sendLocalReply(408, "request timeout", 0, "request_overall_timeout");
+    } else {
+      this.hcm.stats.count("downstream_rq_idle_timeout");
+      this.#stream.sendLocalReply(408, "stream timeout", ResponseFlag.SI, "stream_idle_timeout");
+    }
+  }
+
+  #onMaxDuration(): void {
+    this.hcm.stats.count("downstream_cx_max_duration_reached");
+    this.#isDurationOver = true;
+    if (!this.#stream.isActive) this.close();
+  }
+
+  #onCloseTimeout(): void {
+    if (this.hcm.spec.delayedCloseTimeoutMs > 0) this.hcm.stats.count("downstream_cx_delayed_close_timeout");
+    this.#transport.destroy();
+  }
+}

@@ -1,0 +1,101 @@
+import type { Filter, Terminal, TerminalStream } from "../filters/api.ts";
+import type { RequestHead, ResponseHead } from "../http/header-block.ts";
+import type { AccessLog } from "../observability/access-log.ts";
+import type { StatsSlab } from "../observability/stats.ts";
+import type { StreamInfo } from "../observability/stream-info.ts";
+import type { Route } from "../router/route.ts";
+import type { RouteTable } from "../router/route-table.ts";
+import { FilterChain } from "./filter-chain.ts";
+import { HcmStats } from "./hcm-stats.ts";
+import { RequestHeaderPolicy } from "./header-policy.ts";
+import type { LocalReplyMapper, MappedReply } from "./local-reply-mapper.ts";
+import { ResponseHeaderPolicy } from "./response-policy.ts";
+import type { HcmSpec } from "./spec.ts";
+
+/** What a linked connection manager is made of. */
+export interface HcmParts {
+  spec: HcmSpec;
+  listenerName: string;
+  listenerStatName: string;
+  filterChainName: string;
+  bufferLimitBytes: number;
+  slab: StatsSlab;
+  filters: { name: string; filter: Filter }[];
+  routes: RouteTable;
+  accessLogs: AccessLog[];
+  localReplies: LocalReplyMapper | null;
+  newTerminal: (hcm: Hcm, stream: TerminalStream) => Terminal;
+}
+
+/** An HTTP connection manager, linked: immutable, shared by the connections that were accepted under it. */
+export class Hcm {
+  readonly spec: HcmSpec;
+  readonly listenerName: string;
+  readonly filterChainName: string;
+  readonly bufferLimitBytes: number;
+  readonly stats: HcmStats;
+  readonly chain: FilterChain;
+  readonly requestLists: {
+    head: FilterChain["requestHead"];
+    data: FilterChain["requestData"];
+    trailers: FilterChain["requestTrailers"];
+  };
+  readonly responseLists: {
+    head: FilterChain["responseHead"];
+    data: FilterChain["responseData"];
+    trailers: FilterChain["responseTrailers"];
+  };
+  readonly requestPolicy: RequestHeaderPolicy;
+  readonly responsePolicy: ResponseHeaderPolicy;
+  readonly #routes: RouteTable;
+  readonly #accessLogs: AccessLog[];
+  readonly #localReplies: LocalReplyMapper | null;
+  readonly #newTerminal: HcmParts["newTerminal"];
+
+  constructor(parts: HcmParts) {
+    const spec = parts.spec;
+    this.spec = spec;
+    this.listenerName = parts.listenerName;
+    this.filterChainName = parts.filterChainName;
+    this.bufferLimitBytes = parts.bufferLimitBytes;
+    this.stats = new HcmStats(parts.slab, spec.statPrefix, parts.listenerStatName);
+    this.chain = new FilterChain(parts.filters);
+    const chain = this.chain;
+    this.requestLists = { head: chain.requestHead, data: chain.requestData, trailers: chain.requestTrailers };
+    this.responseLists = { head: chain.responseHead, data: chain.responseData, trailers: chain.responseTrailers };
+    this.requestPolicy = new RequestHeaderPolicy(spec);
+    this.responsePolicy = new ResponseHeaderPolicy(spec);
+    this.#routes = parts.routes;
+    this.#accessLogs = parts.accessLogs;
+    this.#localReplies = parts.localReplies;
+    this.#newTerminal = parts.newTerminal;
+  }
+
+  newTerminal(stream: TerminalStream): Terminal {
+    return this.#newTerminal(this, stream);
+  }
+
+  routeFor(head: RequestHead, info: StreamInfo): Route | null {
+    return this.#routes.match(head, info, Math.random());
+  }
+
+  /** Route-level upgrade_configs win over the connection manager's. */
+  allowsUpgrade(type: string, route: Route | null): boolean {
+    if (route !== null) for (const upgrade of route.upgrades) if (upgrade.type === type) return upgrade.enabled;
+    return this.spec.upgrades[type] ?? false;
+  }
+
+  overrideFor(route: Route, slot: number): unknown {
+    return route.perFilterConfig(this.chain.names[slot] as string)?.config ?? null;
+  }
+
+  mapLocalReply(head: ResponseHead, info: StreamInfo, body: string): MappedReply {
+    if (this.#localReplies === null) return { body, contentType: "" };
+    return this.#localReplies.map(head, info, body);
+  }
+
+  onStreamEnd(info: StreamInfo): void {
+    this.stats.onRequestEnd(info.responseCode, info.end - info.start);
+    for (let i = 0; i < this.#accessLogs.length; i++) (this.#accessLogs[i] as AccessLog).log(info);
+  }
+}

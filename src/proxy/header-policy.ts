@@ -1,0 +1,216 @@
+import { isIP } from "node:net";
+import { networkInterfaces } from "node:os";
+import type { RequestHead } from "../http/header-block.ts";
+import { Known } from "../http/names.ts";
+import { CidrSet, isLoopback } from "../net/cidr.ts";
+import type { StreamInfo } from "../observability/stream-info.ts";
+import { clearTraceReason, newRequestId } from "./request-id.ts";
+import type { HcmSpec } from "./spec.ts";
+
+/**
+ * What the connection manager does to a request head before the filters see it: hop-by-hop fields, the client's address,
+ * x-forwarded-*, x-envoy-*, the request id, via. Envoy: ConnectionManagerUtility::mutateRequestHeaders.
+ */
+export class RequestHeaderPolicy {
+  readonly #spec: HcmSpec;
+  readonly #internal: CidrSet | null;
+  readonly #localIp: string;
+
+  constructor(spec: HcmSpec) {
+    this.#spec = spec;
+    this.#internal = spec.internalCidrs.length > 0 ? new CidrSet(spec.internalCidrs) : null;
+    this.#localIp = localIp();
+  }
+
+  /** `isTls` is of the downstream connection, `localPort` its own port. Sets info.downstreamRemoteAddress. */
+  apply(head: RequestHead, info: StreamInfo, peer: PeerAddress, isUpgrade: boolean): void {
+    const spec = this.#spec;
+    stripHopByHop(head, isUpgrade);
+    const xff = head.get(xForwardedFor);
+    const proto = peer.isTls ? "https" : "http";
+    let remote = peer.remoteAddress;
+    let remotePort = peer.remotePort;
+    let singleXff = xff === null;
+    if (spec.useRemoteAddress) {
+      if (spec.xffNumTrustedHops > 0 && xff !== null) {
+        const fromXff = lastAddress(head.joined("x-forwarded-for") ?? "", spec.xffNumTrustedHops - 1);
+        if (fromXff !== "") {
+          remote = fromXff;
+          remotePort = 0;
+        }
+      }
+      if (!spec.skipXffAppend) appendXff(head, isLoopback(peer.remoteAddress) ? this.#localIp : peer.remoteAddress);
+      if (spec.xffNumTrustedHops === 0 || !head.has(xForwardedProto))
+        head.set("x-forwarded-proto", proto, xForwardedProto);
+      if (spec.appendXForwardedPort && (spec.xffNumTrustedHops === 0 || !head.has(xForwardedPort))) {
+        head.set("x-forwarded-port", String(peer.localPort), xForwardedPort);
+      }
+    } else {
+      if (xff !== null) {
+        const all = head.joined("x-forwarded-for") ?? "";
+        const fromXff = lastAddress(all, spec.xffNumTrustedHops);
+        singleXff = !all.includes(",");
+        if (fromXff !== "") {
+          remote = fromXff;
+          remotePort = 0;
+        }
+      }
+      if (!head.has(xForwardedProto)) head.append("x-forwarded-proto", proto, xForwardedProto);
+      if (spec.appendXForwardedPort && !head.has(xForwardedPort)) {
+        head.append("x-forwarded-port", String(peer.localPort), xForwardedPort);
+      }
+    }
+    this.#setScheme(head, proto);
+    info.downstreamRemoteAddress =
+      remote === peer.remoteAddress ? peer.remoteText : remotePort === 0 ? `${remote}:0` : remote;
+
+    const isInternal = this.#internal !== null && singleXff && this.#internal.has(remote);
+    const isEdge = spec.useRemoteAddress && !isInternal;
+    if (isInternal) {
+      head.set("x-envoy-internal", "true", xEnvoyInternal);
+    } else {
+      if (isEdge) {
+        head.remove("x-envoy-decorator-operation", Known["x-envoy-decorator-operation"]);
+        head.remove("x-envoy-downstream-service-cluster", Known["x-envoy-downstream-service-cluster"]);
+        head.remove("x-envoy-downstream-service-node", Known["x-envoy-downstream-service-node"]);
+      }
+      head.remove("x-envoy-internal", xEnvoyInternal);
+      removeExternal(head);
+    }
+    if (isEdge) head.set("x-envoy-external-address", remote, Known["x-envoy-external-address"]);
+    this.#setRequestId(head, isEdge);
+    head.remove("x-forwarded-client-cert", Known["x-forwarded-client-cert"]);
+    if (spec.via !== "") appendVia(head, spec.via);
+  }
+
+  #setScheme(head: RequestHead, proto: string): void {
+    if (this.#spec.schemeToOverwrite !== "") {
+      head.scheme = this.#spec.schemeToOverwrite;
+      return;
+    }
+    if (head.scheme !== "") return;
+    const forwarded = (head.get(xForwardedProto) ?? "").toLowerCase();
+    head.scheme = forwarded === "http" || forwarded === "https" ? forwarded : proto;
+  }
+
+  #setRequestId(head: RequestHead, isEdge: boolean): void {
+    const spec = this.#spec;
+    const present = head.get(xRequestId);
+    if (isEdge && !spec.preserveExternalRequestId && present !== null) head.remove("x-request-id", xRequestId);
+    if (!spec.generateRequestId) return;
+    const kept = head.get(xRequestId);
+    if (kept === null || kept === "") head.set("x-request-id", newRequestId(), xRequestId);
+    else if (spec.packTraceReason && !spec.preserveExternalRequestId)
+      head.set("x-request-id", clearTraceReason(kept), xRequestId);
+  }
+}
+
+/** The downstream connection as the policy sees it. */
+export interface PeerAddress {
+  readonly remoteAddress: string;
+  readonly remotePort: number;
+  /** "ip:port" */
+  readonly remoteText: string;
+  readonly localPort: number;
+  readonly isTls: boolean;
+}
+
+/** RFC 9110 section 7.6.1: fields of one hop, and those that Connection names. An upgrade keeps Connection and Upgrade. */
+function stripHopByHop(head: RequestHead, isUpgrade: boolean): void {
+  const connection = head.get(Known.connection);
+  if (connection !== null) {
+    const lower = connection.toLowerCase();
+    if (lower !== "close" && lower !== "keep-alive") removeNominated(head, lower, isUpgrade);
+    if (!isUpgrade) head.remove("connection", Known.connection);
+  }
+  if (!isUpgrade) head.remove("upgrade", Known.upgrade);
+  head.remove("keep-alive", Known["keep-alive"]);
+  head.remove("proxy-connection", Known["proxy-connection"]);
+  head.remove("transfer-encoding", Known["transfer-encoding"]);
+  const te = head.get(Known.te);
+  if (te !== null && te !== "trailers") {
+    if (
+      te
+        .toLowerCase()
+        .split(",")
+        .some((part) => part.trim().split(";")[0] === "trailers")
+    )
+      head.set("te", "trailers", Known.te);
+    else head.remove("te", Known.te);
+  }
+}
+
+function removeNominated(head: RequestHead, connection: string, isUpgrade: boolean): void {
+  for (const part of connection.split(",")) {
+    const name = part.trim();
+    if (name === "" || name === "close" || name === "keep-alive" || (isUpgrade && name === "upgrade")) continue;
+    if (name === "te") continue;
+    head.remove(name);
+  }
+}
+
+function appendXff(head: RequestHead, address: string): void {
+  const present = head.get(xForwardedFor);
+  head.set(
+    "x-forwarded-for",
+    present === null || present === "" ? address : `${head.joined("x-forwarded-for")},${address}`,
+    xForwardedFor,
+  );
+}
+
+function appendVia(head: RequestHead, via: string): void {
+  const present = head.joined("via");
+  head.set("via", present === null ? via : `${present}, ${via}`, Known.via);
+}
+
+/** The address `skip` entries from the right of an x-forwarded-for list; "" when there is none or it is no IP. */
+function lastAddress(list: string, skip: number): string {
+  const parts = list.split(",");
+  const at = parts.length - 1 - skip;
+  if (at < 0) return "";
+  const address = (parts[at] as string).trim();
+  return isIP(address) !== 0 ? address : "";
+}
+
+function removeExternal(head: RequestHead): void {
+  // The head rarely has one: a look at the names is cheaper than a dozen removals.
+  for (let i = 0; i < head.size; i++) {
+    if ((head.names[i] as string).startsWith("x-envoy-")) {
+      for (const name of internalOnly) head.remove(name);
+      return;
+    }
+  }
+}
+
+/** Envoy sends its first non-loopback address in x-forwarded-for where the peer is on loopback. */
+function localIp(): string {
+  for (const addresses of Object.values(networkInterfaces())) {
+    for (const address of addresses ?? []) {
+      if (!address.internal && address.family === "IPv4") return address.address;
+    }
+  }
+  return "127.0.0.1";
+}
+
+const xForwardedFor = Known["x-forwarded-for"];
+const xForwardedProto = Known["x-forwarded-proto"];
+const xForwardedPort = Known["x-forwarded-port"];
+const xEnvoyInternal = Known["x-envoy-internal"];
+const xRequestId = Known["x-request-id"];
+/** Envoy: ConnectionManagerUtility::cleanInternalHeaders. */
+const internalOnly = [
+  "x-envoy-retriable-status-codes",
+  "x-envoy-retriable-header-names",
+  "x-envoy-retry-on",
+  "x-envoy-retry-grpc-on",
+  "x-envoy-max-retries",
+  "x-envoy-upstream-alt-stat-name",
+  "x-envoy-upstream-rq-timeout-ms",
+  "x-envoy-upstream-rq-per-try-timeout-ms",
+  "x-envoy-upstream-rq-timeout-alt-response",
+  "x-envoy-expected-rq-timeout-ms",
+  "x-envoy-force-trace",
+  "x-envoy-ip-tags",
+  "x-envoy-original-url",
+  "x-envoy-hedge-on-per-try-timeout",
+];

@@ -1,0 +1,240 @@
+import type { DataStatus, HeadersStatus } from "../filters/api.ts";
+import type { ChainEntry } from "./filter-chain.ts";
+
+/** The calls of one direction: how an entry's hooks are called, and where the message goes behind the last filter. */
+export interface Direction<Head, Trailers> {
+  callHead(entry: ChainEntry, head: Head, endStream: boolean): HeadersStatus;
+  callData(entry: ChainEntry, bytes: Buffer, endStream: boolean): DataStatus;
+  callTrailers(entry: ChainEntry, trailers: Trailers): DataStatus;
+  deliverHead(head: Head, endStream: boolean): void;
+  deliverData(bytes: Buffer, endStream: boolean): void;
+  deliverTrailers(trailers: Trailers): void;
+  /** More than the buffer limit is held: 413, 500, or a pause (Envoy: buffer limit and watermark). */
+  onBufferFull(isWatermark: boolean): void;
+  /** The buffer is empty again after a pause. */
+  onBufferDrained(): void;
+  /** False once the stream was answered or ended: the walk stops. */
+  readonly isLive: boolean;
+}
+
+interface Lists {
+  readonly head: readonly ChainEntry[];
+  readonly data: readonly ChainEntry[];
+  readonly trailers: readonly ChainEntry[];
+}
+
+/**
+ * Walks one message through the filters of one direction, with Envoy's stop rules (FilterManager):
+ *
+ *     running -> stopped at a filter by its head hook   (StopIteration: its data hook still runs; StopAll*: nothing does)
+ *             -> stopped at a filter by its data hook   (what comes is buffered, or kept by the filter itself)
+ *     stopped -> running by resume(slot), or by a data hook that answers Continue
+ */
+export class Iteration<Head, Trailers> {
+  readonly #direction: Direction<Head, Trailers>;
+  readonly #isReverse: boolean;
+  #lists: Lists = none;
+  /** The slot that stopped the walk, -1 when it runs. */
+  #stopSlot = -1;
+  #stop: "head" | "all" | "data" = "head";
+  #isWatermark = false;
+  #head: Head | null = null;
+  #headEnd = false;
+  #isHeadDelivered = false;
+  #buffer: Buffer[] = [];
+  #buffered = 0;
+  #isEnded = false;
+  #trailers: Trailers | null = null;
+  #isPaused = false;
+  bufferLimit = 0;
+
+  constructor(direction: Direction<Head, Trailers>, isReverse: boolean) {
+    this.#direction = direction;
+    this.#isReverse = isReverse;
+  }
+
+  begin(lists: Lists, bufferLimit: number): void {
+    this.#lists = lists;
+    this.#stopSlot = -1;
+    this.#head = null;
+    this.#headEnd = false;
+    this.#isHeadDelivered = false;
+    if (this.#buffer.length > 0) this.#buffer = [];
+    this.#buffered = 0;
+    this.#isEnded = false;
+    this.#trailers = null;
+    this.#isPaused = false;
+    this.bufferLimit = bufferLimit;
+  }
+
+  head(head: Head, endStream: boolean): void {
+    if (this.#lists.head.length === 0) {
+      this.#isHeadDelivered = true;
+      this.#direction.deliverHead(head, endStream);
+      return;
+    }
+    this.#head = head;
+    this.#headEnd = endStream;
+    this.#walkHead(0);
+  }
+
+  data(bytes: Buffer, endStream: boolean): void {
+    if (this.#stopSlot < 0) {
+      if (this.#lists.data.length === 0) this.#direction.deliverData(bytes, endStream);
+      else this.#walkData(0, bytes, endStream);
+      return;
+    }
+    if (endStream) this.#isEnded = true;
+    if (this.#stop === "all") {
+      this.#hold(bytes, this.#isWatermark);
+      return;
+    }
+    this.#walkData(0, bytes, endStream);
+  }
+
+  trailers(trailers: Trailers): void {
+    if (this.#stopSlot < 0) {
+      this.#walkTrailers(0, trailers);
+      return;
+    }
+    this.#trailers = trailers;
+    this.#isEnded = true;
+    if (this.#stop === "all") return;
+    this.#walkTrailers(0, trailers);
+  }
+
+  /** Bytes held for a filter that stopped the walk. */
+  get buffered(): number {
+    return this.#buffered;
+  }
+
+  /** The filter in `slot` lets the message go on (Envoy: continueDecoding, continueEncoding). */
+  resume(slot: number): void {
+    if (this.#stopSlot !== slot || !this.#direction.isLive) return;
+    const wasAll = this.#stop === "all";
+    this.#stopSlot = -1;
+    if (!this.#isHeadDelivered) this.#walkHead(this.#after(this.#lists.head, slot));
+    if (this.#stopSlot >= 0 || !this.#direction.isLive) return;
+    const held = this.#buffered > 0 ? Buffer.concat(this.#buffer, this.#buffered) : null;
+    const trailers = this.#trailers;
+    const isEnded = this.#isEnded;
+    this.#buffer = [];
+    this.#buffered = 0;
+    this.#trailers = null;
+    // After StopAll* the filter itself has not seen the body yet.
+    const from = wasAll ? this.#at(this.#lists.data, slot) : this.#after(this.#lists.data, slot);
+    if (held !== null || (isEnded && trailers === null && !this.#headEnd)) {
+      this.#walkData(from, held ?? empty, isEnded && trailers === null);
+    }
+    if (trailers !== null && this.#stopSlot < 0 && this.#direction.isLive) {
+      const list = this.#lists.trailers;
+      this.#walkTrailers(wasAll ? this.#at(list, slot) : this.#after(list, slot), trailers);
+    }
+    if (this.#isPaused && this.#stopSlot < 0) {
+      this.#isPaused = false;
+      this.#direction.onBufferDrained();
+    }
+  }
+
+  #walkHead(from: number): void {
+    const list = this.#lists.head;
+    const head = this.#head as Head;
+    for (let i = from; i < list.length; i++) {
+      const entry = list[i] as ChainEntry;
+      const status = this.#direction.callHead(entry, head, this.#headEnd);
+      if (!this.#direction.isLive) return;
+      if (status !== 0) {
+        this.#stopSlot = entry.slot;
+        this.#stop = status === 1 ? "head" : "all";
+        this.#isWatermark = status === 3;
+        return;
+      }
+    }
+    this.#isHeadDelivered = true;
+    this.#direction.deliverHead(head, this.#headEnd);
+  }
+
+  #walkData(from: number, bytes: Buffer, endStream: boolean): void {
+    const list = this.#lists.data;
+    for (let i = from; i < list.length; i++) {
+      const entry = list[i] as ChainEntry;
+      if (this.#stopSlot >= 0 && this.#isBehind(entry.slot, this.#stopSlot)) break;
+      const status = this.#direction.callData(entry, bytes, endStream);
+      if (!this.#direction.isLive) return;
+      if (status === 0) {
+        if (entry.slot === this.#stopSlot) {
+          this.#hold(bytes, false);
+          if (endStream) this.#isEnded = true;
+          this.resume(entry.slot);
+          return;
+        }
+        continue;
+      }
+      if (endStream) this.#isEnded = true;
+      if (this.#stopSlot < 0) {
+        this.#stopSlot = entry.slot;
+        this.#stop = "data";
+      }
+      if (status !== 3) this.#hold(bytes, status === 2);
+      return;
+    }
+    if (this.#stopSlot >= 0) {
+      this.#hold(bytes, this.#isWatermark);
+      return;
+    }
+    this.#direction.deliverData(bytes, endStream);
+  }
+
+  #walkTrailers(from: number, trailers: Trailers): void {
+    const list = this.#lists.trailers;
+    for (let i = from; i < list.length; i++) {
+      const entry = list[i] as ChainEntry;
+      if (this.#stopSlot >= 0 && this.#isBehind(entry.slot, this.#stopSlot)) break;
+      const status = this.#direction.callTrailers(entry, trailers);
+      if (!this.#direction.isLive) return;
+      if (status === 0) {
+        if (entry.slot === this.#stopSlot) {
+          this.#trailers = trailers;
+          this.resume(entry.slot);
+          return;
+        }
+        continue;
+      }
+      this.#trailers = trailers;
+      if (this.#stopSlot < 0) {
+        this.#stopSlot = entry.slot;
+        this.#stop = "data";
+      }
+      return;
+    }
+    if (this.#stopSlot < 0) this.#direction.deliverTrailers(trailers);
+  }
+
+  #hold(bytes: Buffer, isWatermark: boolean): void {
+    if (bytes.length === 0) return;
+    this.#buffer.push(Buffer.from(bytes));
+    this.#buffered += bytes.length;
+    if (this.#buffered <= this.bufferLimit || this.#isPaused) return;
+    if (isWatermark) this.#isPaused = true;
+    this.#direction.onBufferFull(isWatermark);
+  }
+
+  #isBehind(slot: number, other: number): boolean {
+    return this.#isReverse ? slot < other : slot > other;
+  }
+
+  #at(list: readonly ChainEntry[], slot: number): number {
+    let i = 0;
+    while (i < list.length && this.#isBehind(slot, (list[i] as ChainEntry).slot)) i++;
+    return i;
+  }
+
+  #after(list: readonly ChainEntry[], slot: number): number {
+    let i = 0;
+    while (i < list.length && !this.#isBehind((list[i] as ChainEntry).slot, slot)) i++;
+    return i;
+  }
+}
+
+const empty = Buffer.alloc(0);
+const none: Lists = { head: [], data: [], trailers: [] };

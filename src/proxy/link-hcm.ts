@@ -1,0 +1,97 @@
+import type { RouterSpec } from "../filters/router/parse.ts";
+import type { ClusterDirectory } from "../filters/router/router-request.ts";
+import { RouterRequest } from "../filters/router/router-request.ts";
+import type { Http1Options } from "../http/h1/options.ts";
+import { linkAccessLogs } from "../observability/access-log.ts";
+import type { FilterContext } from "../observability/access-log-filter.ts";
+import type { AccessLogSinks } from "../observability/access-log-sink.ts";
+import { compileFormat } from "../observability/format.ts";
+import type { StatsSlab } from "../observability/stats.ts";
+import type { CompileValue } from "../router/header-mutation.ts";
+import { HeaderMatcher, StringMatcher } from "../router/matchers.ts";
+import { linkRouteTable } from "../router/route-table.ts";
+import { Hcm } from "./hcm.ts";
+import { linkLocalReplies } from "./link-local-replies.ts";
+import type { RuntimeValues } from "./runtime-values.ts";
+import type { FilterChainSpec, HcmSpec, ListenerSpec } from "./spec.ts";
+
+/** What linking takes from the worker. */
+export interface HcmDeps {
+  slab: StatsSlab;
+  clusters: ClusterDirectory;
+  runtime: RuntimeValues;
+  logs: AccessLogSinks;
+}
+
+/** Spec to the live connection manager of one filter chain. Cannot fail on what parse gave. */
+export function linkHcm(
+  listener: ListenerSpec,
+  chain: FilterChainSpec,
+  deps: HcmDeps,
+): { hcm: Hcm; http1: Http1Options } {
+  const spec = chain.hcm;
+  const routes = linkRouteTable(spec.routeConfig ?? emptyRoutes, {
+    compileValue,
+    runtime: deps.runtime,
+    linkOverrides: null,
+  });
+  const filterContext: FilterContext = {
+    headerMatcher: (matcher) => new HeaderMatcher(matcher),
+    stringMatcher: (matcher) => new StringMatcher(matcher),
+    runtimeNumber: (key, byDefault) => deps.runtime.number(key, byDefault),
+    random: Math.random,
+  };
+  const router = spec.filters.at(-1)?.config as RouterSpec | undefined;
+  const options = {
+    suppressEnvoyHeaders: router?.suppressEnvoyHeaders ?? false,
+    bufferLimitBytes: listener.bufferLimitBytes,
+  };
+  const hcm = new Hcm({
+    spec,
+    listenerName: listener.name,
+    listenerStatName: listener.statName,
+    filterChainName: chain.name,
+    bufferLimitBytes: listener.bufferLimitBytes,
+    slab: deps.slab,
+    filters: [],
+    routes,
+    accessLogs: linkAccessLogs(spec.accessLogs, deps.logs, filterContext),
+    localReplies: spec.localReply === null ? null : linkLocalReplies(spec.localReply, filterContext),
+    newTerminal: (owner, stream) => new RouterRequest(stream, deps.clusters, owner.stats, options),
+  });
+  return { hcm, http1: http1Options(spec, deps.runtime.isTrue("nuncio.http1_envoy_leniency")) };
+}
+
+function http1Options(spec: HcmSpec, leniency: boolean): Http1Options {
+  return {
+    leniency,
+    maxHeadBytes: spec.maxRequestHeadersKb * 1024,
+    maxHeaders: spec.maxHeadersCount,
+    acceptHttp10: spec.http1.acceptHttp10,
+    defaultHostForHttp10: spec.http1.defaultHostForHttp10,
+    underscores: spec.headersWithUnderscores,
+    allowCustomMethods: spec.http1.allowCustomMethods,
+    enableTrailers: spec.http1.enableTrailers,
+    headerCase: headerCases[spec.http1.headerFormat],
+  };
+}
+
+const compileValue: CompileValue = (template) => {
+  const formatter = compileFormat(template, { missing: "" });
+  return typeof formatter === "string" ? { error: formatter } : formatter;
+};
+const headerCases = { default: "lower", proper_case: "proper", preserve_case: "preserve" } as const;
+const emptyRoutes: NonNullable<HcmSpec["routeConfig"]> = {
+  name: "",
+  virtualHosts: [],
+  internalOnlyHeaders: [],
+  headers: { requestAdd: [], requestRemove: [], responseAdd: [], responseRemove: [] },
+  mostSpecificHeaderMutationsWins: false,
+  validateClusters: null,
+  ignorePortInHostMatching: false,
+  ignorePathParameters: false,
+  vhostHeader: "",
+  perFilterConfig: {},
+  mirrors: [],
+  metadata: null,
+};

@@ -1,0 +1,128 @@
+import type { SocketAddress } from "../net/address.ts";
+import { addressText } from "../net/address.ts";
+import { parseAccessLogs } from "../observability/access-log-parse.ts";
+import { unpackExtension } from "../proto/any.ts";
+import { checkCoverage } from "../proto/coverage.ts";
+import type { Address } from "../proto/generated/envoy/config/core/v3/address_pb.ts";
+import { TrafficDirection } from "../proto/generated/envoy/config/core/v3/base_pb.ts";
+import {
+  type FilterChain,
+  FilterChainSchema,
+} from "../proto/generated/envoy/config/listener/v3/listener_components_pb.ts";
+import { type Listener, ListenerSchema } from "../proto/generated/envoy/config/listener/v3/listener_pb.ts";
+import {
+  type HttpConnectionManager,
+  HttpConnectionManagerSchema,
+} from "../proto/generated/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts";
+import type { Problems } from "../proto/problems.ts";
+import { parseHcm } from "./parse-hcm.ts";
+import type { FilterChainSpec, ListenerSpec } from "./spec.ts";
+
+/** Listener to its Spec; null when a fault was found. */
+export function parseListener(message: Listener, problems: Problems): ListenerSpec | null {
+  const before = problems.errorCount;
+  checkCoverage(ListenerSchema, message, problems, { honoured, harmless });
+  const address = parseSocketAddress(message.address, problems.at("address"));
+  const chains: { chain: FilterChain; path: string }[] = message.filterChains.map((chain, i) => ({
+    chain,
+    path: `filter_chains[${i}]`,
+  }));
+  if (message.defaultFilterChain !== undefined)
+    chains.push({ chain: message.defaultFilterChain, path: "default_filter_chain" });
+  if (chains.length === 0) {
+    problems.error("filter_chains", "is empty: a listener needs at least one filter chain", {
+      envoyText: `error adding listener '${address === null ? "" : addressText(address)}': no filter chains specified`,
+    });
+  }
+  if (chains.length > 1) problems.error("filter_chains", "several filter chains are not implemented in Nuncio yet");
+  const filterChains: FilterChainSpec[] = [];
+  for (const { chain, path } of chains) {
+    const spec = parseFilterChain(chain, problems.at(path));
+    if (spec !== null) filterChains.push(spec);
+  }
+  const accessLogs = parseAccessLogs(message.accessLog, problems);
+  if (address === null || problems.errorCount > before) return null;
+  const text = addressText(address);
+  return {
+    name: message.name || text,
+    address,
+    statName: message.statPrefix || text.replaceAll(":", "_"),
+    bufferLimitBytes: message.perConnectionBufferLimitBytes ?? 1024 * 1024,
+    trafficDirection: trafficDirections[message.trafficDirection] ?? "UNSPECIFIED",
+    backlog: message.tcpBacklogSize ?? 4096,
+    filterChains,
+    accessLogs,
+  };
+}
+
+/** A bindable address: a numeric IP with a port, or a pipe. */
+export function parseSocketAddress(message: Address | undefined, problems: Problems): SocketAddress | null {
+  const address = message?.address;
+  if (address?.case === "pipe") return { host: "", port: 0, path: address.value.path };
+  if (address?.case === "socketAddress") {
+    const { portSpecifier, address: host } = address.value;
+    if (portSpecifier.case === "namedPort")
+      problems.error("socket_address.named_port", "is not implemented; use port_value");
+    return { host, port: portSpecifier.case === "portValue" ? portSpecifier.value : 0, path: null };
+  }
+  problems.error("", address?.case === undefined ? "is missing" : `${address.case} is not implemented in Nuncio yet`);
+  return null;
+}
+
+function parseFilterChain(chain: FilterChain, problems: Problems): FilterChainSpec | null {
+  checkCoverage(FilterChainSchema, chain, problems, {
+    honoured: ["filters", "name"],
+    harmless: ["metadata", "transport_socket_connect_timeout"],
+  });
+  if (chain.filters.length !== 1) {
+    problems.error(
+      "filters",
+      "must hold the HTTP connection manager and nothing else: other network filters are not implemented in Nuncio yet",
+    );
+    return null;
+  }
+  const filter = chain.filters[0] as FilterChain["filters"][number];
+  const scope = problems.at("filters[0]");
+  if (filter.configType.case !== "typedConfig") {
+    scope.error("typed_config", "is missing");
+    return null;
+  }
+  const unpacked = unpackExtension(filter.name, filter.configType.value, scope, "typed_config");
+  if (unpacked === null) return null;
+  if (unpacked.desc.typeName !== HttpConnectionManagerSchema.typeName) {
+    scope.error("typed_config", `the network filter ${unpacked.desc.typeName} is not implemented in Nuncio yet`);
+    return null;
+  }
+  const hcm = parseHcm(unpacked.message as HttpConnectionManager, scope.at("typed_config"));
+  return hcm === null ? null : { name: chain.name, hcm };
+}
+
+const trafficDirections: Record<number, ListenerSpec["trafficDirection"]> = {
+  [TrafficDirection.INBOUND]: "INBOUND",
+  [TrafficDirection.OUTBOUND]: "OUTBOUND",
+};
+const honoured = [
+  "name",
+  "address",
+  "stat_prefix",
+  "filter_chains",
+  "default_filter_chain",
+  "per_connection_buffer_limit_bytes",
+  "access_log",
+  "traffic_direction",
+  "tcp_backlog_size",
+];
+const harmless = [
+  "metadata",
+  "drain_type",
+  "enable_reuse_port",
+  "reuse_port",
+  "connection_balance_config",
+  "max_connections_to_accept_per_socket_event",
+  "listener_filters_timeout",
+  "continue_on_listener_filters_timeout",
+  "bypass_overload_manager",
+  "ignore_global_conn_limit",
+  "tcp_fast_open_queue_length",
+  "freebind",
+];

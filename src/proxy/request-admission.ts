@@ -1,0 +1,63 @@
+import { portOf, stripPort, stripTrailingDot } from "../http/authority.ts";
+import type { RequestHead } from "../http/header-block.ts";
+import { Known } from "../http/names.ts";
+import { treatPath } from "./path-policy.ts";
+import type { Stream } from "./stream.ts";
+import { upgradeType } from "./upgrade.ts";
+
+/**
+ * The connection manager's checks of a request head, in Envoy's order (ConnectionManagerImpl::ActiveStream::decodeHeaders):
+ * host, path, normalisation, header policy, route, upgrade. False: it was answered.
+ */
+export function admitRequest(stream: Stream, head: RequestHead): boolean {
+  const connection = stream.connection;
+  const hcm = connection.hcm;
+  const spec = hcm.spec;
+  if (head.authority === "") {
+    connection.closeAfterResponse();
+    stream.sendLocalReply(400, "", 0, "missing_host_header");
+    return false;
+  }
+  const isConnect = head.method === "CONNECT";
+  if (!isConnect) {
+    if (head.path.charCodeAt(0) !== 47) {
+      hcm.stats.count("downstream_rq_non_relative_path");
+      const details = head.path === "" ? "missing_path_rejected" : "absolute_path_rejected";
+      stream.sendLocalReply(404, "", 0, details);
+      return false;
+    }
+    const result = treatPath(head.path, spec);
+    if (result.action === "reject") {
+      hcm.stats.count("downstream_rq_failed_path_normalization");
+      connection.closeAfterResponse();
+      stream.sendLocalReply(400, "", 0, "path_normalization_failed");
+      return false;
+    }
+    if (result.action === "redirect") {
+      hcm.stats.count("downstream_rq_redirected_with_normalized_path");
+      const location = result.path;
+      stream.sendLocalReply(307, "", 0, "path_normalization_failed", (reply) => reply.set("location", location));
+      return false;
+    }
+    head.path = result.path;
+  }
+  if (spec.stripTrailingHostDot) head.authority = stripTrailingDot(head.authority);
+  if (spec.stripPort === "ANY") head.authority = stripPort(head.authority, portOf(head.authority));
+  else if (spec.stripPort === "MATCHING") head.authority = stripPort(head.authority, connection.localPort);
+  const upgrade = head.has(Known.upgrade) ? upgradeType(head) : "";
+  hcm.requestPolicy.apply(head, stream.info, connection, upgrade !== "");
+  const route = hcm.routeFor(head, stream.info);
+  stream.route = route;
+  if (route !== null) {
+    stream.info.routeName = route.name;
+    stream.info.routeMetadata = route.metadata;
+    stream.info.virtualHostName = route.virtualHost.name;
+  }
+  if (upgrade !== "" && !hcm.allowsUpgrade(upgrade, route)) {
+    hcm.stats.count("downstream_rq_ws_on_non_ws_route");
+    connection.closeAfterResponse();
+    stream.sendLocalReply(403, "", 0, "upgrade_failed");
+    return false;
+  }
+  return true;
+}

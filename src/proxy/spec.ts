@@ -1,0 +1,102 @@
+import type { HttpFilterSpec } from "../filters/parsers.ts";
+import type { SocketAddress } from "../net/address.ts";
+import type { AccessLogFilterSpec, AccessLogSpec, LogFormatSpec } from "../observability/access-log-spec.ts";
+import type { HeaderAddSpec, RouteConfigSpec } from "../router/spec.ts";
+
+/** A listener, ready to be linked in a worker. */
+export interface ListenerSpec {
+  name: string;
+  address: SocketAddress;
+  /** Stat prefix after "listener.": the address with ":" as "_", or stat_prefix. */
+  statName: string;
+  /** per_connection_buffer_limit_bytes; 1 MiB by default. */
+  bufferLimitBytes: number;
+  trafficDirection: "UNSPECIFIED" | "INBOUND" | "OUTBOUND";
+  backlog: number;
+  filterChains: FilterChainSpec[];
+  accessLogs: AccessLogSpec[];
+}
+
+/** One filter chain: so far the one without a match that serves every connection. */
+export interface FilterChainSpec {
+  name: string;
+  hcm: HcmSpec;
+}
+
+/** envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager. Times in ms, 0 = off. */
+export interface HcmSpec {
+  statPrefix: string;
+  /** Inline routes; null with a name to be had by RDS. */
+  routeConfig: RouteConfigSpec | null;
+  filters: HttpFilterSpec[];
+  accessLogs: AccessLogSpec[];
+  idleTimeoutMs: number;
+  maxConnectionDurationMs: number;
+  maxStreamDurationMs: number;
+  maxRequestsPerConnection: number;
+  streamIdleTimeoutMs: number;
+  requestTimeoutMs: number;
+  requestHeadersTimeoutMs: number;
+  drainTimeoutMs: number;
+  delayedCloseTimeoutMs: number;
+  maxRequestHeadersKb: number;
+  maxHeadersCount: number;
+  headersWithUnderscores: "ALLOW" | "REJECT_REQUEST" | "DROP_HEADER";
+  http1: Http1Spec;
+  useRemoteAddress: boolean;
+  xffNumTrustedHops: number;
+  skipXffAppend: boolean;
+  via: string;
+  serverName: string;
+  serverHeaderTransformation: "OVERWRITE" | "APPEND_IF_ABSENT" | "PASS_THROUGH";
+  generateRequestId: boolean;
+  preserveExternalRequestId: boolean;
+  alwaysSetRequestIdInResponse: boolean;
+  /** request_id_extension UuidRequestIdConfig.pack_trace_reason. */
+  packTraceReason: boolean;
+  normalizePath: boolean;
+  mergeSlashes: boolean;
+  escapedSlashes: "KEEP_UNCHANGED" | "REJECT_REQUEST" | "UNESCAPE_AND_REDIRECT" | "UNESCAPE_AND_FORWARD";
+  stripPort: "NONE" | "MATCHING" | "ANY";
+  stripTrailingHostDot: boolean;
+  /** scheme_header_transformation.scheme_to_overwrite; "" for none. */
+  schemeToOverwrite: string;
+  appendXForwardedPort: boolean;
+  /** UpgradeConfig: lower-case upgrade type to enabled. */
+  upgrades: Record<string, boolean>;
+  localReply: LocalReplySpec | null;
+  /** internal_address_config CIDR ranges; empty: no address is internal. */
+  internalCidrs: { address: string; prefixLength: number }[];
+  unixSocketsInternal: boolean;
+}
+
+export interface Http1Spec {
+  allowAbsoluteUrl: boolean;
+  acceptHttp10: boolean;
+  defaultHostForHttp10: string;
+  enableTrailers: boolean;
+  allowChunkedLength: boolean;
+  allowCustomMethods: boolean;
+  headerFormat: "default" | "proper_case" | "preserve_case";
+}
+
+/** LocalReplyConfig: the first mapper whose filter passes edits the reply. */
+export interface LocalReplySpec {
+  mappers: LocalReplyMapperSpec[];
+  bodyFormat: BodyFormatSpec | null;
+}
+
+export interface LocalReplyMapperSpec {
+  /** An access-log filter; null passes. */
+  filter: AccessLogFilterSpec | null;
+  statusCode: number;
+  body: string | null;
+  bodyFormat: BodyFormatSpec | null;
+  headersToAdd: HeaderAddSpec[];
+}
+
+/** A SubstitutionFormatString of a reply's body. */
+export interface BodyFormatSpec {
+  format: LogFormatSpec;
+  contentType: string;
+}

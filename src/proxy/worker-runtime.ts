@@ -1,0 +1,153 @@
+import { AccessLogSinks } from "../observability/access-log-sink.ts";
+import type { StatsSlab } from "../observability/stats.ts";
+import { Cluster } from "../upstream/cluster.ts";
+import type { ClusterSpec, HostUpdate } from "../upstream/spec.ts";
+import { linkHcm } from "./link-hcm.ts";
+import { Listener } from "./listener.ts";
+import { RuntimeValues } from "./runtime-values.ts";
+import type { ListenerSpec } from "./spec.ts";
+
+/** A change of configuration, as the main thread posts it. */
+export interface RuntimeUpdate {
+  listeners: readonly ListenerSpec[];
+  clusters: readonly ClusterSpec[];
+  removedListeners: readonly string[];
+  removedClusters: readonly string[];
+}
+
+/** What a runtime tells the main thread. */
+export type RuntimeReport =
+  | { kind: "listening"; listener: string; address: ListenerSpec["address"] }
+  | { kind: "listenFailed"; listener: string; address: ListenerSpec["address"]; code: string; message: string }
+  | { kind: "drained" }
+  | { kind: "log"; level: string; logger: string; message: string };
+
+export interface RuntimeOptions {
+  index: number;
+  slab: StatsSlab;
+  report: (report: RuntimeReport) => void;
+  fileFlushIntervalMs: number;
+  /** 0: Envoy's default of 64. */
+  fileFlushMinSizeKb: number;
+  /** Runtime keys at the start. */
+  runtime: Record<string, string>;
+}
+
+/** Everything that serves traffic in one worker: clusters by name, listeners by name. */
+export class WorkerRuntime {
+  readonly #index: number;
+  readonly #slab: StatsSlab;
+  readonly #report: (report: RuntimeReport) => void;
+  readonly #clusters = new Map<string, Cluster>();
+  readonly #listeners = new Map<string, Listener>();
+  readonly #values: RuntimeValues;
+  readonly #logs: AccessLogSinks;
+  #isHealthFailed = false;
+
+  constructor(options: RuntimeOptions) {
+    this.#index = options.index;
+    this.#slab = options.slab;
+    this.#report = options.report;
+    this.#values = new RuntimeValues(options.runtime);
+    this.#logs = new AccessLogSinks(options.slab, {
+      intervalMs: options.fileFlushIntervalMs,
+      minBytes: (options.fileFlushMinSizeKb || 64) * 1024,
+    });
+  }
+
+  get activeConnections(): number {
+    let sum = 0;
+    for (const listener of this.#listeners.values()) sum += listener.activeConnections;
+    return sum;
+  }
+
+  get isHealthFailed(): boolean {
+    return this.#isHealthFailed;
+  }
+
+  /** Clusters first: a listener's routes name them. */
+  apply(update: RuntimeUpdate): void {
+    for (const spec of update.clusters) {
+      this.#clusters.get(spec.name)?.close();
+      this.#clusters.set(spec.name, new Cluster(spec, this.#slab, this.#index));
+    }
+    for (const spec of update.listeners) this.#applyListener(spec);
+    for (const name of update.removedListeners) {
+      const listener = this.#listeners.get(name);
+      listener?.drain();
+      listener?.close();
+      this.#listeners.delete(name);
+    }
+    for (const name of update.removedClusters) {
+      this.#clusters.get(name)?.close();
+      this.#clusters.delete(name);
+    }
+  }
+
+  applyHosts(update: HostUpdate): void {
+    this.#clusters.get(update.cluster)?.updateHosts(update.localities);
+  }
+
+  /** Told to drain: `drained` is reported when no connection is left. */
+  startDraining(order: { stopListeners: boolean; inboundOnly: boolean }): void {
+    const listeners = [...this.#listeners.values()].filter(
+      (l) => !order.inboundOnly || l.spec.trafficDirection === "INBOUND",
+    );
+    for (const listener of listeners) {
+      listener.drain();
+      if (order.stopListeners) listener.close();
+    }
+    void Promise.all(listeners.map((listener) => listener.drained())).then(() => this.#report({ kind: "drained" }));
+  }
+
+  setHealthFailed(failed: boolean): void {
+    this.#isHealthFailed = failed;
+  }
+
+  setLogLevels(_levels: Record<string, string>): void {}
+
+  reopenLogs(): void {
+    this.#logs.reopen();
+  }
+
+  setRuntimeKey(key: string, value: string | null): void {
+    this.#values.set(key, value);
+  }
+
+  async close(): Promise<void> {
+    for (const listener of this.#listeners.values()) {
+      listener.close();
+      listener.destroyConnections();
+    }
+    await this.#logs.close();
+  }
+
+  #applyListener(spec: ListenerSpec): void {
+    const chain = spec.filterChains[0];
+    if (chain === undefined) return;
+    const linked = linkHcm(spec, chain, {
+      slab: this.#slab,
+      clusters: (name) => this.#clusters.get(name) ?? null,
+      runtime: this.#values,
+      logs: this.#logs,
+    });
+    const open = this.#listeners.get(spec.name);
+    if (open !== undefined) {
+      open.replace(linked.hcm, linked.http1);
+      return;
+    }
+    const listener = new Listener(spec, linked.hcm, linked.http1, this.#slab);
+    this.#listeners.set(spec.name, listener);
+    listener.open(0).then(
+      (port) => this.#report({ kind: "listening", listener: spec.name, address: { ...spec.address, port } }),
+      (error: NodeJS.ErrnoException) =>
+        this.#report({
+          kind: "listenFailed",
+          listener: spec.name,
+          address: spec.address,
+          code: error.code ?? "",
+          message: error.message,
+        }),
+    );
+  }
+}
