@@ -1,45 +1,49 @@
-import { HeaderCondition, StringCondition } from "./access-log-conditions.ts";
-import type { AccessLogFilterSpec, ValueConditionSpec } from "./access-log-spec.ts";
-import { anyGrpcStatus, metadataAt, toWire } from "./format-values.ts";
+import type { RequestHead } from "../http/header-block.ts";
+import type { AccessLogFilterSpec, HeaderConditionSpec, ValueConditionSpec } from "./access-log-spec.ts";
+import { anyGrpcStatus, metadataAt } from "./format-values.ts";
 import type { StreamInfo } from "./stream-info.ts";
 
 /** Whether a stream is to be logged. */
 export type AccessLogFilter = (info: StreamInfo) => boolean;
 
-/** What filters ask of the process. */
-export interface FilterRuntime {
+/** What filters need from layers above and from the outside. */
+export interface FilterContext {
+  /** The router's header matcher. */
+  headerMatcher(spec: HeaderConditionSpec): { matches(head: RequestHead): boolean };
+  /** Whether a whole string matches a string condition. */
+  stringMatcher(spec: Extract<ValueConditionSpec, { kind: "string" }>["string"]): { matches(text: string): boolean };
   /** A runtime number, or the default. */
-  number(key: string, byDefault: number): number;
+  runtimeNumber(key: string, byDefault: number): number;
   /** 0 to 1. */
   random(): number;
 }
 
 /** Makes a filter live. Cannot fail. */
-export function linkAccessLogFilter(spec: AccessLogFilterSpec, runtime: FilterRuntime = noRuntime): AccessLogFilter {
+export function linkFilter(spec: AccessLogFilterSpec, context: FilterContext): AccessLogFilter {
   switch (spec.kind) {
     case "statusCode":
-      return comparison(spec, runtime, (info) => info.responseCode);
+      return comparison(spec, context, (info) => info.responseCode);
     case "duration":
-      return comparison(spec, runtime, (info) => Math.floor(info.end - info.start));
+      return comparison(spec, context, (info) => Math.floor(info.end - info.start));
     case "notHealthCheck":
       return (info) => !info.isHealthCheck;
     case "traceable":
       return isTraceable;
     case "runtime":
       return () => {
-        const numerator = runtime.number(spec.runtimeKey, spec.numerator);
-        return runtime.random() * spec.denominator < numerator;
+        const numerator = context.runtimeNumber(spec.runtimeKey, spec.numerator);
+        return context.random() * spec.denominator < numerator;
       };
     case "and": {
-      const filters = spec.filters.map((filter) => linkAccessLogFilter(filter, runtime));
+      const filters = spec.filters.map((filter) => linkFilter(filter, context));
       return (info) => filters.every((filter) => filter(info));
     }
     case "or": {
-      const filters = spec.filters.map((filter) => linkAccessLogFilter(filter, runtime));
+      const filters = spec.filters.map((filter) => linkFilter(filter, context));
       return (info) => filters.some((filter) => filter(info));
     }
     case "header": {
-      const matcher = new HeaderCondition(spec.header);
+      const matcher = context.headerMatcher(spec.header);
       return (info) => matcher.matches(info.request);
     }
     case "responseFlag": {
@@ -55,7 +59,7 @@ export function linkAccessLogFilter(spec: AccessLogFilterSpec, runtime: FilterRu
       return (info) => types.has(info.accessLogType) !== spec.exclude;
     }
     case "metadata": {
-      const matches = valueCondition(spec.value);
+      const matches = valueCondition(spec.value, context);
       return (info) => {
         const value = metadataAt(info.dynamicMetadata, spec.path);
         if (value === null && spec.value.kind !== "null" && spec.value.kind !== "present")
@@ -68,11 +72,11 @@ export function linkAccessLogFilter(spec: AccessLogFilterSpec, runtime: FilterRu
 
 function comparison(
   spec: Extract<AccessLogFilterSpec, { kind: "statusCode" | "duration" }>,
-  runtime: FilterRuntime,
+  context: FilterContext,
   measure: (info: StreamInfo) => number,
 ): AccessLogFilter {
   return (info) => {
-    const limit = spec.runtimeKey === "" ? spec.value : runtime.number(spec.runtimeKey, spec.value);
+    const limit = spec.runtimeKey === "" ? spec.value : context.runtimeNumber(spec.runtimeKey, spec.value);
     const value = measure(info);
     switch (spec.op) {
       case "EQ":
@@ -93,7 +97,7 @@ function isTraceable(info: StreamInfo): boolean {
   return !info.isHealthCheck && (reason === "9" || reason === "a" || reason === "b");
 }
 
-function valueCondition(spec: ValueConditionSpec): (value: unknown) => boolean {
+function valueCondition(spec: ValueConditionSpec, context: FilterContext): (value: unknown) => boolean {
   switch (spec.kind) {
     case "null":
       return (value) => value === null;
@@ -107,10 +111,8 @@ function valueCondition(spec: ValueConditionSpec): (value: unknown) => boolean {
         return spec.end === spec.start ? value === spec.start : value >= spec.start && value < spec.end;
       };
     case "string": {
-      const matcher = new StringCondition(spec.string);
-      return (value) => typeof value === "string" && matcher.matches(toWire(value));
+      const matcher = context.stringMatcher(spec.string);
+      return (value) => typeof value === "string" && matcher.matches(value);
     }
   }
 }
-
-const noRuntime: FilterRuntime = { number: (_key, byDefault) => byDefault, random: Math.random };

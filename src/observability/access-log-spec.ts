@@ -31,7 +31,7 @@ export type AccessLogFilterSpec =
   | { kind: "logType"; types: string[]; exclude: boolean }
   | { kind: "metadata"; path: string[]; value: ValueConditionSpec; invert: boolean; matchIfKeyNotFound: boolean };
 
-/** envoy.config.route.v3.HeaderMatcher. The router, which has its own, is a layer above this one. */
+/** Of the same shape as the router's HeaderMatcherSpec, whose matcher is handed in when logs are linked. */
 export interface HeaderConditionSpec {
   /** Lower-case. */
   name: string;

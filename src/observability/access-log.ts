@@ -1,10 +1,10 @@
-import type { AccessLogFilter, FilterRuntime } from "./access-log-filter.ts";
-import { linkAccessLogFilter } from "./access-log-filter.ts";
+import type { AccessLogFilter, FilterContext } from "./access-log-filter.ts";
+import { linkFilter } from "./access-log-filter.ts";
+import type { AccessLogSinks } from "./access-log-sink.ts";
 import type { AccessLogSpec, LogFormatSpec } from "./access-log-spec.ts";
 import type { Formatter } from "./format.ts";
 import { compileFormat } from "./format.ts";
 import { compileJsonFormat } from "./format-json.ts";
-import type { LogFiles } from "./log-files.ts";
 import type { StreamInfo } from "./stream-info.ts";
 
 /** Where lines go. */
@@ -31,13 +31,17 @@ export class AccessLog {
 }
 
 /** Makes access logs live in a worker. */
-export function linkAccessLogs(specs: readonly AccessLogSpec[], files: LogFiles, runtime?: FilterRuntime): AccessLog[] {
+export function linkAccessLogs(
+  specs: readonly AccessLogSpec[],
+  sinks: AccessLogSinks,
+  context: FilterContext,
+): AccessLog[] {
   return specs.map(
     (spec) =>
       new AccessLog(
-        spec.filter === null ? null : linkAccessLogFilter(spec.filter, runtime),
+        spec.filter === null ? null : linkFilter(spec.filter, context),
         linkFormat(spec.format),
-        files.open(spec.path),
+        sinks.open(spec.path),
       ),
   );
 }
