@@ -9,8 +9,8 @@ import type { Transport, TransportSink } from "../net/transport.ts";
 import { acceptTransport } from "../net/transport.ts";
 import { ResponseFlag } from "../observability/response-flags.ts";
 import type { Hcm } from "./hcm.ts";
-import type { StreamConnection } from "./stream.ts";
 import { Stream } from "./stream.ts";
+import type { StreamConnection } from "./stream-connection.ts";
 
 /** What a connection tells the listener that accepted it. */
 export interface ConnectionOwner {

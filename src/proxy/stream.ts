@@ -1,36 +1,16 @@
-import type { DataStatus, HeadersStatus, Terminal, TerminalStream } from "../filters/api.ts";
+import type { Terminal, TerminalStream } from "../filters/api.ts";
 import type { RequestSink, ResponseWriter, StreamReset } from "../http/codec.ts";
 import type { HeaderBlock, ResponseHead } from "../http/header-block.ts";
 import { RequestHead } from "../http/header-block.ts";
-import { LazyTimer } from "../net/lazy-timer.ts";
 import { ResponseFlag } from "../observability/response-flags.ts";
 import { StreamInfo } from "../observability/stream-info.ts";
 import type { Route } from "../router/route.ts";
-import type { ChainEntry } from "./filter-chain.ts";
-import type { Hcm } from "./hcm.ts";
+import { RequestDirection, ResponseDirection } from "./directions.ts";
 import { Iteration } from "./iteration.ts";
 import { writeLocalReply } from "./local-reply.ts";
 import { admitRequest } from "./request-admission.ts";
-
-/** What a stream needs of its connection. */
-export interface StreamConnection {
-  readonly hcm: Hcm;
-  readonly id: number;
-  readonly isTls: boolean;
-  readonly remoteAddress: string;
-  readonly remotePort: number;
-  readonly remoteText: string;
-  readonly localPort: number;
-  readonly localText: string;
-  readonly protocol: string;
-  /** The response must say `connection: close`. */
-  readonly mustClose: boolean;
-  /** Counted with the stream: max_requests_per_connection. */
-  onStreamBegin(): void;
-  onStreamEnd(): void;
-  /** HTTP/1: the connection closes after the response (an unread request body, a 4xx of the codec). */
-  closeAfterResponse(): void;
-}
+import type { StreamConnection } from "./stream-connection.ts";
+import { type Limit, StreamLimits } from "./stream-limits.ts";
 
 /**
  * One request and its response: head policy, filters, router, and what ends it. An HTTP/1 connection reuses its one object.
@@ -55,22 +35,14 @@ export class Stream implements RequestSink, TerminalStream {
   #isLocal = false;
   #isUpgraded = false;
   #pauses = 0;
-  #routeTimer: LazyTimer;
-  #durationTimer: LazyTimer;
-  #requestTimer: LazyTimer;
-  #idleTimer: LazyTimer;
-  #idleTimeoutMs = 0;
-  #lastActivity = 0;
+  readonly #limits: StreamLimits;
 
   constructor(connection: StreamConnection) {
     this.connection = connection;
     this.#terminal = connection.hcm.newTerminal(this);
     this.#requestWalk = new Iteration(new RequestDirection(this, this.#terminal), false);
     this.#responseWalk = new Iteration(new ResponseDirection(this), true);
-    this.#routeTimer = new LazyTimer(() => this.#onRouteTimeout());
-    this.#durationTimer = new LazyTimer(() => this.#onDurationTimeout());
-    this.#requestTimer = new LazyTimer(() => this.#onRequestTimeout());
-    this.#idleTimer = new LazyTimer(() => this.#onIdleTimer());
+    this.#limits = new StreamLimits((limit) => this.#onLimit(limit));
   }
 
   get isActive(): boolean {
@@ -102,11 +74,7 @@ export class Stream implements RequestSink, TerminalStream {
     info.downstreamRemoteAddress = this.connection.remoteText;
     info.filterChainName = hcm.filterChainName;
     info.listenerName = hcm.listenerName;
-    this.#lastActivity = now;
-    this.#idleTimeoutMs = hcm.spec.streamIdleTimeoutMs;
-    if (this.#idleTimeoutMs > 0) this.#idleTimer.set(now, this.#idleTimeoutMs);
-    if (hcm.spec.requestTimeoutMs > 0) this.#requestTimer.set(now, hcm.spec.requestTimeoutMs);
-    if (hcm.spec.maxStreamDurationMs > 0) this.#durationTimer.set(now, hcm.spec.maxStreamDurationMs);
+    this.#limits.begin(now, hcm.spec.streamIdleTimeoutMs, hcm.spec.requestTimeoutMs, hcm.spec.maxStreamDurationMs);
     this.#requestWalk.begin(hcm.requestLists, hcm.bufferLimitBytes);
     this.#responseWalk.begin(hcm.responseLists, hcm.bufferLimitBytes);
     hcm.stats.onRequestBegin();
@@ -125,7 +93,6 @@ export class Stream implements RequestSink, TerminalStream {
     this.request = head;
     this.info.request = head;
     this.info.requestHeadersBytes = head.byteSize();
-    this.#lastActivity = this.info.start;
     if (endStream) this.#onRequestComplete();
     if (!admitRequest(this, head)) return;
     this.#requestWalk.head(head, endStream);
@@ -134,7 +101,7 @@ export class Stream implements RequestSink, TerminalStream {
   onData(bytes: Buffer, endStream: boolean): void {
     if (!this.#isActive) return;
     this.info.bytesReceived += bytes.length;
-    this.#touch();
+    this.#limits.touch();
     if (endStream) this.#onRequestComplete();
     if (this.#isLocal) return;
     this.#requestWalk.data(bytes, endStream);
@@ -142,7 +109,7 @@ export class Stream implements RequestSink, TerminalStream {
 
   onTrailers(trailers: HeaderBlock): void {
     if (!this.#isActive) return;
-    this.#touch();
+    this.#limits.touch();
     this.#onRequestComplete();
     if (this.#isLocal) return;
     this.#requestWalk.trailers(trailers);
@@ -206,7 +173,7 @@ export class Stream implements RequestSink, TerminalStream {
 
   respond(head: ResponseHead, endStream: boolean): void {
     if (!this.#isActive) return;
-    this.#touch();
+    this.#limits.touch();
     this.#isResponseStarted = true;
     this.info.response = head;
     this.info.responseCode = head.status;
@@ -219,7 +186,7 @@ export class Stream implements RequestSink, TerminalStream {
 
   respondData(bytes: Buffer, endStream: boolean): boolean {
     if (!this.#isActive) return true;
-    this.#touch();
+    this.#limits.touch();
     this.#isAboveWatermark = false;
     this.#responseWalk.data(bytes, endStream);
     return !this.#isAboveWatermark;
@@ -259,7 +226,7 @@ export class Stream implements RequestSink, TerminalStream {
     info.responseStart = performance.now();
     this.connection.hcm.responsePolicy.apply(head, this.connection.mustClose);
     if (head.status === 101 || (this.request.method === "CONNECT" && head.status >= 200 && head.status < 300)) {
-      this.#requestTimer.clear();
+      this.#limits.clearRequest();
       this.connection.hcm.stats.onUpgrade(1);
       this.#isUpgraded = true;
     }
@@ -304,17 +271,10 @@ export class Stream implements RequestSink, TerminalStream {
     const route = this.route;
     if (route === null) return;
     const now = performance.now();
-    if (route.idleTimeoutMs !== null) {
-      this.#idleTimeoutMs = route.idleTimeoutMs;
-      if (route.idleTimeoutMs > 0) this.#idleTimer.set(now, route.idleTimeoutMs);
-      else this.#idleTimer.clear();
-    }
+    if (route.idleTimeoutMs !== null) this.#limits.setIdle(now, route.idleTimeoutMs);
     const maxMs = route.maxStreamDuration?.maxStreamDurationMs ?? null;
-    if (maxMs !== null) {
-      if (maxMs > 0) this.#durationTimer.set(now, maxMs);
-      else this.#durationTimer.clear();
-    }
-    if (this.#isRequestComplete && this.timeoutMs > 0) this.#routeTimer.set(now, this.timeoutMs);
+    if (maxMs !== null) this.#limits.setDuration(now, maxMs);
+    if (this.#isRequestComplete && this.timeoutMs > 0) this.#limits.setResponse(now, this.timeoutMs);
   }
   /** The response timeout in force, set by the router from the route and the x-envoy-* fields. 0: none. */
   timeoutMs = 0;
@@ -325,18 +285,15 @@ export class Stream implements RequestSink, TerminalStream {
   }
 
   dispose(): void {
-    this.#routeTimer.dispose();
-    this.#durationTimer.dispose();
-    this.#requestTimer.dispose();
-    this.#idleTimer.dispose();
+    this.#limits.dispose();
   }
 
   #onRequestComplete(): void {
     this.#isRequestComplete = true;
-    this.#requestTimer.clear();
+    this.#limits.clearRequest();
     const now = performance.now();
     this.info.requestEnd = now;
-    if (this.timeoutMs > 0 && !this.#isResponseHeadSent) this.#routeTimer.set(now, this.timeoutMs);
+    if (this.timeoutMs > 0 && !this.#isResponseHeadSent) this.#limits.setResponse(now, this.timeoutMs);
   }
 
   #beforeLastWrite(): void {
@@ -344,53 +301,34 @@ export class Stream implements RequestSink, TerminalStream {
     if (!this.#isRequestComplete) this.connection.closeAfterResponse();
   }
 
-  #touch(): void {
-    if (this.#idleTimeoutMs > 0) this.#lastActivity = performance.now();
-  }
-
-  #onIdleTimer(): void {
+  #onLimit(limit: Limit): void {
     if (!this.#isActive) return;
-    const left = this.#lastActivity + this.#idleTimeoutMs - performance.now();
-    if (left > 0) {
-      this.#idleTimer.set(performance.now(), left);
-      return;
+    const stats = this.connection.hcm.stats;
+    const status = this.#isRequestComplete ? 504 : 408;
+    switch (limit) {
+      case "response":
+        this.#terminal.onTimeout();
+        this.#fail(504, "upstream request timeout", ResponseFlag.UT, "response_timeout");
+        return;
+      case "duration":
+        stats.count("downstream_rq_max_duration_reached");
+        this.#fail(status, "downstream duration timeout", 0, "max_duration_timeout");
+        return;
+      case "request":
+        if (this.#isRequestComplete) return;
+        stats.count("downstream_rq_timeout");
+        this.#fail(408, "request timeout", 0, "request_overall_timeout");
+        return;
+      case "idle":
+        stats.count("downstream_rq_idle_timeout");
+        this.#fail(status, "stream timeout", ResponseFlag.SI, "stream_idle_timeout");
     }
-    this.connection.hcm.stats.count("downstream_rq_idle_timeout");
-    if (this.#isResponseStarted) this.abort(ResponseFlag.SI, "stream_idle_timeout");
-    else
-      this.sendLocalReply(
-        this.#isRequestComplete ? 504 : 408,
-        "stream timeout",
-        ResponseFlag.SI,
-        "stream_idle_timeout",
-      );
   }
 
-  #onRouteTimeout(): void {
-    if (!this.#isActive) return;
-    this.#terminal.onTimeout();
-    if (this.#isResponseStarted) this.abort(ResponseFlag.UT, "response_timeout");
-    else this.sendLocalReply(504, "upstream request timeout", ResponseFlag.UT, "response_timeout");
-  }
-
-  #onDurationTimeout(): void {
-    if (!this.#isActive) return;
-    this.connection.hcm.stats.count("downstream_rq_max_duration_reached");
-    if (this.#isResponseStarted) this.abort(0, "max_duration_timeout");
-    else
-      this.sendLocalReply(
-        this.#isRequestComplete ? 504 : 408,
-        "downstream duration timeout",
-        0,
-        "max_duration_timeout",
-      );
-  }
-
-  #onRequestTimeout(): void {
-    if (!this.#isActive || this.#isRequestComplete) return;
-    this.connection.hcm.stats.count("downstream_rq_timeout");
-    if (this.#isResponseStarted) this.abort(0, "request_overall_timeout");
-    else this.sendLocalReply(408, "request timeout", 0, "request_overall_timeout");
+  /** A reply while there is none, a cut after it began. */
+  #fail(status: number, body: string, flags: number, details: string): void {
+    if (this.#isResponseStarted) this.abort(flags, details);
+    else this.sendLocalReply(status, body, flags, details);
   }
 
   #finish(): void {
@@ -399,10 +337,7 @@ export class Stream implements RequestSink, TerminalStream {
     const info = this.info;
     const hcm = this.connection.hcm;
     info.end = performance.now();
-    this.#routeTimer.clear();
-    this.#durationTimer.clear();
-    this.#requestTimer.clear();
-    this.#idleTimer.clear();
+    this.#limits.clear();
     if (!this.#isLocal) this.#terminal.cancel();
     if (this.#isUpgraded) hcm.stats.onUpgrade(-1);
     for (const entry of hcm.chain.destroy) entry.filter.onDestroy?.(this);
@@ -426,96 +361,6 @@ export class Stream implements RequestSink, TerminalStream {
     this.#isUpgraded = false;
     this.#pauses = 0;
   }
-}
-
-class RequestDirection {
-  readonly #stream: Stream;
-  readonly #terminal: Terminal;
-  constructor(stream: Stream, terminal: Terminal) {
-    this.#stream = stream;
-    this.#terminal = terminal;
-  }
-  get isLive(): boolean {
-    return this.#stream.isLive;
-  }
-  callHead(entry: ChainEntry, head: RequestHead, endStream: boolean): HeadersStatus {
-    return (entry.filter.onRequestHead as NonNullable<typeof entry.filter.onRequestHead>)(
-      this.#stream,
-      head,
-      endStream,
-    );
-  }
-  callData(entry: ChainEntry, bytes: Buffer, endStream: boolean): DataStatus {
-    return (entry.filter.onRequestData as NonNullable<typeof entry.filter.onRequestData>)(
-      this.#stream,
-      bytes,
-      endStream,
-    );
-  }
-  callTrailers(entry: ChainEntry, trailers: HeaderBlock): DataStatus {
-    return (entry.filter.onRequestTrailers as NonNullable<typeof entry.filter.onRequestTrailers>)(
-      this.#stream,
-      trailers,
-    );
-  }
-  deliverHead(head: RequestHead, endStream: boolean): void {
-    this.#terminal.start(head, endStream);
-  }
-  deliverData(bytes: Buffer, endStream: boolean): void {
-    this.#terminal.data(bytes, endStream);
-  }
-  deliverTrailers(trailers: HeaderBlock): void {
-    this.#terminal.trailers(trailers);
-  }
-  onBufferFull(isWatermark: boolean): void {
-    this.#stream.onBufferFull(true, isWatermark);
-  }
-  onBufferDrained(): void {
-    this.#stream.resumeRequest();
-  }
-}
-
-class ResponseDirection {
-  readonly #stream: Stream;
-  constructor(stream: Stream) {
-    this.#stream = stream;
-  }
-  get isLive(): boolean {
-    return this.#stream.isActive;
-  }
-  callHead(entry: ChainEntry, head: ResponseHead, endStream: boolean): HeadersStatus {
-    return (entry.filter.onResponseHead as NonNullable<typeof entry.filter.onResponseHead>)(
-      this.#stream,
-      head,
-      endStream,
-    );
-  }
-  callData(entry: ChainEntry, bytes: Buffer, endStream: boolean): DataStatus {
-    return (entry.filter.onResponseData as NonNullable<typeof entry.filter.onResponseData>)(
-      this.#stream,
-      bytes,
-      endStream,
-    );
-  }
-  callTrailers(entry: ChainEntry, trailers: HeaderBlock): DataStatus {
-    return (entry.filter.onResponseTrailers as NonNullable<typeof entry.filter.onResponseTrailers>)(
-      this.#stream,
-      trailers,
-    );
-  }
-  deliverHead(head: ResponseHead, endStream: boolean): void {
-    this.#stream.sendHead(head, endStream);
-  }
-  deliverData(bytes: Buffer, endStream: boolean): void {
-    this.#stream.sendData(bytes, endStream);
-  }
-  deliverTrailers(trailers: HeaderBlock): void {
-    this.#stream.sendTrailers(trailers);
-  }
-  onBufferFull(isWatermark: boolean): void {
-    this.#stream.onBufferFull(false, isWatermark);
-  }
-  onBufferDrained(): void {}
 }
 
 const noRequest = new RequestHead();

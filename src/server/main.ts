@@ -4,6 +4,8 @@ import type { TagSpec } from "../observability/tags.ts";
 import type { ConsoleLog } from "./console-log.ts";
 import { type Flags, parseFlags } from "./flags.ts";
 
+const workerFile = new URL(import.meta.url.endsWith(".ts") ? "./worker.ts" : "./worker.js", import.meta.url);
+
 // Nothing heavy is imported before the flags are read: --version and a wrong flag answer at once.
 process.exitCode = await main(process.argv.slice(2));
 
@@ -127,5 +129,3 @@ function fixedTags(flags: Flags): TagSpec[] {
 function logPath(flags: Flags): string {
   return flags.mode === "validate" ? "" : flags.logPath;
 }
-
-const workerFile = new URL(import.meta.url.endsWith(".ts") ? "./worker.ts" : "./worker.js", import.meta.url);

@@ -1,3 +1,4 @@
+import { addressText } from "../net/address.ts";
 import type { StatsSlab } from "../observability/stats.ts";
 import { clusterStatPrefix } from "./cluster-stats.ts";
 import type { ClusterSpec, HostSpec, LocalitySpec } from "./spec.ts";
@@ -12,9 +13,10 @@ export class Membership {
     degraded: number;
     excluded: number;
     maxWeight: number;
+    matches: number;
   };
   readonly #isDynamic: boolean;
-  #addresses = "";
+  #addresses = new Set<string>();
 
   constructor(spec: ClusterSpec, slab: StatsSlab) {
     const prefix = clusterStatPrefix(spec.observabilityName);
@@ -27,25 +29,23 @@ export class Membership {
       degraded: slab.gauge(`${prefix}membership_degraded`),
       excluded: slab.gauge(`${prefix}membership_excluded`),
       maxWeight: slab.gauge(`${prefix}max_host_weight`),
+      matches: slab.counter(`${prefix}default.total_match_count`),
     };
     for (const name of ["version", "warming_state"]) slab.gauge(prefix + name);
     for (const name of updateCounters) slab.counter(prefix + name);
-    const matched = slab.counter(`${prefix}default.total_match_count`);
-    // Envoy counts the transport socket of the cluster itself once.
-    this.#values[matched] = 1;
     this.update(spec.localities);
   }
 
   /** Called with every HostUpdate. */
   update(localities: readonly LocalitySpec[]): void {
     const hosts = localities.flatMap((locality) => locality.hosts);
-    const addresses = hosts
-      .map((host) => JSON.stringify(host.address))
-      .sort()
-      .join();
+    const addresses = new Set(hosts.map((host) => addressText(host.address)));
     const values = this.#values;
     const slots = this.#slots;
-    if (addresses !== this.#addresses) values[slots.change]++;
+    const added = [...addresses].filter((address) => !this.#addresses.has(address)).length;
+    if (added > 0 || addresses.size < this.#addresses.size) values[slots.change]++;
+    // Envoy matches a transport socket for each host it makes.
+    if (added > 0) values[slots.matches] += added;
     this.#addresses = addresses;
     const count = (health: HostSpec["health"]): number => hosts.filter((host) => host.health === health).length;
     set(values, slots.total, hosts.length);

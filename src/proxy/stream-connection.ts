@@ -1,0 +1,21 @@
+import type { Hcm } from "./hcm.ts";
+
+/** What a stream needs of its connection. */
+export interface StreamConnection {
+  readonly hcm: Hcm;
+  readonly id: number;
+  readonly isTls: boolean;
+  readonly remoteAddress: string;
+  readonly remotePort: number;
+  readonly remoteText: string;
+  readonly localPort: number;
+  readonly localText: string;
+  readonly protocol: string;
+  /** The response must say `connection: close`. */
+  readonly mustClose: boolean;
+  /** Counted with the stream: max_requests_per_connection. */
+  onStreamBegin(): void;
+  onStreamEnd(): void;
+  /** HTTP/1: the connection closes after the response (an unread request body, a 4xx of the codec). */
+  closeAfterResponse(): void;
+}

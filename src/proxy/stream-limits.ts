@@ -1,0 +1,71 @@
+import { LazyTimer } from "../net/lazy-timer.ts";
+
+/** The time limits of a stream. */
+export type Limit = "response" | "duration" | "request" | "idle";
+
+/** The four time limits of one stream, set and cleared by plain stores. 0 ms: off. */
+export class StreamLimits {
+  readonly #response: LazyTimer;
+  readonly #duration: LazyTimer;
+  readonly #request: LazyTimer;
+  readonly #idle: LazyTimer;
+  #idleMs = 0;
+  #lastActivity = 0;
+
+  constructor(onLimit: (limit: Limit) => void) {
+    this.#response = new LazyTimer(() => onLimit("response"));
+    this.#duration = new LazyTimer(() => onLimit("duration"));
+    this.#request = new LazyTimer(() => onLimit("request"));
+    this.#idle = new LazyTimer(() => {
+      const now = performance.now();
+      const left = this.#lastActivity + this.#idleMs - now;
+      if (left > 0) this.#idle.set(now, left);
+      else onLimit("idle");
+    });
+  }
+
+  begin(now: number, idleMs: number, requestMs: number, durationMs: number): void {
+    this.#lastActivity = now;
+    this.setIdle(now, idleMs);
+    if (requestMs > 0) this.#request.set(now, requestMs);
+    if (durationMs > 0) this.#duration.set(now, durationMs);
+  }
+
+  /** Something of the stream moved. */
+  touch(): void {
+    if (this.#idleMs > 0) this.#lastActivity = performance.now();
+  }
+
+  setIdle(now: number, ms: number): void {
+    this.#idleMs = ms;
+    if (ms > 0) this.#idle.set(now, ms);
+    else this.#idle.clear();
+  }
+
+  setDuration(now: number, ms: number): void {
+    if (ms > 0) this.#duration.set(now, ms);
+    else this.#duration.clear();
+  }
+
+  setResponse(now: number, ms: number): void {
+    this.#response.set(now, ms);
+  }
+
+  clearRequest(): void {
+    this.#request.clear();
+  }
+
+  clear(): void {
+    this.#response.clear();
+    this.#duration.clear();
+    this.#request.clear();
+    this.#idle.clear();
+  }
+
+  dispose(): void {
+    this.#response.dispose();
+    this.#duration.dispose();
+    this.#request.dispose();
+    this.#idle.dispose();
+  }
+}
