@@ -1,14 +1,14 @@
 import { isIPv6 } from "node:net";
-import { responseFlagNames } from "./response-flags.ts";
+import { ResponseFlag, responseFlagNames } from "./response-flags.ts";
 import type { StreamInfo } from "./stream-info.ts";
 
 /** "URX,UF", or the long names; "-" for none. */
 export function flagsText(flags: number, isLong: boolean): string {
   if (flags === 0) return "-";
   let text = "";
-  for (let bit = 0; bit < responseFlagNames.length; bit++) {
-    if ((flags & (1 << bit)) === 0) continue;
-    const name = (responseFlagNames[bit] as readonly [string, string])[isLong ? 1 : 0];
+  for (const { bit, names } of printOrder) {
+    if ((flags & bit) === 0) continue;
+    const name = names[isLong ? 1 : 0];
     text = text === "" ? name : `${text},${name}`;
   }
   return text;
@@ -128,6 +128,20 @@ function compressIPv6(groups: number[]): string {
   const hex = groups.map((group) => group.toString(16));
   if (start < 0) return hex.join(":");
   return `${hex.slice(0, start).join(":")}::${hex.slice(start + length).join(":")}`;
+}
+
+/**
+ * Envoy prints flags in the order they were set. Filters set theirs before the router does, and the router notes that
+ * retries are spent before it says how the last try failed; the others follow in the order of the enum.
+ */
+const setFirst = (["DI", "FI", "UAEX", "RLSE", "RL", "URX"] as const).map((name) => ResponseFlag[name]);
+const printOrder: { bit: number; names: readonly [string, string] }[] = responseFlagNames
+  .map((names, i) => ({ bit: 1 << i, names }))
+  .sort((a, b) => rank(a.bit) - rank(b.bit));
+
+function rank(bit: number): number {
+  const at = setFirst.indexOf(bit);
+  return at < 0 ? setFirst.length : at;
 }
 
 const httpToGrpc: Record<number, number> = { 400: 13, 401: 16, 403: 7, 404: 12, 429: 14, 502: 14, 503: 14, 504: 14 };
