@@ -74,11 +74,6 @@ export class TagExtractor {
   }
 }
 
-/** Names of Envoy's own tags, for telling whether a stats_tags entry without a regex names one. */
-export function isDefaultTag(name: string): boolean {
-  return defaultRules.some((rule) => rule.tag === name);
-}
-
 interface Rule {
   tag: string;
   finder: GroupFinder;
