@@ -65,8 +65,10 @@ test("STRICT_DNS: every address is a host, and only a change is an update", asyn
     [address("10.0.0.1"), address("10.0.0.2")],
     [address("10.0.0.2")],
   ];
-  await world.cluster("STRICT_DNS").start();
+  const cluster = world.cluster("STRICT_DNS");
+  await cluster.start();
   expect(world.hosts()).toEqual(["10.0.0.1:80", "10.0.0.2:80"]);
+  expect(cluster.localities).toBe(world.updates[0]?.localities);
   const kept = world.updates[0]?.localities[0]?.hosts[1]?.shared;
   await world.tick();
   expect(world.updates.length).toBe(1);

@@ -39,6 +39,7 @@ export class DnsCluster {
   #shared = new Map<string, SharedArrayBuffer>();
   #isStopped = false;
   #isPublished = false;
+  #localities: LocalitySpec[] = [];
 
   constructor(
     spec: ClusterSpec & { dns: DnsSpec },
@@ -71,6 +72,11 @@ export class DnsCluster {
   async start(): Promise<void> {
     await Promise.all(this.#names.map((name) => this.#refresh(name)));
     if (!this.#isPublished && !this.#isStopped) this.#publish();
+  }
+
+  /** The endpoints of the last update: what a worker that starts later needs in its spec. */
+  get localities(): readonly LocalitySpec[] {
+    return this.#localities;
   }
 
   stop(): void {
@@ -133,6 +139,7 @@ export class DnsCluster {
       hosts: this.#names.filter((name) => name.locality === i).flatMap((name) => this.#hostsOf(name, shared)),
     }));
     this.#shared = shared;
+    this.#localities = localities;
     this.#onUpdate({ cluster: this.#spec.name, localities });
   }
 

@@ -1,0 +1,33 @@
+import { expect, test } from "vitest";
+import { StatsSlab } from "../observability/stats.ts";
+import { viewCluster } from "./cluster-view.ts";
+import { fakeHost, fakeLocality, fakeSpec } from "./fake-world.ts";
+import { Membership } from "./membership.ts";
+
+test("membership counts hosts by health and changes of the set", () => {
+  const slab = new StatsSlab(new SharedArrayBuffer(1 << 16));
+  const stat = (name: string): number => slab.values[slab.counter(`cluster.c_d.${name}`)] as number;
+  const [a, b, c] = [fakeHost(1), fakeHost(2, { health: "DEGRADED" }), fakeHost(3, { health: "UNHEALTHY" })];
+  const membership = new Membership(fakeSpec([a, b, c], { observabilityName: "c:d" }), slab);
+  expect(["total", "healthy", "degraded", "excluded"].map((name) => stat(`membership_${name}`) + 0)).toEqual([
+    3, 1, 1, 0,
+  ]);
+  membership.update([fakeLocality([a, b, c])]);
+  expect(stat("membership_change")).toBe(1);
+  membership.update([fakeLocality([a])]);
+  expect(stat("membership_change")).toBe(2);
+  expect(stat("membership_total")).toBe(1);
+  expect(stat("default.total_match_count")).toBe(3);
+});
+
+test("the view of a cluster names its hosts", () => {
+  const spec = fakeSpec([fakeHost(1, { health: "UNHEALTHY", hostname: "h" })]);
+  const view = viewCluster(spec, spec.localities);
+  expect(view.hosts[0]).toMatchObject({
+    address: "127.0.0.1:1",
+    hostname: "h",
+    healthFlags: "/failed_eds_health",
+    priority: 0,
+  });
+  expect(view.hosts[0]?.stats.cx_total).toBe(0);
+});
