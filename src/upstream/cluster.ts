@@ -86,10 +86,14 @@ export class Cluster {
     this.stats.countCode(status);
   }
 
-  /** The route's timeout passed; `host` when the request had one. */
-  onRequestTimeout(host: Host | null = null): void {
+  /** The route's timeout passed: the downstream gets 504 unless its response had begun. `host` when the request had one. */
+  onRequestTimeout(host: Host | null = null, isResponseStarted = false): void {
     this.stats.values[this.stats.rqTimeout]++;
-    if (host !== null) host.stats.cells[host.stats.base + HostStat.rqTimeout]++;
+    if (!isResponseStarted) this.stats.countCode(504);
+    if (host === null) return;
+    const { cells, base } = host.stats;
+    cells[base + HostStat.rqTimeout]++;
+    if (!isResponseStarted) cells[base + HostStat.rqError]++;
   }
 
   /** New endpoints. A host whose address stays keeps its connections; those of one that went drain. */

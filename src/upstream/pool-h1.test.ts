@@ -343,3 +343,28 @@ test("without hosts there is no healthy upstream", () => {
   expect(world.stat("upstream_cx_none_healthy")).toBe(1);
   expect(world.stat("lb_healthy_panic")).toBe(1);
 });
+
+test("a route's timeout counts as Envoy's does", () => {
+  const { world, cluster, spec } = setUp();
+  const borrower = borrow(cluster);
+  world.transport(0).sink.onConnect();
+  borrower.writer?.reset("local_reset");
+  cluster.onRequestTimeout(borrower.host);
+  const stats = ["upstream_rq_timeout", "upstream_rq_504", "upstream_rq_5xx", "upstream_rq_completed"];
+  expect(stats.map((name) => world.stat(name))).toEqual([1, 1, 1, 1]);
+  expect(world.stat("upstream_cx_destroy_local_with_active_rq")).toBe(1);
+  expect(readHostStats(spec.localities[0]?.hosts[0]?.shared as SharedArrayBuffer)).toMatchObject({
+    rq_timeout: 1,
+    rq_error: 1,
+  });
+});
+
+test("response codes are counted for all and for external requests", () => {
+  const { world, cluster } = setUp();
+  cluster.onResponse(204, 3);
+  cluster.onResponse(200, 4);
+  cluster.onLocalFailure(503);
+  const names = ["upstream_rq_2xx", "external.upstream_rq_2xx", "upstream_rq_204", "external.upstream_rq_completed"];
+  expect(names.map((name) => world.stat(name))).toEqual([2, 2, 1, 3]);
+  expect(world.stat("upstream_rq_503")).toBe(1);
+});
