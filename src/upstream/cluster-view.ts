@@ -11,7 +11,7 @@ export interface ClusterView {
   hosts: HostView[];
 }
 
-export interface HostView {
+interface HostView {
   address: string;
   hostname: string;
   /** "healthy", or flags joined with "/": as /clusters prints them. */

@@ -27,6 +27,7 @@ export class Cluster {
   /** By address. */
   #hosts = new Map<string, Host>();
   #hostSet: HostSet;
+  #isClosed = false;
   readonly #onPanic = (): void => {
     this.stats.values[this.stats.panic]++;
   };
@@ -103,8 +104,9 @@ export class Cluster {
     for (const [address, host] of before) if (this.#hosts.get(address) !== host) drainHost(host);
   }
 
-  /** The cluster is removed or replaced: streams in flight go on. */
+  /** The cluster is removed or replaced: streams in flight go on, and so does who still borrows, but nothing stays idle. */
   close(): void {
+    this.#isClosed = true;
     for (const host of this.#hosts.values()) drainHost(host);
   }
 
@@ -134,6 +136,7 @@ export class Cluster {
     if (!breaker.canTake(Resource.pools)) return null;
     const pool = new PoolH1(this.#context, host, breaker);
     host.pools[index] = pool;
+    if (this.#isClosed) pool.drain();
     return pool;
   }
 }

@@ -368,3 +368,19 @@ test("response codes are counted for all and for external requests", () => {
   expect(names.map((name) => world.stat(name))).toEqual([2, 2, 1, 3]);
   expect(world.stat("upstream_rq_503")).toBe(1);
 });
+
+test("a closed cluster still serves, and keeps nothing", () => {
+  const { world, cluster } = setUp();
+  const waiting = borrow(cluster);
+  cluster.close();
+  world.transport(0).sink.onConnect();
+  world.transport(0).send(ok);
+  expect(waiting.events.at(-1)).toBe("data hi end");
+  const high = new FakeBorrower();
+  cluster.borrow(high, null, "HIGH");
+  world.transport(1).sink.onConnect();
+  world.transport(1).send(ok);
+  expect(high.events.at(-1)).toBe("data hi end");
+  expect(world.transports.map((transport) => transport.isDestroyed)).toEqual([true, true]);
+  expect(world.stat("upstream_cx_active")).toBe(0);
+});
