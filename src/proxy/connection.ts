@@ -43,7 +43,7 @@ export class HttpConnection implements TransportSink, StreamConnection {
   readonly #start: number;
   #requests = 0;
   #isClosing = false;
-  #isDurationOver = false;
+  #isDraining = false;
   #isHeadTimed = false;
   #wasLocalClose = false;
   #bytesRead = 0;
@@ -79,7 +79,7 @@ export class HttpConnection implements TransportSink, StreamConnection {
   }
 
   get mustClose(): boolean {
-    return this.#isClosing || this.#isDurationOver || this.#owner.isDraining || this.#isLastRequest();
+    return this.#isClosing || this.#isDraining || this.#owner.isDraining || this.#isLastRequest();
   }
 
   get isIdle(): boolean {
@@ -154,10 +154,7 @@ export class HttpConnection implements TransportSink, StreamConnection {
 
   onProtocolError(error: ProtocolError, writer: ResponseWriter): void {
     if (error.flag !== "") this.hcm.stats.count("downstream_cx_protocol_error");
-    if (!this.#stream.isActive) {
-      this.#stream.begin(writer);
-      this.#stream.adoptHead(this.#codec.head);
-    }
+    if (!this.#stream.isActive) this.#stream.begin(writer);
     this.closeAfterResponse();
     const flags = error.flag === "" ? 0 : ResponseFlag[error.flag];
     if (this.#stream.isResponseStarted) {
@@ -240,10 +237,18 @@ export class HttpConnection implements TransportSink, StreamConnection {
     this.#bytesWritten = written;
   }
 
+  /** Envoy drains a connection that had a request: one that comes meanwhile is answered, and told to close. */
   #onIdle(): void {
     if (this.#stream.isActive) return;
     this.hcm.stats.count("downstream_cx_idle_timeout");
-    this.close();
+    if (this.#requests === 0) this.close();
+    else this.#startDrain();
+  }
+
+  #startDrain(): void {
+    this.#isDraining = true;
+    this.#idleTimer.clear();
+    this.#durationTimer.set(performance.now(), this.hcm.spec.drainTimeoutMs);
   }
 
   #onHeadTimeout(): void {
@@ -264,9 +269,13 @@ export class HttpConnection implements TransportSink, StreamConnection {
   }
 
   #onMaxDuration(): void {
+    if (this.#isDraining) {
+      if (!this.#stream.isActive) this.close();
+      return;
+    }
     this.hcm.stats.count("downstream_cx_max_duration_reached");
-    this.#isDurationOver = true;
-    if (!this.#stream.isActive) this.close();
+    if (this.#requests === 0) this.close();
+    else this.#startDrain();
   }
 
   #onCloseTimeout(): void {

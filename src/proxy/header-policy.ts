@@ -86,6 +86,7 @@ export class RequestHeaderPolicy {
   #setScheme(head: RequestHead, proto: string): void {
     if (this.#spec.schemeToOverwrite !== "") {
       head.scheme = this.#spec.schemeToOverwrite;
+      head.set("x-forwarded-proto", this.#spec.schemeToOverwrite, xForwardedProto);
       return;
     }
     if (head.scheme !== "") return;
@@ -212,5 +213,6 @@ const internalOnly = [
   "x-envoy-force-trace",
   "x-envoy-ip-tags",
   "x-envoy-original-url",
+  "x-envoy-original-path",
   "x-envoy-hedge-on-per-try-timeout",
 ];

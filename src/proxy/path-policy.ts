@@ -21,11 +21,12 @@ export function treatPath(target: string, spec: HcmSpec): TreatedPath {
   let path = stripFragment(target);
   let isUnescaped = false;
   if (spec.escapedSlashes !== "KEEP_UNCHANGED" && hasEscapedSlash(path)) {
+    path = unescapeSlashes(path);
     if (spec.escapedSlashes === "REJECT_REQUEST") {
       result.action = "reject";
+      result.path = path;
       return result;
     }
-    path = unescapeSlashes(path);
     isUnescaped = true;
   }
   if (spec.normalizePath) {

@@ -27,6 +27,7 @@ export function admitRequest(stream: Stream, head: RequestHead): boolean {
       return false;
     }
     const result = treatPath(head.path, spec);
+    head.path = result.path;
     if (result.action === "reject") {
       hcm.stats.count("downstream_rq_failed_path_normalization");
       connection.closeAfterResponse();
@@ -39,12 +40,15 @@ export function admitRequest(stream: Stream, head: RequestHead): boolean {
       stream.sendLocalReply(307, "", 0, "path_normalization_failed", (reply) => reply.set("location", location));
       return false;
     }
-    head.path = result.path;
   }
   if (spec.stripTrailingHostDot) head.authority = stripTrailingDot(head.authority);
   if (spec.stripPort === "ANY") head.authority = stripPort(head.authority, portOf(head.authority));
   else if (spec.stripPort === "MATCHING") head.authority = stripPort(head.authority, connection.localPort);
   const upgrade = head.has(Known.upgrade) ? upgradeType(head) : "";
+  if (head.has(Known.expect) && !spec.proxy100Continue && head.get(Known.expect)?.toLowerCase() === "100-continue") {
+    stream.answer100Continue();
+    head.remove("expect", Known.expect);
+  }
   hcm.requestPolicy.apply(head, stream.info, connection, upgrade !== "");
   const route = hcm.routeFor(head, stream.info);
   stream.route = route;
@@ -54,6 +58,7 @@ export function admitRequest(stream: Stream, head: RequestHead): boolean {
     stream.info.virtualHostName = route.virtualHost.name;
   }
   if (upgrade !== "" && !hcm.allowsUpgrade(upgrade, route)) {
+    if (route?.kind === "cluster") stream.info.clusterName = route.clusterFor(head);
     hcm.stats.count("downstream_rq_ws_on_non_ws_route");
     connection.closeAfterResponse();
     stream.sendLocalReply(403, "", 0, "upgrade_failed");

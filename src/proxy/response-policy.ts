@@ -10,7 +10,7 @@ export class ResponseHeaderPolicy {
     this.#spec = spec;
   }
 
-  apply(head: ResponseHead, mustClose: boolean): void {
+  apply(head: ResponseHead, mustClose: boolean, requestId: string | null): void {
     const spec = this.#spec;
     const isUpgrade = head.status === 101;
     if (!isUpgrade) {
@@ -20,6 +20,10 @@ export class ResponseHeaderPolicy {
     if (head.has(Known["keep-alive"])) head.remove("keep-alive", Known["keep-alive"]);
     if (head.has(Known["proxy-connection"])) head.remove("proxy-connection", Known["proxy-connection"]);
     if (head.has(Known["transfer-encoding"])) head.remove("transfer-encoding", Known["transfer-encoding"]);
+    // RFC 9110 section 8.6: neither 1xx nor 204 has a length.
+    if ((head.status === 204 || isUpgrade) && head.has(contentLength)) head.remove("content-length", contentLength);
+    if (spec.alwaysSetRequestIdInResponse && requestId !== null)
+      head.set("x-request-id", requestId, Known["x-request-id"]);
     if (!head.has(Known.date)) head.append("date", httpDate(), Known.date);
     if (spec.serverHeaderTransformation === "OVERWRITE") head.set("server", spec.serverName, Known.server);
     else if (spec.serverHeaderTransformation === "APPEND_IF_ABSENT" && !head.has(Known.server)) {
@@ -44,5 +48,6 @@ export function httpDate(): string {
   return dateText;
 }
 
+const contentLength = Known["content-length"];
 let dateText = "";
 let dateExpires = 0;

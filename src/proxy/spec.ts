@@ -49,6 +49,7 @@ export interface HcmSpec {
   via: string;
   serverName: string;
   serverHeaderTransformation: "OVERWRITE" | "APPEND_IF_ABSENT" | "PASS_THROUGH";
+  proxy100Continue: boolean;
   generateRequestId: boolean;
   preserveExternalRequestId: boolean;
   alwaysSetRequestIdInResponse: boolean;

@@ -2,6 +2,7 @@ import type { Terminal, TerminalStream } from "../filters/api.ts";
 import type { RequestSink, ResponseWriter, StreamReset } from "../http/codec.ts";
 import type { HeaderBlock, ResponseHead } from "../http/header-block.ts";
 import { RequestHead } from "../http/header-block.ts";
+import { Known } from "../http/names.ts";
 import { ResponseFlag } from "../observability/response-flags.ts";
 import { StreamInfo } from "../observability/stream-info.ts";
 import type { Route } from "../router/route.ts";
@@ -79,12 +80,6 @@ export class Stream implements RequestSink, TerminalStream {
     this.#responseWalk.begin(hcm.responseLists, hcm.bufferLimitBytes);
     hcm.stats.onRequestBegin();
     this.connection.onStreamBegin();
-  }
-
-  /** Of a request that the codec refused: what was understood of its head, for the log. */
-  adoptHead(head: RequestHead): void {
-    this.request = head;
-    this.info.request = head;
   }
 
   // From the codec.
@@ -181,7 +176,11 @@ export class Stream implements RequestSink, TerminalStream {
   }
 
   respondInformational(head: ResponseHead): void {
-    if (this.#isActive && !this.#isResponseStarted && head.status === 100) this.#writer?.write100Continue();
+    if (head.status === 100 && this.connection.hcm.spec.proxy100Continue) this.answer100Continue();
+  }
+
+  answer100Continue(): void {
+    if (this.#isActive && !this.#isResponseStarted) this.#writer?.write100Continue();
   }
 
   respondData(bytes: Buffer, endStream: boolean): boolean {
@@ -224,7 +223,7 @@ export class Stream implements RequestSink, TerminalStream {
     info.response = head;
     info.responseCode = head.status;
     info.responseStart = performance.now();
-    this.connection.hcm.responsePolicy.apply(head, this.connection.mustClose);
+    this.connection.hcm.responsePolicy.apply(head, this.connection.mustClose, this.request.get(Known["x-request-id"]));
     if (head.status === 101 || (this.request.method === "CONNECT" && head.status >= 200 && head.status < 300)) {
       this.#limits.clearRequest();
       this.connection.hcm.stats.onUpgrade(1);

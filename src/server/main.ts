@@ -76,20 +76,26 @@ async function run(flags: Flags, log: ConsoleLog): Promise<number | undefined> {
     return 0;
   }
 
-  const [{ ServerProcess }, { ProcessStats }, { TagExtractor }, { clusterStatus }] = await Promise.all([
-    import("./process.ts"),
-    import("./process-stats.ts"),
-    import("../observability/tags.ts"),
-    import("./cluster-status.ts"),
-  ]);
+  const [{ ServerProcess }, { ProcessStats }, { TagExtractor }, { clusterStatus }, { DnsClusters }] = await Promise.all(
+    [
+      import("./process.ts"),
+      import("./process-stats.ts"),
+      import("../observability/tags.ts"),
+      import("./cluster-status.ts"),
+      import("./dns-clusters.ts"),
+    ],
+  );
+  const stats = new ProcessStats(concurrency, new TagExtractor(fixedTags(flags)));
+  const dns = new DnsClusters(specs.clusters, concurrency, stats.mainSlab);
+  await dns.warm();
   const server = new ServerProcess({
     ...bootConfig(loaded.bootstrap, flags),
     flags,
     log,
     concurrency,
     config: { listeners: specs.listeners, clusters: specs.clusters, removedListeners: [], removedClusters: [] },
-    clusters: () => specs.clusters.map((spec) => clusterStatus(spec)),
-    stats: new ProcessStats(concurrency, new TagExtractor(fixedTags(flags))),
+    clusters: () => specs.clusters.map((spec) => clusterStatus(spec, dns.localities(spec.name))),
+    stats,
     staticUnknownFields: problems.list.filter((problem) => problem.reason.startsWith("no such field")).length,
     spawn: (init) => new Worker(workerFile, { workerData: init }),
     workerExtra: () => ({
@@ -103,6 +109,7 @@ async function run(flags: Flags, log: ConsoleLog): Promise<number | undefined> {
     }),
     exit: (code) => process.exit(code),
   });
+  dns.connect((update) => server.supervisor.updateHosts(update));
   try {
     await server.start();
   } catch (error) {

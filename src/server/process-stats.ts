@@ -11,7 +11,8 @@ import { type ServerFacts, ServerStats } from "./server-stats.ts";
 export class ProcessStats implements StatsSource {
   readonly aggregate = new StatsAggregate();
   readonly serverStats: ServerStats;
-  private readonly mainSlab = new StatsSlab();
+  /** The main thread's own stats. */
+  readonly mainSlab = new StatsSlab();
   private readonly workerSlabs = new Map<number, StatsSlab>();
   private readonly tags: TagExtractor;
 

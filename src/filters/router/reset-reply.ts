@@ -23,7 +23,7 @@ export function resetReply(reason: BorrowFailure | StreamReset, detail: string):
     };
   }
   const [text, flags, status] = rows[reason];
-  const inner = detail === "" || detail === reason ? reason : `${reason}|${detail}`;
+  const inner = detail === "" || detail === reason || reason === "protocol_error" ? reason : `${reason}|${detail}`;
   return {
     status,
     body: `upstream connect error or disconnect/reset before headers. reset reason: ${text}`,

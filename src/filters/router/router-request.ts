@@ -213,7 +213,7 @@ export class RouterRequest implements Terminal, Borrower {
   onBorrowFailed(reason: BorrowFailure, detail: string, host: Host | null): void {
     this.#isWaiting = false;
     const info = this.#stream.info;
-    if (host !== null) {
+    if (host !== null && reason !== "overflow") {
       info.upstreamHost = host.addressText;
       info.upstreamHostName = host.hostname;
     }
@@ -237,10 +237,11 @@ export class RouterRequest implements Terminal, Borrower {
     info.details = "via_upstream";
     const cluster = this.#cluster as Cluster;
     cluster.onResponse(status, now - this.#start);
-    if (!this.#suppressEnvoyHeaders) {
+    // Envoy measures from the end of the request, and says nothing while it is still coming.
+    if (!this.#suppressEnvoyHeaders && info.requestEnd >= 0) {
       head.set(
         "x-envoy-upstream-service-time",
-        String(Math.floor(now - this.#start)),
+        String(Math.floor(now - info.requestEnd)),
         Known["x-envoy-upstream-service-time"],
       );
     }
@@ -284,7 +285,10 @@ export class RouterRequest implements Terminal, Borrower {
       this.#stats.count("rq_reset_after_downstream_response_started");
       const flags =
         reason === "protocol_error" || reason === "connection_termination" ? ResponseFlag.UPE : ResponseFlag.UR;
-      stream.abort(flags, `upstream_reset_after_response_started{${detail}}`);
+      stream.abort(
+        flags,
+        `upstream_reset_after_response_started{${reason === "connection_termination" ? "protocol_error" : reason}}`,
+      );
       return;
     }
     const reply = resetReply(reason, detail);

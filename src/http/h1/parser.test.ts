@@ -27,7 +27,7 @@ describe("limits and options", () => {
     ],
     ["an underscore, let through", `${head}a_b: c\r\n\r\n`, {}, ""],
     ["a custom method", "FOO / HTTP/1.1\r\nHost: x\r\n\r\n", { allowCustomMethods: true }, ""],
-    ["a known method", "M-SEARCH / HTTP/1.1\r\nHost: x\r\n\r\n", {}, ""],
+    ["a known method", "NOTIFY / HTTP/1.1\r\nHost: x\r\n\r\n", {}, ""],
     ["no Host", "GET / HTTP/1.1\r\n\r\n", {}, "400 missing_host_header "],
     ["a TLS hello", "\x16\x03\x01", {}, "400 http1.codec_error DPE"],
     [
