@@ -7,7 +7,7 @@ import type { Location } from "./source.ts";
  *     envoy.yaml:14:9: static_resources.listenerz: no such field. Did you mean "listeners"?
  *       Envoy: Protobuf message (... no such field: 'listenerz') has unknown fields
  */
-export function formatProblem(problem: Problem, location: Location | null): string {
+function formatProblem(problem: Problem, location: Location | null): string {
   const place = location === null ? "" : `${location.file}:${location.line}:${location.column}: `;
   const kind = problem.severity === "warning" ? "warning: " : "";
   const path = problem.path === "" ? "" : `${problem.path}: `;

@@ -24,7 +24,7 @@ export const DataStatus = {
 export type DataStatus = (typeof DataStatus)[keyof typeof DataStatus];
 
 /** What a filter sees of its stream. */
-export interface FilterStream {
+interface FilterStream {
   readonly info: StreamInfo;
   readonly request: RequestHead;
   /** The state of the filter in `slot`; null until it sets one. Cleared at the end of the stream. */

@@ -25,7 +25,7 @@ export function isStrictAuthority(text: string): boolean {
 }
 
 /** The offset of the ":" in front of the port, -1 when there is none. */
-export function portOffset(authority: string): number {
+function portOffset(authority: string): number {
   const colon = authority.lastIndexOf(":");
   if (colon < 0) return -1;
   // An IPv6 address without brackets has no port.

@@ -14,7 +14,7 @@ export const StreamReset = {
 export type StreamReset = (typeof StreamReset)[keyof typeof StreamReset];
 
 /** What a codec tells of one message. Buffers are valid during the call only: copy what must stay. */
-export interface MessageSink<Head> {
+interface MessageSink<Head> {
   /** The head, owned by the codec until the message ends; the receiver may edit it. */
   onHead(head: Head, endStream: boolean): void;
   onData(bytes: Buffer, endStream: boolean): void;
@@ -25,7 +25,7 @@ export interface MessageSink<Head> {
 }
 
 /** What a codec lets one write of one message. HTTP/1.1 and HTTP/2, downstream and upstream alike. */
-export interface MessageWriter<Head> {
+interface MessageWriter<Head> {
   writeHead(head: Head, endStream: boolean): void;
   /** False above the watermark: stop until onWritable. The bytes are taken (written or copied) before it returns. */
   writeData(bytes: Buffer, endStream: boolean): boolean;

@@ -1,12 +1,5 @@
-/** What is done with "%2F", "%2f", "%5C" and "%5c" in a path; names follow Envoy's path_with_escaped_slashes_action. */
-export type EscapedSlashesAction =
-  | "KEEP_UNCHANGED"
-  | "REJECT_REQUEST"
-  | "UNESCAPE_AND_REDIRECT"
-  | "UNESCAPE_AND_FORWARD";
-
 /** The offset of the query or fragment, the path's length when there is neither. */
-export function pathEnd(target: string): number {
+function pathEnd(target: string): number {
   for (let i = 0; i < target.length; i++) {
     const c = target.charCodeAt(i);
     if (c === 63 || c === 35) return i;

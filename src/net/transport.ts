@@ -199,7 +199,7 @@ export class Transport {
 }
 
 /** Runs an event of the outside; what it wrote on any transport goes out when it ends. */
-export function dispatch(run: () => void): void {
+function dispatch(run: () => void): void {
   depth++;
   try {
     run();

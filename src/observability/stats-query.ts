@@ -1,9 +1,9 @@
 import { RE2JS, RE2JSSyntaxException } from "re2js";
 
 export type StatsFormat = "text" | "json" | "prometheus" | "html";
-export type StatsType = "All" | "Counters" | "Gauges" | "Histograms" | "TextReadouts";
+type StatsType = "All" | "Counters" | "Gauges" | "Histograms" | "TextReadouts";
 /** "" is what each format takes by default. */
-export type HistogramMode = "" | "cumulative" | "disjoint" | "detailed" | "summary";
+type HistogramMode = "" | "cumulative" | "disjoint" | "detailed" | "summary";
 
 /** What /stats was asked for. */
 export interface StatsQuery {

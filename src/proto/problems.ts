@@ -68,7 +68,7 @@ export class Problems {
 }
 
 /** Joins two field paths: a dot between names, none before an index. */
-export function joinPath(parent: string, child: string): string {
+function joinPath(parent: string, child: string): string {
   if (parent === "") return child;
   if (child === "") return parent;
   return child.startsWith("[") ? parent + child : `${parent}.${child}`;

@@ -56,7 +56,7 @@ export function parseListener(message: Listener, problems: Problems): ListenerSp
 }
 
 /** A bindable address: a numeric IP with a port, or a pipe. */
-export function parseSocketAddress(message: Address | undefined, problems: Problems): SocketAddress | null {
+function parseSocketAddress(message: Address | undefined, problems: Problems): SocketAddress | null {
   const address = message?.address;
   if (address?.case === "pipe") return { host: "", port: 0, path: address.value.path };
   if (address?.case === "socketAddress") {

@@ -38,7 +38,7 @@ export class ResponseHeaderPolicy {
 }
 
 /** The date as HTTP writes it (RFC 9110 section 5.6.7), made once a second. */
-export function httpDate(): string {
+function httpDate(): string {
   const now = Date.now();
   if (now >= dateExpires) {
     const second = Math.floor(now / 1000) * 1000;

@@ -87,7 +87,7 @@ export interface LocalReplySpec {
   bodyFormat: BodyFormatSpec | null;
 }
 
-export interface LocalReplyMapperSpec {
+interface LocalReplyMapperSpec {
   /** An access-log filter; null passes. */
   filter: AccessLogFilterSpec | null;
   statusCode: number;

@@ -94,7 +94,7 @@ export class CookieMatcher {
 }
 
 /** The first value of a query parameter, "" without "="; null when absent. */
-export function queryValue(target: string, name: string): string | null {
+function queryValue(target: string, name: string): string | null {
   let at = target.indexOf("?") + 1;
   if (at === 0) return null;
   const hash = target.indexOf("#", at);
@@ -113,7 +113,7 @@ export function queryValue(target: string, name: string): string | null {
 }
 
 /** The first value of a cookie, without the quotes around it; null when absent. */
-export function cookieValue(head: RequestHead, name: string): string | null {
+function cookieValue(head: RequestHead, name: string): string | null {
   for (let i = 0; i < head.size; i++) {
     if (head.names[i] !== "cookie") continue;
     for (const pair of (head.values[i] as string).split(";")) {

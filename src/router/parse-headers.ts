@@ -19,7 +19,7 @@ export function parseMutations(
 }
 
 /** HeaderValueOption list to Specs. `problems` is that of the list. */
-export function parseAdditions(
+function parseAdditions(
   options: readonly HeaderValueOption[],
   problems: Problems,
   compile: CompileValue | null,

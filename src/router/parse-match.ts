@@ -95,7 +95,7 @@ export function parseHeaderMatcher(message: HeaderMatcher, problems: Problems): 
   return spec;
 }
 
-export function parseStringMatcher(message: StringMatcher, problems: Problems): StringMatcherSpec {
+function parseStringMatcher(message: StringMatcher, problems: Problems): StringMatcherSpec {
   const pattern = message.matchPattern;
   switch (pattern.case) {
     case "safeRegex":

@@ -6,7 +6,7 @@ import type { ConfigUpdate, DrainOrder, FromWorker, ToWorker, WorkerInit } from 
 import { wrappedNowMs } from "./messages.ts";
 
 /** What serves traffic in a worker, as its thread drives it. */
-export interface WorkerRuntime {
+interface WorkerRuntime {
   /** Swaps the configuration. Listeners report themselves through `report`. */
   apply(update: ConfigUpdate): void;
   applyHosts(update: HostUpdate): void;

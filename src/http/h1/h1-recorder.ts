@@ -6,7 +6,7 @@ import type { ProtocolError } from "./protocol-error.ts";
 import { Http1ServerCodec } from "./server-codec.ts";
 
 /** Latin-1 text of what a codec wrote. For tests. */
-export class RecordedOutput implements ByteOutput {
+class RecordedOutput implements ByteOutput {
   text = "";
   isWritable = true;
 
@@ -144,7 +144,7 @@ export function feedText(codec: { feed(bytes: Buffer, length: number): void }, t
   }
 }
 
-export function fieldsText(block: HeaderBlock): string {
+function fieldsText(block: HeaderBlock): string {
   const parts: string[] = [];
   for (let i = 0; i < block.size; i++) if (block.names[i] !== "") parts.push(`${block.names[i]}=${block.values[i]}`);
   return `[${parts.join(" | ")}]`;

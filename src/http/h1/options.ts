@@ -1,5 +1,5 @@
 /** What a codec does with a field whose name has "_". Names follow Envoy's headers_with_underscores_action. */
-export type UnderscoreAction = "ALLOW" | "REJECT_REQUEST" | "DROP_HEADER";
+type UnderscoreAction = "ALLOW" | "REJECT_REQUEST" | "DROP_HEADER";
 
 /** How names are written: as they are (lower case), Proper-Case, or as the peer sent them (for fields that were received). */
 export type HeaderCase = "lower" | "proper" | "preserve";
