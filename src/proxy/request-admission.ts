@@ -13,11 +13,6 @@ export function admitRequest(stream: Stream, head: RequestHead): boolean {
   const connection = stream.connection;
   const hcm = connection.hcm;
   const spec = hcm.spec;
-  if (head.authority === "") {
-    connection.closeAfterResponse();
-    stream.sendLocalReply(400, "", 0, "missing_host_header");
-    return false;
-  }
   const isConnect = head.method === "CONNECT";
   if (!isConnect) {
     if (head.path.charCodeAt(0) !== 47) {
@@ -44,6 +39,12 @@ export function admitRequest(stream: Stream, head: RequestHead): boolean {
   if (spec.stripTrailingHostDot) head.authority = stripTrailingDot(head.authority);
   if (spec.stripPort === "ANY") head.authority = stripPort(head.authority, portOf(head.authority));
   else if (spec.stripPort === "MATCHING") head.authority = stripPort(head.authority, connection.localPort);
+  // Envoy 1.40: a QUERY must say what its content is.
+  if (head.method === "QUERY" && !head.has(Known["content-type"])) {
+    connection.closeAfterResponse();
+    stream.sendLocalReply(400, "", 0, "query_missing_content_type");
+    return false;
+  }
   const upgrade = head.has(Known.upgrade) ? upgradeType(head) : "";
   if (head.has(Known.expect) && !spec.proxy100Continue && head.get(Known.expect)?.toLowerCase() === "100-continue") {
     stream.answer100Continue();

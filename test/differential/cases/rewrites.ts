@@ -83,12 +83,12 @@ export const rewritesSetups: Record<string, Setup> = {
       },
       at("/regex", { regex_rewrite: regexed("^/regex/([^/]+)(/.*)$", "\\2/by/\\1") }),
       at("/all", { regex_rewrite: regexed("l", "L") }),
-      at("/path", { path_rewrite: "/x/%REQ(x-a)%" }),
       at("/host", { host_rewrite_literal: "new.test", append_x_forwarded_host: true }),
       at("/hdr", { host_rewrite_header: "x-a" }),
       at("/hre", { host_rewrite_path_regex: regexed("^/hre/(.+)$", "\\1.test") }),
     ]),
   },
+  formatRewrites: { virtualHosts: vhost([at("/path", { path_rewrite: "/x/%REQ(x-a)%" })]) },
   redirects: {
     virtualHosts: vhost([
       redirect("/https", { https_redirect: true }),
@@ -198,7 +198,6 @@ const rewritten = [
   "/regex/a/b/c?q=/regex/1/2",
   "/regex",
   "/all/lll?l",
-  "/path?q",
   "/host",
   "/hdr",
   "/hre/abc",
@@ -236,6 +235,7 @@ const hadAnswer = `x-do: ${had.map((line) => `header:${line.replace(": ", "=")}`
 
 export const rewritesCases: readonly Case[] = [
   ...rewritten.map((path) => c("rewrites", `rewrite ${path}`, request(`GET ${path}`, "x-a: value.test"))),
+  c("formatRewrites", "rewrite /path?q", request("GET /path?q", "x-a: value.test")),
   ...redirected.map((path) => c("redirects", `redirect ${path}`, request(`GET ${path}`, "host: old.test:8080"))),
   c("redirects", "HEAD of a redirect", request("HEAD /https")),
   c("redirects", "a redirect of a POST with a body", withBody("POST /https", "hello")),

@@ -40,6 +40,20 @@ export const routesSetups: Record<string, Setup> = {
           to("exact-any-case", { path: "/EXACT-any", case_sensitive: false }),
           to("separated", { path_separated_prefix: "/sep" }),
           to("regex", { safe_regex: regex("/re/[0-9]+(\\.html)?") }),
+          to("prefix-any-case", { prefix: "/Pre", case_sensitive: false }),
+          to("wide", { prefix: "/first" }),
+          to("never", { prefix: "/first/deeper" }),
+          to("grpc", { prefix: "/g", grpc: {} }),
+        ],
+      },
+    ],
+  },
+  templates: {
+    virtualHosts: [
+      {
+        name: "all",
+        domains: ["*"],
+        routes: [
           to("template", {
             path_match_policy: {
               name: "t",
@@ -49,10 +63,6 @@ export const routesSetups: Record<string, Setup> = {
               },
             },
           }),
-          to("prefix-any-case", { prefix: "/Pre", case_sensitive: false }),
-          to("wide", { prefix: "/first" }),
-          to("never", { prefix: "/first/deeper" }),
-          to("grpc", { prefix: "/g", grpc: {} }),
         ],
       },
     ],
@@ -151,14 +161,13 @@ const targets = [
   "/re/12.html",
   "/re/12.htm",
   "/re/12?x",
-  "/t/en/live.m3u8",
-  "/t/en/a/live.m3u8",
   "/pre",
   "/PREFIX",
   "/first/deeper",
   "/",
   "/g/x",
 ];
+const templated = ["/t/en/live.m3u8", "/t/en/a/live.m3u8"];
 const values = ["v", "V", "vv", "", "av", "avb", "-5", "10", "9", "1x"];
 const fieldRoutes = [
   "present",
@@ -181,6 +190,7 @@ export const routesCases: readonly Case[] = [
     ["domains", "ignoredPort"].map((setup) => c(setup, `${setup}: host ${host}`, request("GET /", `host: ${host}`))),
   ),
   ...targets.map((target) => c("paths", `path ${target}`, request(`GET ${target}`))),
+  ...templated.map((target) => c("templates", `path ${target}`, request(`GET ${target}`))),
   c("paths", "a gRPC route takes gRPC", request("POST /g/x", "content-type: application/grpc")),
   c("paths", "a gRPC route takes no other type", request("POST /g/x", "content-type: application/grpc-web")),
   ...fieldRoutes.map(
