@@ -1,3 +1,4 @@
+import { eventClock } from "./event-clock.ts";
 import { TimerNode, timers } from "./timer-wheel.ts";
 
 /**
@@ -12,7 +13,7 @@ export class LazyTimer {
   constructor(onTimeout: () => void) {
     this.#node = new TimerNode(() => {
       if (this.#deadline === 0) return;
-      const left = this.#deadline - performance.now();
+      const left = this.#deadline - eventClock.now;
       if (left > 0) {
         timers.add(this.#node, left);
         return;
@@ -22,7 +23,7 @@ export class LazyTimer {
     });
   }
 
-  /** The limit is `delayMs` after `now` (performance.now()). */
+  /** The limit is `delayMs` after `now`. */
   set(now: number, delayMs: number): void {
     const deadline = now + delayMs;
     this.#deadline = deadline;

@@ -1,3 +1,5 @@
+import { eventClock } from "./event-clock.ts";
+
 /** A timer that lives inside its owner: subclass it or point `owner` at the object to call. Reused without allocation. */
 export class TimerNode {
   next: TimerNode = this;
@@ -21,7 +23,7 @@ export class Timers {
   readonly #coarse: Wheel;
   readonly #now: () => number;
 
-  constructor(now: () => number = () => performance.now(), schedule: Schedule = scheduleInterval) {
+  constructor(now: () => number = () => eventClock.tick(), schedule: Schedule = scheduleInterval) {
     this.#now = now;
     this.#fine = new Wheel(5, 256, schedule);
     this.#coarse = new Wheel(100, 1024, schedule);

@@ -4,6 +4,7 @@ import type { Http1Options } from "../http/h1/options.ts";
 import type { ProtocolError } from "../http/h1/protocol-error.ts";
 import { Http1ServerCodec } from "../http/h1/server-codec.ts";
 import { hostPort } from "../net/address.ts";
+import { eventClock } from "../net/event-clock.ts";
 import { LazyTimer } from "../net/lazy-timer.ts";
 import type { Transport, TransportSink } from "../net/transport.ts";
 import { acceptTransport } from "../net/transport.ts";
@@ -66,7 +67,7 @@ export class HttpConnection implements TransportSink, StreamConnection {
     this.#headTimer = new LazyTimer(() => this.#onHeadTimeout());
     this.#closeTimer = new LazyTimer(() => this.#onCloseTimeout());
     this.#durationTimer = new LazyTimer(() => this.#onMaxDuration());
-    const now = performance.now();
+    const now = eventClock.tick();
     this.#start = now;
     const spec = hcm.spec;
     if (spec.idleTimeoutMs > 0) this.#idleTimer.set(now, spec.idleTimeoutMs);
@@ -122,7 +123,7 @@ export class HttpConnection implements TransportSink, StreamConnection {
     this.#durationTimer.dispose();
     this.#stream.dispose();
     this.#countBytes();
-    this.hcm.stats.onConnectionEnd(performance.now() - this.#start, this.#wasLocalClose, hadRequest);
+    this.hcm.stats.onConnectionEnd(eventClock.now - this.#start, this.#wasLocalClose, hadRequest);
     this.#owner.onConnectionEnd(this);
   }
 
@@ -178,7 +179,7 @@ export class HttpConnection implements TransportSink, StreamConnection {
       this.close();
       return;
     }
-    if (this.hcm.spec.idleTimeoutMs > 0) this.#idleTimer.set(performance.now(), this.hcm.spec.idleTimeoutMs);
+    if (this.hcm.spec.idleTimeoutMs > 0) this.#idleTimer.set(eventClock.now, this.hcm.spec.idleTimeoutMs);
   }
 
   closeAfterResponse(): void {
@@ -199,11 +200,11 @@ export class HttpConnection implements TransportSink, StreamConnection {
     const delay = this.hcm.spec.delayedCloseTimeoutMs;
     if (delay === 0) {
       this.#transport.end();
-      this.#closeTimer.set(performance.now(), 5);
+      this.#closeTimer.set(eventClock.now, 5);
       return;
     }
     this.#transport.end();
-    this.#closeTimer.set(performance.now(), delay);
+    this.#closeTimer.set(eventClock.now, delay);
   }
 
   /** Ends it with what it was doing. */
@@ -219,7 +220,7 @@ export class HttpConnection implements TransportSink, StreamConnection {
     this.#idleTimer.clear();
     const limit =
       this.hcm.spec.requestHeadersTimeoutMs || this.hcm.spec.requestTimeoutMs || this.hcm.spec.streamIdleTimeoutMs;
-    if (limit > 0) this.#headTimer.set(performance.now(), limit);
+    if (limit > 0) this.#headTimer.set(eventClock.now, limit);
   }
 
   #isLastRequest(): boolean {
@@ -248,7 +249,7 @@ export class HttpConnection implements TransportSink, StreamConnection {
   #startDrain(): void {
     this.#isDraining = true;
     this.#idleTimer.clear();
-    this.#durationTimer.set(performance.now(), this.hcm.spec.drainTimeoutMs);
+    this.#durationTimer.set(eventClock.now, this.hcm.spec.drainTimeoutMs);
   }
 
   #onHeadTimeout(): void {

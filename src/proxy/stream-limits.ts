@@ -1,3 +1,4 @@
+import { eventClock } from "../net/event-clock.ts";
 import { LazyTimer } from "../net/lazy-timer.ts";
 
 /** The time limits of a stream. */
@@ -17,7 +18,7 @@ export class StreamLimits {
     this.#duration = new LazyTimer(() => onLimit("duration"));
     this.#request = new LazyTimer(() => onLimit("request"));
     this.#idle = new LazyTimer(() => {
-      const now = performance.now();
+      const now = eventClock.now;
       const left = this.#lastActivity + this.#idleMs - now;
       if (left > 0) this.#idle.set(now, left);
       else onLimit("idle");
@@ -33,7 +34,7 @@ export class StreamLimits {
 
   /** Something of the stream moved. */
   touch(): void {
-    if (this.#idleMs > 0) this.#lastActivity = performance.now();
+    if (this.#idleMs > 0) this.#lastActivity = eventClock.now;
   }
 
   setIdle(now: number, ms: number): void {

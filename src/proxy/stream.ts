@@ -3,6 +3,7 @@ import type { RequestSink, ResponseWriter, StreamReset } from "../http/codec.ts"
 import type { HeaderBlock, ResponseHead } from "../http/header-block.ts";
 import { RequestHead } from "../http/header-block.ts";
 import { Known } from "../http/names.ts";
+import { eventClock } from "../net/event-clock.ts";
 import { ResponseFlag } from "../observability/response-flags.ts";
 import { StreamInfo } from "../observability/stream-info.ts";
 import type { Route } from "../router/route.ts";
@@ -65,9 +66,9 @@ export class Stream implements RequestSink, TerminalStream {
     this.#writer = writer;
     this.#isActive = true;
     const info = this.info;
-    const now = performance.now();
+    const now = eventClock.now;
     info.start = now;
-    info.startTimeMs = performance.timeOrigin + now;
+    info.startTimeMs = eventClock.wallNow;
     info.protocol = this.connection.protocol;
     info.connectionId = this.connection.id;
     info.downstreamLocalAddress = this.connection.localText;
@@ -130,11 +131,15 @@ export class Stream implements RequestSink, TerminalStream {
   }
 
   continueRequest(slot: number): void {
-    if (this.isLive) this.#requestWalk.resume(slot);
+    if (!this.isLive) return;
+    eventClock.tick();
+    this.#requestWalk.resume(slot);
   }
 
   continueResponse(slot: number): void {
-    if (this.#isActive) this.#responseWalk.resume(slot);
+    if (!this.#isActive) return;
+    eventClock.tick();
+    this.#responseWalk.resume(slot);
   }
 
   sendLocalReply(
@@ -222,7 +227,7 @@ export class Stream implements RequestSink, TerminalStream {
     const info = this.info;
     info.response = head;
     info.responseCode = head.status;
-    info.responseStart = performance.now();
+    info.responseStart = eventClock.now;
     this.connection.hcm.responsePolicy.apply(head, this.connection.mustClose, this.request.get(Known["x-request-id"]));
     if (head.status === 101 || (this.request.method === "CONNECT" && head.status >= 200 && head.status < 300)) {
       this.#limits.clearRequest();
@@ -269,7 +274,7 @@ export class Stream implements RequestSink, TerminalStream {
   startRouteTimers(): void {
     const route = this.route;
     if (route === null) return;
-    const now = performance.now();
+    const now = eventClock.now;
     if (route.idleTimeoutMs !== null) this.#limits.setIdle(now, route.idleTimeoutMs);
     const maxMs = route.maxStreamDuration?.maxStreamDurationMs ?? null;
     if (maxMs !== null) this.#limits.setDuration(now, maxMs);
@@ -290,13 +295,13 @@ export class Stream implements RequestSink, TerminalStream {
   #onRequestComplete(): void {
     this.#isRequestComplete = true;
     this.#limits.clearRequest();
-    const now = performance.now();
+    const now = eventClock.now;
     this.info.requestEnd = now;
     if (this.timeoutMs > 0 && !this.#isResponseHeadSent) this.#limits.setResponse(now, this.timeoutMs);
   }
 
   #beforeLastWrite(): void {
-    this.info.responseEnd = performance.now();
+    this.info.responseEnd = eventClock.now;
     if (!this.#isRequestComplete) this.connection.closeAfterResponse();
   }
 
@@ -335,7 +340,7 @@ export class Stream implements RequestSink, TerminalStream {
     this.#isActive = false;
     const info = this.info;
     const hcm = this.connection.hcm;
-    info.end = performance.now();
+    info.end = eventClock.now;
     this.#limits.clear();
     if (!this.#isLocal) this.#terminal.cancel();
     if (this.#isUpgraded) hcm.stats.onUpgrade(-1);

@@ -1,6 +1,7 @@
 import type { RequestWriter, StreamReset } from "../../http/codec.ts";
 import type { HeaderBlock, RequestHead, ResponseHead } from "../../http/header-block.ts";
 import { Known } from "../../http/names.ts";
+import { eventClock } from "../../net/event-clock.ts";
 import { ResponseFlag } from "../../observability/response-flags.ts";
 import type { Route } from "../../router/route.ts";
 import type { Borrower, BorrowFailure, UpstreamConnectionInfo } from "../../upstream/borrower.ts";
@@ -95,7 +96,7 @@ export class RouterRequest implements Terminal, Borrower {
     this.#prepareHead(route, head);
     this.#head = head;
     this.#headEnd = endStream;
-    this.#start = performance.now();
+    this.#start = eventClock.now;
     this.#isWaiting = true;
     stream.startRouteTimers();
     cluster.borrow(this, head, route.priority);
@@ -178,7 +179,7 @@ export class RouterRequest implements Terminal, Borrower {
     info.upstreamLocalAddress = connection.localAddress;
     info.upstreamConnectionId = connection.id;
     info.upstreamProtocol = "HTTP/1.1";
-    info.upstreamRequestStart = performance.now();
+    info.upstreamRequestStart = eventClock.now;
     const head = this.#head as RequestHead;
     const route = this.#stream.route;
     if (route?.autoHostRewrite === true && host.hostname !== "") route.setAuthority(head, host.hostname);
@@ -230,7 +231,7 @@ export class RouterRequest implements Terminal, Borrower {
       this.#stream.respondInformational(head);
       return;
     }
-    const now = performance.now();
+    const now = eventClock.now;
     const info = this.#stream.info;
     this.#isHeadReceived = true;
     info.upstreamResponseStart = now;
@@ -324,12 +325,12 @@ export class RouterRequest implements Terminal, Borrower {
   }
 
   #onRequestSent(): void {
-    this.#stream.info.upstreamRequestEnd = performance.now();
+    this.#stream.info.upstreamRequestEnd = eventClock.now;
   }
 
   #onResponseEnd(): void {
     this.#isDone = true;
-    this.#stream.info.upstreamResponseEnd = performance.now();
+    this.#stream.info.upstreamResponseEnd = eventClock.now;
   }
 }
 

@@ -10,7 +10,9 @@ export function appendFields(text: string, block: HeaderBlock, headerCase: Heade
   const size = block.size;
   for (let i = 0; i < size; i++) {
     const name = names[i] as string;
-    if (name !== "") out += `${name}: ${values[i]}\r\n`;
+    // `+`, as a template would call ToString.
+    // biome-ignore lint/style/useTemplate: see above
+    if (name !== "") out += name + ": " + values[i] + "\r\n";
   }
   return out;
 }
