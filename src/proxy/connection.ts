@@ -1,8 +1,8 @@
 import type { Socket } from "node:net";
 import type { RequestSink, ResponseWriter } from "../http/codec.ts";
-import type { Http1Options } from "../http/h1/options.ts";
 import type { ProtocolError } from "../http/h1/protocol-error.ts";
 import { Http1ServerCodec } from "../http/h1/server-codec.ts";
+import type { ServerExchanges } from "../http/h1/server-exchange.ts";
 import { hostPort } from "../net/address.ts";
 import { eventClock } from "../net/event-clock.ts";
 import { LazyTimer } from "../net/lazy-timer.ts";
@@ -10,7 +10,7 @@ import type { Transport, TransportSink } from "../net/transport.ts";
 import { acceptTransport } from "../net/transport.ts";
 import { ResponseFlag } from "../observability/response-flags.ts";
 import type { Hcm } from "./hcm.ts";
-import { Stream } from "./stream.ts";
+import type { Stream } from "./stream.ts";
 import type { StreamConnection } from "./stream-connection.ts";
 
 /** What a connection tells the listener that accepted it. */
@@ -20,7 +20,7 @@ export interface ConnectionOwner {
 }
 
 /**
- * A downstream HTTP/1 connection: one transport, one codec, one stream that is used again and again.
+ * A downstream HTTP/1 connection: one transport, one codec, and a stream while there is a request.
  *
  *     idle <-> in a request -> (closing: delayed close of the write side, then the rest) -> closed
  */
@@ -36,11 +36,11 @@ export class HttpConnection implements TransportSink, StreamConnection {
   readonly #owner: ConnectionOwner;
   readonly #transport: Transport;
   readonly #codec: Http1ServerCodec;
-  readonly #stream: Stream;
-  readonly #idleTimer: LazyTimer;
-  readonly #headTimer: LazyTimer;
-  readonly #closeTimer: LazyTimer;
-  readonly #durationTimer: LazyTimer;
+  #stream: Stream | null = null;
+  /** The end of what the connection does between requests: being idle, sending a head, closing. */
+  readonly #timer: LazyTimer;
+  /** max_connection_duration, then drain_timeout; null while there is no such limit. */
+  #durationTimer: LazyTimer | null = null;
   readonly #start: number;
   #requests = 0;
   #isClosing = false;
@@ -50,7 +50,7 @@ export class HttpConnection implements TransportSink, StreamConnection {
   #bytesRead = 0;
   #bytesWritten = 0;
 
-  constructor(owner: ConnectionOwner, hcm: Hcm, options: Http1Options, socket: Socket, id: number) {
+  constructor(owner: ConnectionOwner, hcm: Hcm, exchanges: ServerExchanges, socket: Socket, id: number) {
     this.#owner = owner;
     this.hcm = hcm;
     this.id = id;
@@ -61,17 +61,13 @@ export class HttpConnection implements TransportSink, StreamConnection {
     this.remoteText = hostPort(this.remoteAddress, this.remotePort);
     this.localPort = transport.localPort;
     this.localText = transport.localText;
-    this.#codec = new Http1ServerCodec(transport, this, options);
-    this.#stream = new Stream(this);
-    this.#idleTimer = new LazyTimer(() => this.#onIdle());
-    this.#headTimer = new LazyTimer(() => this.#onHeadTimeout());
-    this.#closeTimer = new LazyTimer(() => this.#onCloseTimeout());
-    this.#durationTimer = new LazyTimer(() => this.#onMaxDuration());
+    this.#codec = new Http1ServerCodec(transport, this, exchanges);
+    this.#timer = new LazyTimer(() => this.#onTimer());
     const now = eventClock.tick();
     this.#start = now;
     const spec = hcm.spec;
-    if (spec.idleTimeoutMs > 0) this.#idleTimer.set(now, spec.idleTimeoutMs);
-    if (spec.maxConnectionDurationMs > 0) this.#durationTimer.set(now, spec.maxConnectionDurationMs);
+    if (spec.idleTimeoutMs > 0) this.#timer.set(now, spec.idleTimeoutMs);
+    if (spec.maxConnectionDurationMs > 0) this.#limitDuration(spec.maxConnectionDurationMs);
     hcm.stats.onConnectionBegin();
   }
 
@@ -84,7 +80,7 @@ export class HttpConnection implements TransportSink, StreamConnection {
   }
 
   get isIdle(): boolean {
-    return !this.#stream.isActive;
+    return this.#stream === null;
   }
 
   // From the transport.
@@ -92,36 +88,31 @@ export class HttpConnection implements TransportSink, StreamConnection {
   onConnect(): void {}
 
   onBytes(bytes: Buffer, length: number): void {
-    if (this.#isClosing && !this.#stream.isActive) return;
+    if (this.#isClosing && this.#stream === null) return;
     this.#codec.feed(bytes, length);
     this.#countBytes();
     if (this.#codec.isHeadPartial) this.#onPartialHead();
     else if (this.#isHeadTimed) {
       this.#isHeadTimed = false;
-      this.#headTimer.clear();
+      if (this.#stream !== null) this.#timer.clear();
     }
   }
 
   /** Envoy takes a half-close by an HTTP/1 client for a disconnect. */
   onEnd(): void {
     this.#codec.onTransportEnd();
-    if (this.#stream.isActive) this.#stream.onReset("connection_termination", "downstream_remote_disconnect");
+    this.#stream?.onReset("connection_termination", "downstream_remote_disconnect");
     this.#transport.destroy();
   }
 
   onClose(_error: string): void {
-    const hadRequest = this.#stream.isActive;
-    if (hadRequest) {
-      this.#stream.onReset(
-        "connection_termination",
-        this.#wasLocalClose ? "downstream_local_disconnect" : "downstream_remote_disconnect",
-      );
-    }
-    this.#idleTimer.dispose();
-    this.#headTimer.dispose();
-    this.#closeTimer.dispose();
-    this.#durationTimer.dispose();
-    this.#stream.dispose();
+    const hadRequest = this.#stream !== null;
+    this.#stream?.onReset(
+      "connection_termination",
+      this.#wasLocalClose ? "downstream_local_disconnect" : "downstream_remote_disconnect",
+    );
+    this.#timer.dispose();
+    this.#durationTimer?.dispose();
     this.#countBytes();
     this.hcm.stats.onConnectionEnd(eventClock.now - this.#start, this.#wasLocalClose, hadRequest);
     this.#owner.onConnectionEnd(this);
@@ -134,8 +125,7 @@ export class HttpConnection implements TransportSink, StreamConnection {
   // From the codec.
 
   newStream(writer: ResponseWriter): RequestSink {
-    this.#stream.begin(writer);
-    return this.#stream;
+    return this.#begin(writer);
   }
 
   pauseInput(): void {
@@ -155,31 +145,33 @@ export class HttpConnection implements TransportSink, StreamConnection {
 
   onProtocolError(error: ProtocolError, writer: ResponseWriter): void {
     if (error.flag !== "") this.hcm.stats.count("downstream_cx_protocol_error");
-    if (!this.#stream.isActive) this.#stream.begin(writer);
+    const stream = this.#stream ?? this.#begin(writer);
     this.closeAfterResponse();
     const flags = error.flag === "" ? 0 : ResponseFlag[error.flag];
-    if (this.#stream.isResponseStarted) {
-      this.#stream.drop();
+    if (stream.isResponseStarted) {
+      stream.drop();
       this.close();
       return;
     }
-    this.#stream.sendLocalReply(error.status, error.body, flags, error.details);
+    stream.sendLocalReply(error.status, error.body, flags, error.details);
   }
 
   // From the stream.
 
   onStreamBegin(): void {
     this.#requests++;
-    this.#idleTimer.clear();
+    this.#timer.clear();
   }
 
   onStreamEnd(): void {
+    this.#stream = null;
     if (this.#transport.isClosed) return;
+    this.#codec.rest();
     if (this.#codec.shouldClose || this.mustClose) {
       this.close();
       return;
     }
-    if (this.hcm.spec.idleTimeoutMs > 0) this.#idleTimer.set(eventClock.now, this.hcm.spec.idleTimeoutMs);
+    if (this.hcm.spec.idleTimeoutMs > 0) this.#timer.set(eventClock.now, this.hcm.spec.idleTimeoutMs);
   }
 
   closeAfterResponse(): void {
@@ -188,7 +180,7 @@ export class HttpConnection implements TransportSink, StreamConnection {
 
   /** The listener drains: an idle connection goes now, a busy one after its response. */
   drain(): void {
-    if (this.#stream.isActive) return;
+    if (this.#stream !== null) return;
     this.hcm.stats.count("downstream_cx_drain_close");
     this.close();
   }
@@ -200,11 +192,11 @@ export class HttpConnection implements TransportSink, StreamConnection {
     const delay = this.hcm.spec.delayedCloseTimeoutMs;
     if (delay === 0) {
       this.#transport.end();
-      this.#closeTimer.set(eventClock.now, 5);
+      this.#timer.set(eventClock.now, 5);
       return;
     }
     this.#transport.end();
-    this.#closeTimer.set(eventClock.now, delay);
+    this.#timer.set(eventClock.now, delay);
   }
 
   /** Ends it with what it was doing. */
@@ -217,10 +209,10 @@ export class HttpConnection implements TransportSink, StreamConnection {
   #onPartialHead(): void {
     if (this.#isHeadTimed) return;
     this.#isHeadTimed = true;
-    this.#idleTimer.clear();
+    this.#timer.clear();
     const limit =
       this.hcm.spec.requestHeadersTimeoutMs || this.hcm.spec.requestTimeoutMs || this.hcm.spec.streamIdleTimeoutMs;
-    if (limit > 0) this.#headTimer.set(eventClock.now, limit);
+    if (limit > 0) this.#timer.set(eventClock.now, limit);
   }
 
   #isLastRequest(): boolean {
@@ -238,9 +230,28 @@ export class HttpConnection implements TransportSink, StreamConnection {
     this.#bytesWritten = written;
   }
 
+  #begin(writer: ResponseWriter): Stream {
+    const stream = this.hcm.takeStream();
+    this.#stream = stream;
+    stream.begin(this, writer);
+    return stream;
+  }
+
+  #limitDuration(ms: number): void {
+    if (this.#durationTimer === null) this.#durationTimer = new LazyTimer(() => this.#onMaxDuration());
+    this.#durationTimer.set(eventClock.now, ms);
+  }
+
+  #onTimer(): void {
+    if (this.#isClosing) this.#onCloseTimeout();
+    else if (this.#stream !== null) return;
+    else if (this.#isHeadTimed) this.#onHeadTimeout();
+    else this.#onIdle();
+  }
+
   /** Envoy drains a connection that had a request: one that comes meanwhile is answered, and told to close. */
   #onIdle(): void {
-    if (this.#stream.isActive) return;
+    if (this.#stream !== null) return;
     this.hcm.stats.count("downstream_cx_idle_timeout");
     if (this.#requests === 0) this.close();
     else this.#startDrain();
@@ -248,30 +259,28 @@ export class HttpConnection implements TransportSink, StreamConnection {
 
   #startDrain(): void {
     this.#isDraining = true;
-    this.#idleTimer.clear();
-    this.#durationTimer.set(eventClock.now, this.hcm.spec.drainTimeoutMs);
+    this.#limitDuration(this.hcm.spec.drainTimeoutMs);
   }
 
   #onHeadTimeout(): void {
-    if (this.#stream.isActive) return;
     const spec = this.hcm.spec;
-    this.#stream.begin(this.#codec);
+    const stream = this.#begin(this.#codec);
     this.closeAfterResponse();
     if (spec.requestHeadersTimeoutMs > 0) {
       this.hcm.stats.count("downstream_rq_header_timeout");
-      this.#stream.sendLocalReply(408, "request header timeout", 0, "request_header_timeout");
+      stream.sendLocalReply(408, "request header timeout", 0, "request_header_timeout");
     } else if (spec.requestTimeoutMs > 0) {
       this.hcm.stats.count("downstream_rq_timeout");
-      this.#stream.sendLocalReply(408, "request timeout", 0, "request_overall_timeout");
+      stream.sendLocalReply(408, "request timeout", 0, "request_overall_timeout");
     } else {
       this.hcm.stats.count("downstream_rq_idle_timeout");
-      this.#stream.sendLocalReply(408, "stream timeout", ResponseFlag.SI, "stream_idle_timeout");
+      stream.sendLocalReply(408, "stream timeout", ResponseFlag.SI, "stream_idle_timeout");
     }
   }
 
   #onMaxDuration(): void {
     if (this.#isDraining) {
-      if (!this.#stream.isActive) this.close();
+      if (this.#stream === null) this.close();
       return;
     }
     this.hcm.stats.count("downstream_cx_max_duration_reached");

@@ -11,6 +11,7 @@ import { RequestHeaderPolicy } from "./header-policy.ts";
 import type { LocalReplyMapper, MappedReply } from "./local-reply-mapper.ts";
 import { ResponseHeaderPolicy } from "./response-policy.ts";
 import type { HcmSpec } from "./spec.ts";
+import { Stream } from "./stream.ts";
 
 /** What a linked connection manager is made of. */
 export interface HcmParts {
@@ -51,6 +52,7 @@ export class Hcm {
   readonly #accessLogs: AccessLog[];
   readonly #localReplies: LocalReplyMapper | null;
   readonly #newTerminal: HcmParts["newTerminal"];
+  readonly #idleStreams: Stream[] = [];
 
   constructor(parts: HcmParts) {
     const spec = parts.spec;
@@ -69,6 +71,16 @@ export class Hcm {
     this.#accessLogs = parts.accessLogs;
     this.#localReplies = parts.localReplies;
     this.#newTerminal = parts.newTerminal;
+  }
+
+  /** The stream that ended last: the processor still knows it. */
+  takeStream(): Stream {
+    return this.#idleStreams.pop() ?? new Stream(this);
+  }
+
+  giveStream(stream: Stream): void {
+    if (this.#idleStreams.length < maxIdleStreams) this.#idleStreams.push(stream);
+    else stream.dispose();
   }
 
   newTerminal(stream: TerminalStream): Terminal {
@@ -99,3 +111,5 @@ export class Hcm {
     for (let i = 0; i < this.#accessLogs.length; i++) (this.#accessLogs[i] as AccessLog).log(info);
   }
 }
+
+const maxIdleStreams = 256;

@@ -46,6 +46,8 @@ export class Iteration<Head, Trailers> {
   #isEnded = false;
   #trailers: Trailers | null = null;
   #isPaused = false;
+  /** A filter stopped it since begin(). */
+  wasStopped = false;
   bufferLimit = 0;
 
   constructor(direction: Direction<Head, Trailers>, isReverse: boolean) {
@@ -64,6 +66,7 @@ export class Iteration<Head, Trailers> {
     this.#isEnded = false;
     this.#trailers = null;
     this.#isPaused = false;
+    this.wasStopped = false;
     this.bufferLimit = bufferLimit;
   }
 
@@ -144,6 +147,7 @@ export class Iteration<Head, Trailers> {
       const status = this.#direction.callHead(entry, head, this.#headEnd);
       if (!this.#direction.isLive) return;
       if (status !== 0) {
+        this.wasStopped = true;
         this.#stopSlot = entry.slot;
         this.#stop = status === 1 ? "head" : "all";
         this.#isWatermark = status === 3;
@@ -172,6 +176,7 @@ export class Iteration<Head, Trailers> {
       }
       if (endStream) this.#isEnded = true;
       if (this.#stopSlot < 0) {
+        this.wasStopped = true;
         this.#stopSlot = entry.slot;
         this.#stop = "data";
       }
@@ -202,6 +207,7 @@ export class Iteration<Head, Trailers> {
       }
       this.#trailers = trailers;
       if (this.#stopSlot < 0) {
+        this.wasStopped = true;
         this.#stopSlot = entry.slot;
         this.#stop = "data";
       }

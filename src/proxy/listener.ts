@@ -1,5 +1,6 @@
 import type { Server, Socket } from "node:net";
 import type { Http1Options } from "../http/h1/options.ts";
+import { ServerExchanges } from "../http/h1/server-exchange.ts";
 import { listen } from "../net/listen.ts";
 import type { StatsSlab } from "../observability/stats.ts";
 import type { ConnectionOwner } from "./connection.ts";
@@ -14,14 +15,14 @@ export class Listener implements ConnectionOwner {
   readonly #stats: ListenerStats;
   readonly #connections = new Set<HttpConnection>();
   #hcm: Hcm;
-  #http1: Http1Options;
+  #exchanges: ServerExchanges;
   #server: Server | null = null;
   #onDrained: (() => void) | null = null;
 
   constructor(spec: ListenerSpec, hcm: Hcm, http1: Http1Options, slab: StatsSlab) {
     this.spec = spec;
     this.#hcm = hcm;
-    this.#http1 = http1;
+    this.#exchanges = new ServerExchanges(http1);
     this.#stats = new ListenerStats(slab, spec.statName);
   }
 
@@ -44,7 +45,7 @@ export class Listener implements ConnectionOwner {
   /** New connections come under `hcm`; those that are open finish under the old one. */
   replace(hcm: Hcm, http1: Http1Options): void {
     this.#hcm = hcm;
-    this.#http1 = http1;
+    this.#exchanges = new ServerExchanges(http1);
   }
 
   /** No more keep-alive: idle connections close now, busy ones after their response. Accepting goes on until close(). */
@@ -81,7 +82,7 @@ export class Listener implements ConnectionOwner {
 
   #accept(socket: Socket): void {
     this.#stats.onBegin();
-    const connection = new HttpConnection(this, this.#hcm, this.#http1, socket, nextConnectionId++);
+    const connection = new HttpConnection(this, this.#hcm, this.#exchanges, socket, nextConnectionId++);
     this.#connections.add(connection);
   }
 }

@@ -19,7 +19,7 @@ export function writeLocalReply(
   info.response = head;
   stream.route?.rewriteResponse(head, info);
   if (edit !== null) edit(head);
-  const mapped = stream.connection.hcm.mapLocalReply(head, info, body);
+  const mapped = stream.hcm.mapLocalReply(head, info, body);
   const text = mapped.body;
   if (isGrpc(stream.request.get(Known["content-type"]))) {
     const httpStatus = head.status;

@@ -11,7 +11,7 @@ import { upgradeType } from "./upgrade.ts";
  */
 export function admitRequest(stream: Stream, head: RequestHead): boolean {
   const connection = stream.connection;
-  const hcm = connection.hcm;
+  const hcm = stream.hcm;
   const spec = hcm.spec;
   const isConnect = head.method === "CONNECT";
   if (!isConnect) {

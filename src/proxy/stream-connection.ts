@@ -1,8 +1,5 @@
-import type { Hcm } from "./hcm.ts";
-
 /** What a stream needs of its connection. */
 export interface StreamConnection {
-  readonly hcm: Hcm;
   readonly id: number;
   readonly isTls: boolean;
   readonly remoteAddress: string;
@@ -19,3 +16,19 @@ export interface StreamConnection {
   /** HTTP/1: the connection closes after the response (an unread request body, a 4xx of the codec). */
   closeAfterResponse(): void;
 }
+
+/** That of a stream between two requests. */
+export const noConnection: StreamConnection = {
+  id: 0,
+  isTls: false,
+  remoteAddress: "",
+  remotePort: 0,
+  remoteText: "",
+  localPort: 0,
+  localText: "",
+  protocol: "",
+  mustClose: false,
+  onStreamBegin() {},
+  onStreamEnd() {},
+  closeAfterResponse() {},
+};

@@ -8,14 +8,16 @@ import { ResponseFlag } from "../observability/response-flags.ts";
 import { StreamInfo } from "../observability/stream-info.ts";
 import type { Route } from "../router/route.ts";
 import { RequestDirection, ResponseDirection } from "./directions.ts";
+import type { Hcm } from "./hcm.ts";
 import { Iteration } from "./iteration.ts";
 import { writeLocalReply } from "./local-reply.ts";
 import { admitRequest } from "./request-admission.ts";
-import type { StreamConnection } from "./stream-connection.ts";
+import { noConnection, type StreamConnection } from "./stream-connection.ts";
 import { type Limit, StreamLimits } from "./stream-limits.ts";
 
 /**
- * One request and its response: head policy, filters, router, and what ends it. An HTTP/1 connection reuses its one object.
+ * One request and its response: head policy, filters, router, and what ends it. The connection manager lends it to connections,
+ * one after the other.
  *
  *     idle -> begin -> request head -> filters -> terminal -> response head -> body -> complete -> idle
  *                          any time: local reply (before the response began) | abort (after) | reset by the peer
@@ -25,7 +27,8 @@ export class Stream implements RequestSink, TerminalStream {
   request: RequestHead = noRequest;
   route: Route | null = null;
   readonly scratch: unknown[] = [];
-  readonly connection: StreamConnection;
+  connection: StreamConnection = noConnection;
+  readonly hcm: Hcm;
   readonly #terminal: Terminal;
   readonly #requestWalk: Iteration<RequestHead, HeaderBlock>;
   readonly #responseWalk: Iteration<ResponseHead, HeaderBlock>;
@@ -39,9 +42,9 @@ export class Stream implements RequestSink, TerminalStream {
   #pauses = 0;
   readonly #limits: StreamLimits;
 
-  constructor(connection: StreamConnection) {
-    this.connection = connection;
-    this.#terminal = connection.hcm.newTerminal(this);
+  constructor(hcm: Hcm) {
+    this.hcm = hcm;
+    this.#terminal = hcm.newTerminal(this);
     this.#requestWalk = new Iteration(new RequestDirection(this, this.#terminal), false);
     this.#responseWalk = new Iteration(new ResponseDirection(this), true);
     this.#limits = new StreamLimits((limit) => this.#onLimit(limit));
@@ -61,26 +64,27 @@ export class Stream implements RequestSink, TerminalStream {
   }
 
   /** A request begins: its first byte was seen. */
-  begin(writer: ResponseWriter): void {
-    const hcm = this.connection.hcm;
+  begin(connection: StreamConnection, writer: ResponseWriter): void {
+    const hcm = this.hcm;
+    this.connection = connection;
     this.#writer = writer;
     this.#isActive = true;
     const info = this.info;
     const now = eventClock.now;
     info.start = now;
     info.startTimeMs = eventClock.wallNow;
-    info.protocol = this.connection.protocol;
-    info.connectionId = this.connection.id;
-    info.downstreamLocalAddress = this.connection.localText;
-    info.downstreamDirectRemoteAddress = this.connection.remoteText;
-    info.downstreamRemoteAddress = this.connection.remoteText;
+    info.protocol = connection.protocol;
+    info.connectionId = connection.id;
+    info.downstreamLocalAddress = connection.localText;
+    info.downstreamDirectRemoteAddress = connection.remoteText;
+    info.downstreamRemoteAddress = connection.remoteText;
     info.filterChainName = hcm.filterChainName;
     info.listenerName = hcm.listenerName;
     this.#limits.begin(now, hcm.spec.streamIdleTimeoutMs, hcm.spec.requestTimeoutMs, hcm.spec.maxStreamDurationMs);
     this.#requestWalk.begin(hcm.requestLists, hcm.bufferLimitBytes);
     this.#responseWalk.begin(hcm.responseLists, hcm.bufferLimitBytes);
     hcm.stats.onRequestBegin();
-    this.connection.onStreamBegin();
+    connection.onStreamBegin();
   }
 
   // From the codec.
@@ -116,7 +120,7 @@ export class Stream implements RequestSink, TerminalStream {
     if (!this.#isActive) return;
     this.info.responseFlags |= ResponseFlag.DC;
     if (this.info.details === "") this.info.details = detail;
-    this.connection.hcm.stats.count("downstream_rq_rx_reset");
+    this.hcm.stats.count("downstream_rq_rx_reset");
     this.#finish();
   }
 
@@ -127,7 +131,7 @@ export class Stream implements RequestSink, TerminalStream {
   // For filters.
 
   override(slot: number): unknown {
-    return this.route === null ? null : this.connection.hcm.overrideFor(this.route, slot);
+    return this.route === null ? null : this.hcm.overrideFor(this.route, slot);
   }
 
   continueRequest(slot: number): void {
@@ -181,7 +185,7 @@ export class Stream implements RequestSink, TerminalStream {
   }
 
   respondInformational(head: ResponseHead): void {
-    if (head.status === 100 && this.connection.hcm.spec.proxy100Continue) this.answer100Continue();
+    if (head.status === 100 && this.hcm.spec.proxy100Continue) this.answer100Continue();
   }
 
   answer100Continue(): void {
@@ -228,10 +232,10 @@ export class Stream implements RequestSink, TerminalStream {
     info.response = head;
     info.responseCode = head.status;
     info.responseStart = eventClock.now;
-    this.connection.hcm.responsePolicy.apply(head, this.connection.mustClose, this.request.get(Known["x-request-id"]));
+    this.hcm.responsePolicy.apply(head, this.connection.mustClose, this.request.get(Known["x-request-id"]));
     if (head.status === 101 || (this.request.method === "CONNECT" && head.status >= 200 && head.status < 300)) {
       this.#limits.clearRequest();
-      this.connection.hcm.stats.onUpgrade(1);
+      this.hcm.stats.onUpgrade(1);
       this.#isUpgraded = true;
     }
     info.responseHeadersBytes = head.byteSize();
@@ -261,7 +265,7 @@ export class Stream implements RequestSink, TerminalStream {
     if (isRequest) {
       if (isWatermark) this.pauseRequest();
       else {
-        this.connection.hcm.stats.count("downstream_rq_too_large");
+        this.hcm.stats.count("downstream_rq_too_large");
         this.sendLocalReply(413, "Payload Too Large", 0, "request_payload_too_large");
       }
     } else if (!this.#isResponseHeadSent) {
@@ -307,7 +311,7 @@ export class Stream implements RequestSink, TerminalStream {
 
   #onLimit(limit: Limit): void {
     if (!this.#isActive) return;
-    const stats = this.connection.hcm.stats;
+    const stats = this.hcm.stats;
     const status = this.#isRequestComplete ? 504 : 408;
     switch (limit) {
       case "response":
@@ -339,20 +343,26 @@ export class Stream implements RequestSink, TerminalStream {
     if (!this.#isActive) return;
     this.#isActive = false;
     const info = this.info;
-    const hcm = this.connection.hcm;
+    const hcm = this.hcm;
     info.end = eventClock.now;
     this.#limits.clear();
     if (!this.#isLocal) this.#terminal.cancel();
     if (this.#isUpgraded) hcm.stats.onUpgrade(-1);
     for (const entry of hcm.chain.destroy) entry.filter.onDestroy?.(this);
     hcm.onStreamEnd(info);
+    const connection = this.connection;
+    const mayWait = this.#requestWalk.wasStopped || this.#responseWalk.wasStopped;
     this.#reset();
-    this.connection.onStreamEnd();
+    connection.onStreamEnd();
+    // A filter that stopped the walk may hold the stream and go on late: it must not meet another request.
+    if (mayWait) this.#limits.dispose();
+    else hcm.giveStream(this);
   }
 
   #reset(): void {
     this.#terminal.reset();
     this.info.reset();
+    this.connection = noConnection;
     this.request = noRequest;
     this.route = null;
     this.timeoutMs = 0;

@@ -53,7 +53,8 @@ export class Http1ClientCodec implements RequestWriter {
     this.#options = options;
     this.#parser = new ResponseParser(options);
     this.#decoder = new BodyDecoder(options);
-    this.#body = new MessageBody(output, options);
+    this.#body = new MessageBody(options);
+    this.#body.output = output;
   }
 
   /** True when newStream may be called: the last exchange is whole on both sides and the peer keeps the connection. */

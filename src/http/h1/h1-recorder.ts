@@ -4,6 +4,7 @@ import { Http1ClientCodec } from "./client-codec.ts";
 import type { Http1Options } from "./options.ts";
 import type { ProtocolError } from "./protocol-error.ts";
 import { Http1ServerCodec } from "./server-codec.ts";
+import { ServerExchanges } from "./server-exchange.ts";
 
 /** Latin-1 text of what a codec wrote. For tests. */
 class RecordedOutput implements ByteOutput {
@@ -59,7 +60,7 @@ export class ServerRecorder {
         this.events.push("close now");
       },
     };
-    this.codec = new Http1ServerCodec(this.output, callbacks, options);
+    this.codec = new Http1ServerCodec(this.output, callbacks, new ServerExchanges(options));
   }
 
   #sink(writer: ResponseWriter): RequestSink {
@@ -92,6 +93,7 @@ export class ServerRecorder {
     head.append("content-length", "2");
     writer.writeHead(head, false);
     writer.writeData(Buffer.from("ok"), true);
+    this.codec.rest();
   }
 }
 

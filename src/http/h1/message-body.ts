@@ -6,13 +6,13 @@ import { appendFields } from "./serializer.ts";
 
 /** Writes one message's body by its framing. Never more than Content-Length said; isWhole tells if all of it came. */
 export class MessageBody {
-  readonly #output: ByteOutput;
+  /** Where it goes; null between two messages. */
+  output: ByteOutput | null = null;
   readonly #options: Http1Options;
   #mode: "none" | "length" | "chunked" | "raw" = "none";
   #left = 0;
 
-  constructor(output: ByteOutput, options: Http1Options) {
-    this.#output = output;
+  constructor(options: Http1Options) {
     this.#options = options;
   }
 
@@ -43,26 +43,27 @@ export class MessageBody {
 
   write(bytes: Buffer, endStream: boolean): boolean {
     const length = bytes.length;
+    const output = this.output as ByteOutput;
     switch (this.#mode) {
       case "none":
         return true;
       case "raw":
-        return length === 0 || this.#output.writeBytes(bytes);
+        return length === 0 || output.writeBytes(bytes);
       case "length": {
         if (length === 0) return true;
         const isOver = length > this.#left;
-        const isWritable = this.#output.writeBytes(isOver ? bytes.subarray(0, this.#left) : bytes);
+        const isWritable = output.writeBytes(isOver ? bytes.subarray(0, this.#left) : bytes);
         this.#left -= isOver ? this.#left : length;
         return isWritable;
       }
       case "chunked": {
         if (length === 0) {
-          if (endStream) this.#output.writeText("0\r\n\r\n");
+          if (endStream) output.writeText("0\r\n\r\n");
           return true;
         }
-        this.#output.writeText(`${length.toString(16)}\r\n`);
-        const isWritable = this.#output.writeBytes(bytes);
-        this.#output.writeText(endStream ? "\r\n0\r\n\r\n" : "\r\n");
+        output.writeText(`${length.toString(16)}\r\n`);
+        const isWritable = output.writeBytes(bytes);
+        output.writeText(endStream ? "\r\n0\r\n\r\n" : "\r\n");
         return isWritable;
       }
     }
@@ -72,6 +73,6 @@ export class MessageBody {
   writeTrailers(trailers: HeaderBlock): void {
     if (this.#mode !== "chunked") return;
     const fields = this.#options.enableTrailers ? appendFields("", trailers, this.#options.headerCase) : "";
-    this.#output.writeText(`0\r\n${fields}\r\n`);
+    this.output?.writeText(`0\r\n${fields}\r\n`);
   }
 }

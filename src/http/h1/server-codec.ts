@@ -2,14 +2,13 @@ import type { ByteOutput, RequestSink, ResponseWriter } from "../codec.ts";
 import { StreamReset } from "../codec.ts";
 import type { HeaderBlock, ResponseHead } from "../header-block.ts";
 import { Known } from "../names.ts";
-import { BodyDecoder } from "./body-decoder.ts";
 import { hasConnectionOption } from "./connection-field.ts";
 import { needMore } from "./head-parser.ts";
-import { MessageBody } from "./message-body.ts";
 import type { Http1Options } from "./options.ts";
-import { RequestParser } from "./parser.ts";
+import type { RequestParser } from "./parser.ts";
 import { codecError, type ProtocolError } from "./protocol-error.ts";
 import { appendFields, codecField, statusLine } from "./serializer.ts";
+import type { ServerExchange, ServerExchanges } from "./server-exchange.ts";
 
 /** What the codec asks of the connection that owns it. */
 export interface Http1ServerCallbacks {
@@ -43,9 +42,8 @@ export class Http1ServerCodec implements ResponseWriter {
   readonly #output: ByteOutput;
   readonly #callbacks: Http1ServerCallbacks;
   readonly #options: Http1Options;
-  readonly #parser: RequestParser;
-  readonly #decoder: BodyDecoder;
-  readonly #body: MessageBody;
+  readonly #exchanges: ServerExchanges;
+  #exchange: ServerExchange | null = null;
   #state: "head" | "body" | "waiting" | "tunnel" | "closed" = "head";
   #sink: RequestSink | null = null;
   #isParserUsed = false;
@@ -61,23 +59,22 @@ export class Http1ServerCodec implements ResponseWriter {
   #held: Buffer | null = null;
   readonly #feedHeld = (): void => this.#takeHeld();
 
-  constructor(output: ByteOutput, callbacks: Http1ServerCallbacks, options: Http1Options) {
+  constructor(output: ByteOutput, callbacks: Http1ServerCallbacks, exchanges: ServerExchanges) {
     this.#output = output;
     this.#callbacks = callbacks;
-    this.#options = options;
-    this.#parser = new RequestParser(options);
-    this.#decoder = new BodyDecoder(options);
-    this.#body = new MessageBody(output, options);
+    this.#options = exchanges.options;
+    this.#exchanges = exchanges;
   }
 
   /** The current request's head. */
   get head(): RequestParser["head"] {
-    return this.#parser.head;
+    return this.#taken().parser.head;
   }
 
   /** True from the first byte of a request to the end of its head: what request_headers_timeout measures. */
   get isHeadPartial(): boolean {
-    return this.#state === "head" && !this.#isParserUsed && this.#parser.isStarted;
+    const exchange = this.#exchange;
+    return this.#state === "head" && exchange !== null && !this.#isParserUsed && exchange.parser.isStarted;
   }
 
   /** True for a request that came as HTTP/1.0. */
@@ -109,6 +106,14 @@ export class Http1ServerCodec implements ResponseWriter {
     this.#sink?.onWritable();
   }
 
+  /** The stream is over and nobody looks at its head any more: an idle connection keeps nothing of it. */
+  rest(): void {
+    if (this.#state !== "head" || !this.#isParserUsed) return;
+    this.#exchanges.give(this.#exchange as ServerExchange);
+    this.#exchange = null;
+    this.#startMessage();
+  }
+
   write100Continue(): void {
     if (!this.isResponseStarted) this.#output.writeText("HTTP/1.1 100 Continue\r\n\r\n");
   }
@@ -135,21 +140,22 @@ export class Http1ServerCodec implements ResponseWriter {
       head.set("connection", this.shouldClose ? "close" : "keep-alive", connectionId);
     }
     text = appendFields(text, head, headerCase);
-    if (isTunnel) this.#body.startRaw();
+    const body = this.#taken().body;
+    if (isTunnel) body.startRaw();
     else if (hasNoBody) {
       // Envoy says how the body to a GET would be framed.
       if (!hasLength && this.#isHeadRequest && !this.#isHttp10 && status !== 204 && status !== 304) {
         text += codecField("transfer-encoding", "chunked", headerCase);
       }
-      this.#body.startNone();
-    } else if (hasLength) this.#body.startLength(head.get(contentLengthId) as string);
+      body.startNone();
+    } else if (hasLength) body.startLength(head.get(contentLengthId) as string);
     else if (endStream) {
       text += codecField("content-length", "0", headerCase);
-      this.#body.startNone();
-    } else if (isClosed) this.#body.startRaw();
+      body.startNone();
+    } else if (isClosed) body.startRaw();
     else {
       text += codecField("transfer-encoding", "chunked", headerCase);
-      this.#body.startChunked();
+      body.startChunked();
     }
     this.#output.writeText(`${text}\r\n`);
     if (isTunnel) this.becomeTunnel();
@@ -157,13 +163,13 @@ export class Http1ServerCodec implements ResponseWriter {
   }
 
   writeData(bytes: Buffer, endStream: boolean): boolean {
-    const isWritable = this.#body.write(bytes, endStream);
+    const isWritable = this.#taken().body.write(bytes, endStream);
     if (endStream) this.#endResponse();
     return isWritable;
   }
 
   writeTrailers(trailers: HeaderBlock): void {
-    this.#body.writeTrailers(trailers);
+    this.#taken().body.writeTrailers(trailers);
     this.#endResponse();
   }
 
@@ -192,7 +198,7 @@ export class Http1ServerCodec implements ResponseWriter {
   becomeTunnel(): void {
     this.#state = "tunnel";
     this.shouldClose = true;
-    this.#body.startRaw();
+    this.#taken().body.startRaw();
     this.#goOn();
   }
 
@@ -203,19 +209,24 @@ export class Http1ServerCodec implements ResponseWriter {
     while (at < length) {
       const state = this.#state;
       if (state === "head") {
-        if (this.#isParserUsed) this.#startParser();
-        at = this.#parser.feed(bytes, at, length);
+        const parser = this.#taken().parser;
+        if (this.#isParserUsed) {
+          parser.reset();
+          this.#startMessage();
+        }
+        at = parser.feed(bytes, at, length);
         if (at === needMore) break;
         if (at < 0) {
-          this.#fail(this.#parser.error ?? codecError);
+          this.#fail(parser.error ?? codecError);
           break;
         }
         this.#isParserUsed = true;
         this.#onHead();
       } else if (state === "body") {
-        at = this.#decoder.next(bytes, at, length);
-        if (this.#decoder.error !== null) {
-          this.#fail(this.#decoder.error);
+        const decoder = this.#taken().decoder;
+        at = decoder.next(bytes, at, length);
+        if (decoder.error !== null) {
+          this.#fail(decoder.error);
           break;
         }
         this.#onBody(bytes);
@@ -230,8 +241,12 @@ export class Http1ServerCodec implements ResponseWriter {
     this.#isFeeding = wasFeeding;
   }
 
-  #startParser(): void {
-    this.#parser.reset();
+  #taken(): ServerExchange {
+    if (this.#exchange === null) this.#exchange = this.#exchanges.take(this.#output);
+    return this.#exchange;
+  }
+
+  #startMessage(): void {
     this.#isParserUsed = false;
     this.isResponseStarted = false;
     this.#isResponseDone = false;
@@ -242,7 +257,7 @@ export class Http1ServerCodec implements ResponseWriter {
   }
 
   #onHead(): void {
-    const parser = this.#parser;
+    const { parser, decoder } = this.#taken();
     const head = parser.head;
     const method = head.method;
     this.isResponseStarted = false;
@@ -254,17 +269,17 @@ export class Http1ServerCodec implements ResponseWriter {
     if (connection !== null && hasConnectionOption(connection, "close")) this.shouldClose = true;
     if (parser.isHttp10 && !hasConnectionOption(connection, "keep-alive")) this.shouldClose = true;
     this.#isUpgrade = head.has(upgradeId) && hasConnectionOption(connection, "upgrade") && !this.#dropH2c();
-    this.#decoder.start(parser.framing, false);
-    const isRaw = this.#isConnect || (this.#isUpgrade && this.#decoder.isDone);
-    const endStream = this.#decoder.isDone && !isRaw;
-    this.#state = this.#decoder.isDone ? "waiting" : "body";
+    decoder.start(parser.framing, false);
+    const isRaw = this.#isConnect || (this.#isUpgrade && decoder.isDone);
+    const endStream = decoder.isDone && !isRaw;
+    this.#state = decoder.isDone ? "waiting" : "body";
     this.#sink = this.#callbacks.newStream(this);
     this.#sink.onHead(head, endStream);
   }
 
   /** As Envoy: an offer of h2c is taken out and the request served. */
   #dropH2c(): boolean {
-    const head = this.#parser.head;
+    const head = this.#taken().parser.head;
     if ((head.get(upgradeId) as string).toLowerCase() !== "h2c") return false;
     head.remove("upgrade", upgradeId);
     head.remove("http2-settings");
@@ -273,7 +288,7 @@ export class Http1ServerCodec implements ResponseWriter {
   }
 
   #onBody(bytes: Buffer): void {
-    const decoder = this.#decoder;
+    const decoder = this.#taken().decoder;
     const sink = this.#sink;
     const hasData = decoder.to > decoder.from;
     if (!decoder.isDone) {
@@ -292,7 +307,7 @@ export class Http1ServerCodec implements ResponseWriter {
     this.#isResponseDone = true;
     this.isResponseStarted = true;
     this.#sink = null;
-    if (!this.#body.isWhole) this.shouldClose = true;
+    if (!this.#taken().body.isWhole) this.shouldClose = true;
     while (this.#streamPauses > 0) this.resumeReading();
     if (this.shouldClose) {
       this.#state = "closed";
