@@ -1,16 +1,21 @@
 import net from "node:net";
 import type { SocketAddress } from "./address.ts";
 
+/** The operating system's side of a connection that was accepted: for acceptTransport. */
+export type AcceptedHandle = object;
+
 /**
- * Opens a listening socket whose connections come paused, to be taken over by acceptTransport. With `reusePort` every
+ * Opens a listening socket whose connections are handles that nothing reads yet, to be taken over by acceptTransport. With `reusePort` every
  * worker opens its own on the same address and the kernel shares the connections out.
  */
 export function listen(
   address: SocketAddress,
   options: { backlog: number; reusePort: boolean; ipv6Only: boolean },
-  onConnection: (socket: net.Socket) => void,
+  onConnection: (handle: AcceptedHandle) => void,
 ): Promise<net.Server> {
-  const server = net.createServer({ noDelay: true, pauseOnConnect: true, allowHalfOpen: true }, onConnection);
+  const server = net.createServer({ noDelay: true, pauseOnConnect: true, allowHalfOpen: true }, (socket) => {
+    onConnection(takeHandle(socket));
+  });
   return new Promise((resolve, reject) => {
     server.once("error", reject);
     server.listen(
@@ -25,8 +30,32 @@ export function listen(
           },
       () => {
         server.off("error", reject);
+        acceptHandles(server, onConnection);
         resolve(server);
       },
     );
   });
+}
+
+/** Saves the net.Socket that Node makes for each connection and that acceptTransport would make again. */
+function acceptHandles(server: net.Server, onConnection: (handle: AcceptedHandle) => void): void {
+  const listening = (server as unknown as { _handle: ListeningHandle | null })._handle;
+  if (typeof listening?.onconnection !== "function") return;
+  listening.onconnection = (status, client) => {
+    if (status !== 0 || client === undefined) return;
+    client.setNoDelay?.(true);
+    onConnection(client);
+  };
+}
+
+function takeHandle(socket: net.Socket): AcceptedHandle {
+  const holder = socket as unknown as { _handle: AcceptedHandle | null };
+  const handle = holder._handle as AcceptedHandle;
+  holder._handle = null;
+  return handle;
+}
+
+/** What Node keeps inside a net.Server. `status`: 0 or a negative errno. */
+interface ListeningHandle {
+  onconnection?: (status: number, client?: AcceptedHandle & { setNoDelay?: (isOn: boolean) => void }) => void;
 }

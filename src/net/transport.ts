@@ -2,6 +2,8 @@ import net from "node:net";
 import type { SocketAddress } from "./address.ts";
 import { hostPort } from "./address.ts";
 import { eventClock } from "./event-clock.ts";
+import type { AcceptedHandle } from "./listen.ts";
+import { type WriteOwner, writeChunk, writeText } from "./socket-write.ts";
 
 /** What a transport tells its owner. */
 export interface TransportSink {
@@ -21,7 +23,7 @@ export interface TransportSink {
  * sockets one after the other: a peer that the first write woke is still awake at the others (a fifth of the kernel's time).
  * `writeBytes` answers false above the watermark.
  */
-export class Transport {
+export class Transport implements WriteOwner {
   readonly #socket: net.Socket;
   readonly #sink: TransportSink;
   #text = "";
@@ -30,8 +32,8 @@ export class Transport {
   #isClosed = false;
   #error = "";
   #aboveWatermark = false;
-  /** Large buffers that an unfinished write still holds. */
-  #held: Buffer[] | null = null;
+  /** Bytes that wait for the kernel. */
+  #waiting = 0;
   bytesRead = 0;
   bytesWritten = 0;
   readonly watermark: number;
@@ -49,7 +51,6 @@ export class Transport {
       this.#sink.onEnd();
     });
     socket.on("close", () => this.#onClose());
-    socket.on("drain", () => this.#onDrain());
   }
 
   get remoteAddress(): string {
@@ -118,8 +119,7 @@ export class Transport {
     const text = this.#text;
     this.#text = "";
     this.bytesWritten += text.length;
-    this.#socket.write(text, "latin1");
-    this.#checkWatermark();
+    if (!writeText(this.#socket, text, this)) this.#wait(text.length);
     if (this.#isEnding) this.#socket.end();
   }
 
@@ -156,39 +156,28 @@ export class Transport {
       return;
     }
     this.bytesWritten += length;
-    this.#socket.write(length === chunk.length ? chunk : chunk.subarray(0, length));
-    if (this.#socket.writableLength === 0) {
-      chunks.push(chunk);
-      return;
-    }
-    if (this.#held === null) this.#held = [];
-    this.#held.push(chunk);
-    this.#checkWatermark();
+    if (writeChunk(this.#socket, chunk, length, this)) chunks.push(chunk);
+    else this.#wait(length);
   }
 
-  #checkWatermark(): void {
-    if (this.#socket.writableLength > this.watermark) this.#aboveWatermark = true;
-  }
-
-  #onDrain(): void {
-    this.#releaseHeld();
-    if (!this.#aboveWatermark || this.#isClosed) return;
+  /** The kernel took what waited. */
+  onWritten(length: number, chunk: Buffer | null): void {
+    if (chunk !== null && chunks.length < maxPooledChunks) chunks.push(chunk);
+    this.#waiting -= length;
+    if (this.#waiting > 0 || !this.#aboveWatermark || this.#isClosed) return;
     this.#aboveWatermark = false;
     eventClock.tick();
     this.#sink.onDrain();
   }
 
-  #releaseHeld(): void {
-    const held = this.#held;
-    if (held === null) return;
-    this.#held = null;
-    for (const chunk of held) if (chunks.length < maxPooledChunks) chunks.push(chunk);
+  #wait(length: number): void {
+    this.#waiting += length;
+    if (this.#waiting > this.watermark) this.#aboveWatermark = true;
   }
 
   #onClose(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    this.#held = null;
     eventClock.tick();
     this.#sink.onClose(this.#error);
   }
@@ -203,11 +192,8 @@ export class Transport {
   }
 }
 
-/** Takes over an accepted socket (made with pauseOnConnect), so that it reads into the thread's one buffer. */
-export function acceptTransport(accepted: net.Socket, sink: TransportSink, watermark: number): Transport {
-  const holder = accepted as unknown as { _handle: unknown };
-  const handle = holder._handle;
-  holder._handle = null;
+/** A transport on an accepted connection, which reads into the thread's one buffer. */
+export function acceptTransport(handle: AcceptedHandle, sink: TransportSink, watermark: number): Transport {
   const options = {
     handle,
     allowHalfOpen: true,

@@ -27,8 +27,6 @@ export class StreamInfo {
   /** Body bytes. */
   bytesReceived = 0;
   bytesSent = 0;
-  requestHeadersBytes = 0;
-  responseHeadersBytes = 0;
   responseTrailersBytes = 0;
   downstreamWireBytesReceived = 0;
   downstreamWireBytesSent = 0;
@@ -109,8 +107,6 @@ export class StreamInfo {
     this.end = -1;
     this.bytesReceived = 0;
     this.bytesSent = 0;
-    this.requestHeadersBytes = 0;
-    this.responseHeadersBytes = 0;
     this.responseTrailersBytes = 0;
     this.downstreamWireBytesReceived = 0;
     this.downstreamWireBytesSent = 0;

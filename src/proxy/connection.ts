@@ -1,4 +1,3 @@
-import type { Socket } from "node:net";
 import type { RequestSink, ResponseWriter } from "../http/codec.ts";
 import type { ProtocolError } from "../http/h1/protocol-error.ts";
 import { Http1ServerCodec } from "../http/h1/server-codec.ts";
@@ -6,6 +5,7 @@ import type { ServerExchanges } from "../http/h1/server-exchange.ts";
 import { hostPort } from "../net/address.ts";
 import { eventClock } from "../net/event-clock.ts";
 import { LazyTimer } from "../net/lazy-timer.ts";
+import type { AcceptedHandle } from "../net/listen.ts";
 import type { Transport, TransportSink } from "../net/transport.ts";
 import { acceptTransport } from "../net/transport.ts";
 import { ResponseFlag } from "../observability/response-flags.ts";
@@ -50,11 +50,11 @@ export class HttpConnection implements TransportSink, StreamConnection {
   #bytesRead = 0;
   #bytesWritten = 0;
 
-  constructor(owner: ConnectionOwner, hcm: Hcm, exchanges: ServerExchanges, socket: Socket, id: number) {
+  constructor(owner: ConnectionOwner, hcm: Hcm, exchanges: ServerExchanges, handle: AcceptedHandle, id: number) {
     this.#owner = owner;
     this.hcm = hcm;
     this.id = id;
-    this.#transport = acceptTransport(socket, this, hcm.bufferLimitBytes);
+    this.#transport = acceptTransport(handle, this, hcm.bufferLimitBytes);
     const transport = this.#transport;
     this.remoteAddress = transport.remoteAddress;
     this.remotePort = transport.remotePort;
@@ -165,8 +165,8 @@ export class HttpConnection implements TransportSink, StreamConnection {
 
   onStreamEnd(): void {
     this.#stream = null;
-    if (this.#transport.isClosed) return;
     this.#codec.rest();
+    if (this.#transport.isClosed) return;
     if (this.#codec.shouldClose || this.mustClose) {
       this.close();
       return;

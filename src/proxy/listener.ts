@@ -1,7 +1,7 @@
-import type { Server, Socket } from "node:net";
+import type { Server } from "node:net";
 import type { Http1Options } from "../http/h1/options.ts";
 import { ServerExchanges } from "../http/h1/server-exchange.ts";
-import { listen } from "../net/listen.ts";
+import { type AcceptedHandle, listen } from "../net/listen.ts";
 import type { StatsSlab } from "../observability/stats.ts";
 import type { ConnectionOwner } from "./connection.ts";
 import { HttpConnection } from "./connection.ts";
@@ -36,7 +36,7 @@ export class Listener implements ConnectionOwner {
     this.#server = await listen(
       address,
       { backlog: this.spec.backlog, reusePort: address.path === null, ipv6Only: false },
-      (socket) => this.#accept(socket),
+      (handle) => this.#accept(handle),
     );
     const bound = this.#server.address();
     return typeof bound === "object" && bound !== null ? bound.port : 0;
@@ -80,9 +80,9 @@ export class Listener implements ConnectionOwner {
     if (this.#connections.size === 0) this.#onDrained?.();
   }
 
-  #accept(socket: Socket): void {
+  #accept(handle: AcceptedHandle): void {
     this.#stats.onBegin();
-    const connection = new HttpConnection(this, this.#hcm, this.#exchanges, socket, nextConnectionId++);
+    const connection = new HttpConnection(this, this.#hcm, this.#exchanges, handle, nextConnectionId++);
     this.#connections.add(connection);
   }
 }

@@ -4,12 +4,26 @@ import { randomFillSync } from "node:crypto";
 export function newRequestId(): string {
   if (at === pool.length) {
     randomFillSync(pool);
+    hex = pool.toString("hex");
     at = 0;
   }
-  const b = pool;
   const o = at;
   at += 16;
-  return `${hex[b[o] as number]}${hex[b[o + 1] as number]}${hex[b[o + 2] as number]}${hex[b[o + 3] as number]}-${hex[b[o + 4] as number]}${hex[b[o + 5] as number]}-${hex[((b[o + 6] as number) & 15) | 64]}${hex[b[o + 7] as number]}-${hex[((b[o + 8] as number) & 63) | 128]}${hex[b[o + 9] as number]}-${hex[b[o + 10] as number]}${hex[b[o + 11] as number]}${hex[b[o + 12] as number]}${hex[b[o + 13] as number]}${hex[b[o + 14] as number]}${hex[b[o + 15] as number]}`;
+  // Batches of hexadecimal text: slices of it are cheaper than sixteen table reads.
+  const text = hex;
+  const h = o * 2;
+  return (
+    text.slice(h, h + 8) +
+    "-" +
+    text.slice(h + 8, h + 12) +
+    "-4" +
+    text.slice(h + 13, h + 16) +
+    "-" +
+    variants[(pool[o + 8] as number) & 3] +
+    text.slice(h + 17, h + 20) +
+    "-" +
+    text.slice(h + 20, h + 32)
+  );
 }
 
 /** Sets the trace nibble of a UUID back to "no trace", as Envoy does with an id that it takes over; others stay. */
@@ -19,6 +33,7 @@ export function clearTraceReason(id: string): string {
   return nibble === 57 || nibble === 97 || nibble === 98 ? `${id.slice(0, 14)}4${id.slice(15)}` : id;
 }
 
-const hex = Array.from({ length: 256 }, (_, i) => (i + 256).toString(16).slice(1));
+const variants = ["8", "9", "a", "b"];
 const pool = Buffer.alloc(4096);
+let hex = "";
 let at = pool.length;

@@ -92,7 +92,6 @@ export class Stream implements RequestSink, TerminalStream {
   onHead(head: RequestHead, endStream: boolean): void {
     this.request = head;
     this.info.request = head;
-    this.info.requestHeadersBytes = head.byteSize();
     if (endStream) this.#onRequestComplete();
     if (!admitRequest(this, head)) return;
     this.#requestWalk.head(head, endStream);
@@ -238,7 +237,6 @@ export class Stream implements RequestSink, TerminalStream {
       this.hcm.stats.onUpgrade(1);
       this.#isUpgraded = true;
     }
-    info.responseHeadersBytes = head.byteSize();
     this.#isResponseHeadSent = true;
     if (endStream) this.#beforeLastWrite();
     writer.writeHead(head, endStream);

@@ -108,8 +108,9 @@ export class Http1ServerCodec implements ResponseWriter {
 
   /** The stream is over and nobody looks at its head any more: an idle connection keeps nothing of it. */
   rest(): void {
-    if (this.#state !== "head" || !this.#isParserUsed) return;
-    this.#exchanges.give(this.#exchange as ServerExchange);
+    const exchange = this.#exchange;
+    if (exchange === null || (this.#state !== "closed" && (this.#state !== "head" || !this.#isParserUsed))) return;
+    this.#exchanges.give(exchange);
     this.#exchange = null;
     this.#startMessage();
   }
