@@ -42,6 +42,7 @@ export class HttpConnection implements TransportSink, StreamConnection {
   /** max_connection_duration, then drain_timeout; null while there is no such limit. */
   #durationTimer: LazyTimer | null = null;
   readonly #start: number;
+  #idleSince: number;
   #requests = 0;
   #isClosing = false;
   #isDraining = false;
@@ -65,6 +66,7 @@ export class HttpConnection implements TransportSink, StreamConnection {
     this.#timer = new LazyTimer(() => this.#onTimer());
     const now = eventClock.tick();
     this.#start = now;
+    this.#idleSince = now;
     const spec = hcm.spec;
     if (spec.idleTimeoutMs > 0) this.#timer.set(now, spec.idleTimeoutMs);
     if (spec.maxConnectionDurationMs > 0) this.#limitDuration(spec.maxConnectionDurationMs);
@@ -171,6 +173,7 @@ export class HttpConnection implements TransportSink, StreamConnection {
       this.close();
       return;
     }
+    this.#idleSince = eventClock.now;
     if (this.hcm.spec.idleTimeoutMs > 0) this.#timer.set(eventClock.now, this.hcm.spec.idleTimeoutMs);
   }
 
@@ -178,9 +181,18 @@ export class HttpConnection implements TransportSink, StreamConnection {
     this.#isClosing = true;
   }
 
-  /** The listener drains: an idle connection goes now, a busy one after its response. */
+  /**
+   * The listener drains: a busy connection goes after its response. One that was busy a moment ago may have the next request
+   * on its way, so only one that is idle for drainGraceMs is closed.
+   */
   drain(): void {
-    if (this.#stream !== null) return;
+    if (this.#stream !== null || this.#isHeadTimed || this.#isClosing) return;
+    const left = this.#idleSince + drainGraceMs - eventClock.now;
+    if (left <= 0) this.#closeDrained();
+    else this.#timer.set(eventClock.now, left);
+  }
+
+  #closeDrained(): void {
     this.hcm.stats.count("downstream_cx_drain_close");
     this.close();
   }
@@ -251,6 +263,10 @@ export class HttpConnection implements TransportSink, StreamConnection {
 
   /** Envoy drains a connection that had a request: one that comes meanwhile is answered, and told to close. */
   #onIdle(): void {
+    if (this.#owner.isDraining) {
+      this.#closeDrained();
+      return;
+    }
     if (this.#stream !== null) return;
     this.hcm.stats.count("downstream_cx_idle_timeout");
     if (this.#requests === 0) this.close();
@@ -293,3 +309,5 @@ export class HttpConnection implements TransportSink, StreamConnection {
     this.#transport.destroy();
   }
 }
+
+const drainGraceMs = 1000;

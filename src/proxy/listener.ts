@@ -17,7 +17,6 @@ export class Listener implements ConnectionOwner {
   #hcm: Hcm;
   #exchanges: ServerExchanges;
   #server: Server | null = null;
-  #onDrained: (() => void) | null = null;
 
   constructor(spec: ListenerSpec, hcm: Hcm, http1: Http1Options, slab: StatsSlab) {
     this.spec = spec;
@@ -48,7 +47,7 @@ export class Listener implements ConnectionOwner {
     this.#exchanges = new ServerExchanges(http1);
   }
 
-  /** No more keep-alive: idle connections close now, busy ones after their response. Accepting goes on until close(). */
+  /** No more keep-alive: connections close when they are idle, busy ones after their response. Accepting goes on until close(). */
   drain(): void {
     this.isDraining = true;
     for (const connection of this.#connections) connection.drain();
@@ -62,14 +61,6 @@ export class Listener implements ConnectionOwner {
     setImmediate(() => setImmediate(() => server.close()));
   }
 
-  /** Resolves when no connection is left. */
-  drained(): Promise<void> {
-    if (this.#connections.size === 0) return Promise.resolve();
-    return new Promise((resolve) => {
-      this.#onDrained = resolve;
-    });
-  }
-
   destroyConnections(): void {
     for (const connection of this.#connections) connection.destroy();
   }
@@ -77,7 +68,6 @@ export class Listener implements ConnectionOwner {
   onConnectionEnd(connection: HttpConnection): void {
     this.#connections.delete(connection);
     this.#stats.onEnd();
-    if (this.#connections.size === 0) this.#onDrained?.();
   }
 
   #accept(handle: AcceptedHandle): void {

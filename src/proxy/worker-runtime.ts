@@ -1,3 +1,4 @@
+import { eventClock } from "../net/event-clock.ts";
 import { AccessLogSinks } from "../observability/access-log-sink.ts";
 import type { StatsSlab } from "../observability/stats.ts";
 import { Cluster } from "../upstream/cluster.ts";
@@ -19,7 +20,6 @@ export interface RuntimeUpdate {
 export type RuntimeReport =
   | { kind: "listening"; listener: string; address: ListenerSpec["address"] }
   | { kind: "listenFailed"; listener: string; address: ListenerSpec["address"]; code: string; message: string }
-  | { kind: "drained" }
   | { kind: "log"; level: string; logger: string; message: string };
 
 export interface RuntimeOptions {
@@ -88,8 +88,8 @@ export class WorkerRuntime {
     this.#clusters.get(update.cluster)?.updateHosts(update.localities);
   }
 
-  /** Told to drain: `drained` is reported when no connection is left. */
   startDraining(order: { stopListeners: boolean; inboundOnly: boolean }): void {
+    eventClock.tick();
     const listeners = [...this.#listeners.values()].filter(
       (l) => !order.inboundOnly || l.spec.trafficDirection === "INBOUND",
     );
@@ -97,7 +97,6 @@ export class WorkerRuntime {
       listener.drain();
       if (order.stopListeners) listener.close();
     }
-    void Promise.all(listeners.map((listener) => listener.drained())).then(() => this.#report({ kind: "drained" }));
   }
 
   setHealthFailed(failed: boolean): void {

@@ -1,9 +1,17 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { DrainOrder } from "./messages.ts";
 
 /** What draining acts on. */
 interface DrainTarget {
-  /** Settles when no connection is left. */
+  /** With stopListeners it settles when no connection is left, else at once. */
   drain(order: DrainOrder): Promise<void>;
+}
+
+/** Downstream connections of the process. */
+export interface ConnectionCounts {
+  open: number;
+  /** Since the start. */
+  total: number;
 }
 
 /** How a shutdown behaves. */
@@ -13,6 +21,7 @@ export interface DrainOptions {
   signalDrainS: number;
   /** --drain-time-s: how long POST /drain_listeners?graceful goes on accepting. */
   drainTimeS: number;
+  connections: () => ConnectionCounts;
   /** Flushes, ends the workers and exits. Called once. */
   exit: (code: number) => void;
   log: (level: "info" | "warning", message: string) => void;
@@ -21,9 +30,12 @@ export interface DrainOptions {
 /**
  * The end of the process, and draining without an end.
  *
- *     serving --signal--> draining --no connection left, or time over--> exit(0)
- *        |                   \--second signal--> exit(0) at once
+ *     serving --signal--> draining, still accepting --quiet, or 5 s--> not accepting --no connection left--> exit(0)
+ *        |                   \--second signal, or time over--> exit(0) at once
  *        \--quitquitquit--> exit(0)
+ *
+ * A load balancer goes on sending for a moment after it was told not to, so connections are taken at first, and told to
+ * close behind their response.
  */
 export class Drain {
   private readonly options: DrainOptions;
@@ -49,14 +61,33 @@ export class Drain {
     this.phase = "draining";
     const seconds = this.options.signalDrainS;
     this.options.log("info", `draining for at most ${seconds} s; a second signal exits at once`);
-    const timer = setTimeout(() => {
-      this.options.log("warning", `drain time of ${seconds} s is over; closing what is left`);
+    setTimeout(() => {
+      if (this.phase === "draining")
+        this.options.log("warning", `drain time of ${seconds} s is over; closing what is left`);
       this.quit();
-    }, seconds * 1000);
-    void this.options.target.drain({ stopListeners: true, inboundOnly: false }).then(() => {
-      clearTimeout(timer);
-      this.quit();
-    });
+    }, seconds * 1000).unref();
+    void this.drainToExit();
+  }
+
+  private async drainToExit(): Promise<void> {
+    const { target } = this.options;
+    void target.drain({ stopListeners: false, inboundOnly: false });
+    await this.quiet();
+    await target.drain({ stopListeners: true, inboundOnly: false });
+    this.quit();
+  }
+
+  /** Settles when no connection came or was open for a while, and in any case after lameDuckMs. */
+  private async quiet(): Promise<void> {
+    const { connections } = this.options;
+    let last = connections().total;
+    let quietMs = 0;
+    for (let passed = 0; passed < lameDuckMs && quietMs < quietEnoughMs; passed += pollMs) {
+      await sleep(pollMs);
+      const { open, total } = connections();
+      quietMs = open === 0 && total === last ? quietMs + pollMs : 0;
+      last = total;
+    }
   }
 
   /** POST /quitquitquit: no drain, as Envoy. */
@@ -81,3 +112,7 @@ export class Drain {
     this.stopTimer.unref();
   }
 }
+
+const lameDuckMs = 5000;
+const quietEnoughMs = 500;
+const pollMs = 50;

@@ -5,6 +5,7 @@ import type { StatsQuery } from "../observability/stats-query.ts";
 import { renderJson, renderText } from "../observability/stats-render.ts";
 import type { TagExtractor } from "../observability/tags.ts";
 import type { StatsSource } from "./admin/state.ts";
+import type { ConnectionCounts } from "./drain.ts";
 import { type ServerFacts, ServerStats } from "./server-stats.ts";
 
 /** All stats of the process: the main thread's own and those of the workers, living and dead. */
@@ -64,13 +65,16 @@ export class ProcessStats implements StatsSource {
     this.aggregate.resetCounters();
   }
 
-  /** Downstream connections open on all listeners. */
-  totalConnections(): number {
+  /** Downstream connections of all listeners. */
+  connections(): ConnectionCounts {
+    let open = 0;
     let total = 0;
     for (const { name, value } of this.aggregate.numbers()) {
-      if (name.startsWith("listener.") && name.endsWith(".downstream_cx_active")) total += value;
+      if (!name.startsWith("listener.")) continue;
+      if (name.endsWith(".downstream_cx_active")) open += value;
+      else if (name.endsWith(".downstream_cx_total")) total += value;
     }
-    return total;
+    return { open, total };
   }
 
   private announceMain(): void {

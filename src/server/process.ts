@@ -67,6 +67,7 @@ export class ServerProcess {
       target: this.supervisor,
       signalDrainS: flags.drainOnSigtermS ?? flags.drainTimeS,
       drainTimeS: flags.drainStrategy === "immediate" ? 0 : flags.drainTimeS,
+      connections: () => options.stats.connections(),
       exit: (code) => void this.stop().then(() => options.exit(code)),
       log: (level, message) => log.log(level, "main", message),
     });
@@ -107,7 +108,7 @@ export class ServerProcess {
   refreshStats(): void {
     const { config, flags, stats } = this.options;
     stats.refresh({
-      totalConnections: stats.totalConnections(),
+      totalConnections: stats.connections().open,
       // No certificate is loaded yet.
       daysUntilFirstCertExpiring: null,
       staticUnknownFields: this.options.staticUnknownFields,

@@ -65,15 +65,41 @@ describe("with real worker threads", () => {
   });
 });
 
-test("a worker that keeps dying waits longer each time", async () => {
-  vi.useFakeTimers();
+describe("with workers that die", () => {
+  test("one that keeps dying waits longer each time", async () => {
+    vi.useFakeTimers();
+    const mortal = mortalWorkers({ isReadyOnce: true });
+    await mortal.supervisor.start(config);
+    await vi.advanceTimersByTimeAsync(60_000);
+    vi.useRealTimers();
+    const waits = logged.map((line) => /in (\d+) ms$/.exec(line)?.[1] ?? "0");
+    expect(waits.slice(0, 10)).toEqual(["0", "100", "200", "400", "800", "1600", "3200", "6400", "10000", "10000"]);
+    expect(mortal.starts()).toBe(logged.length);
+    await mortal.supervisor.stop();
+  });
+
+  test("one that never becomes ready rejects the start with its cause", async () => {
+    const mortal = mortalWorkers({ isReadyOnce: false });
+    await expect(mortal.supervisor.start(config)).rejects.toThrow("worker 0 cannot start: ENOENT: no such module");
+    expect(mortal.starts()).toBe(3);
+    await mortal.supervisor.stop();
+  });
+});
+
+/** One worker that dies as soon as it runs. */
+function mortalWorkers(options: { isReadyOnce: boolean }): { supervisor: Supervisor; starts: () => number } {
   let starts = 0;
   const supervisor = new Supervisor({
     concurrency: 1,
     spawn: () => {
       starts++;
+      const isReady = options.isReadyOnce && starts === 1;
       const worker = new EventEmitter();
-      queueMicrotask(() => worker.emit("exit", 1));
+      queueMicrotask(() => {
+        if (isReady) worker.emit("message", { kind: "ready" });
+        worker.emit("error", Object.assign(new Error("no such module"), { code: "ENOENT" }));
+        worker.emit("exit", 1);
+      });
       return Object.assign(worker, { postMessage() {}, terminate: () => Promise.resolve() });
     },
     slab: () => new SharedArrayBuffer(8),
@@ -82,14 +108,8 @@ test("a worker that keeps dying waits longer each time", async () => {
     onMessage: () => {},
     onGone: () => {},
   });
-  await supervisor.start(config);
-  await vi.advanceTimersByTimeAsync(60_000);
-  vi.useRealTimers();
-  const waits = logged.map((line) => /in (\d+) ms$/.exec(line)?.[1] ?? "0");
-  expect(waits.slice(0, 10)).toEqual(["0", "100", "200", "400", "800", "1600", "3200", "6400", "10000", "10000"]);
-  expect(starts).toBe(logged.length);
-  await supervisor.stop();
-});
+  return { supervisor, starts: () => starts };
+}
 
 afterEach(async () => {
   logged.length = 0;

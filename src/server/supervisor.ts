@@ -70,19 +70,19 @@ export class Supervisor {
     }
   }
 
-  /** Starts all workers; settles when each has bound its listeners. Rejects when an address cannot be bound. */
+  /** Starts all workers; settles when each has bound its listeners. Rejects when an address cannot be bound or a worker dies again and again. */
   async start(config: ConfigUpdate): Promise<void> {
     this.keep(config);
     this.watchdog = setInterval(() => this.checkHeartbeats(), watchdogPeriodMs);
     this.watchdog.unref();
     // A port 0 is chosen by the kernel for the first worker; the others join it there.
     const asksForPort = config.listeners.some((listener) => isEphemeral(listener.address));
-    if (asksForPort) {
-      await this.launch(this.workers[0]);
-      await Promise.all(this.workers.slice(1).map((slot) => this.launch(slot)));
-    } else {
-      await Promise.all(this.workers.map((slot) => this.launch(slot)));
-    }
+    const started = this.workers.map((slot) => slot.started.promise);
+    const first = asksForPort ? 1 : this.workers.length;
+    for (const slot of this.workers.slice(0, first)) this.launch(slot);
+    await Promise.all(started.slice(0, first));
+    for (const slot of this.workers.slice(first)) this.launch(slot);
+    await Promise.all(started);
     if (this.failures.length > 0) throw new Error(this.failures[0]);
   }
 
@@ -99,9 +99,13 @@ export class Supervisor {
     this.broadcast({ kind: "hosts", update });
   }
 
-  /** Has every worker drain; settles when none has a connection left. Never rejects. */
+  /** Has every worker drain. With stopListeners it settles when none has a connection left, else at once. Never rejects. */
   drain(order: { stopListeners: boolean; inboundOnly: boolean }): Promise<void> {
     this.lastDrain = { kind: "drain", order };
+    if (!order.stopListeners) {
+      this.broadcast(this.lastDrain);
+      return Promise.resolve();
+    }
     for (const slot of this.workers) slot.isDrained = slot.worker === null;
     this.broadcast(this.lastDrain);
     return new Promise((resolve) => {
@@ -166,7 +170,7 @@ export class Supervisor {
     return this.workers[index]?.worker ?? null;
   }
 
-  private launch(slot: WorkerSlot): Promise<void> {
+  private launch(slot: WorkerSlot): void {
     slot.startedAtMs = wrappedNowMs();
     slot.isReady = false;
     slot.isMissed = false;
@@ -192,25 +196,19 @@ export class Supervisor {
     if (this.healthFailed) worker.postMessage({ kind: "healthFailed", failed: true });
     if (this.logLevels !== null) worker.postMessage({ kind: "logLevel", levels: this.logLevels });
     if (this.lastDrain !== null) worker.postMessage(this.lastDrain);
-    return new Promise((resolve) => {
-      worker.on("message", (message: FromWorker) => {
-        this.receive(slot, message);
-        if (message.kind === "ready") resolve();
-      });
-      worker.on("error", (error: unknown) => {
-        slot.cause = causeText(error);
-      });
-      worker.on("exit", (code: number) => {
-        this.gone(slot, code);
-        resolve();
-      });
+    worker.on("message", (message: FromWorker) => this.receive(slot, message));
+    worker.on("error", (error: unknown) => {
+      slot.cause = causeText(error);
     });
+    worker.on("exit", (code: number) => this.gone(slot, code));
   }
 
   private receive(slot: WorkerSlot, message: FromWorker): void {
     switch (message.kind) {
       case "ready":
         slot.isReady = true;
+        slot.hasServed = true;
+        slot.started.resolve();
         return;
       case "listening": {
         const asked = this.listeners.get(message.listener);
@@ -248,11 +246,15 @@ export class Supervisor {
     slot.crashesInRow = wasReady && livedMs > stableAfterMs ? 1 : slot.crashesInRow + 1;
     const delayMs = slot.crashesInRow === 1 ? 0 : Math.min(maxBackoffMs, 50 * 2 ** (slot.crashesInRow - 1));
     const cause = slot.cause === "" ? `exit code ${code}` : slot.cause;
+    if (!slot.hasServed && slot.crashesInRow >= maxStartTries) {
+      slot.started.reject(new Error(`worker ${slot.index} cannot start: ${cause}`));
+      return;
+    }
     const next = delayMs === 0 ? "replacing it" : `replacing it in ${delayMs} ms`;
     this.options.log("error", `worker ${slot.index} died after ${livedMs} ms (${cause}); ${next}`);
     slot.timer = setTimeout(() => {
       slot.timer = null;
-      void this.launch(slot);
+      this.launch(slot);
     }, delayMs);
   }
 
@@ -310,6 +312,10 @@ class WorkerSlot {
   readonly index: number;
   worker: WorkerHandle | null = null;
   isReady = false;
+  /** It was ready once. */
+  hasServed = false;
+  /** Settles when it is ready for the first time, rejects when it cannot start. */
+  readonly started: PromiseWithResolvers<void> = Promise.withResolvers();
   isDrained = false;
   isMissed = false;
   isMegaMissed = false;
@@ -337,5 +343,6 @@ function causeText(error: unknown): string {
 const watchdogPeriodMs = 100;
 const missMs = 200;
 const megaMissMs = 1000;
+const maxStartTries = 3;
 const stableAfterMs = 5000;
 const maxBackoffMs = 10_000;

@@ -81,8 +81,8 @@ export function serveWorker(port: MessagePort, init: WorkerInit, createRuntime: 
         return;
       case "drain":
         runtime.startDraining(message.order);
-        drainWatch ??= setInterval(watchDrain, drainPollMs);
-        watchDrain();
+        // Not before the next turn: what waits in the accept queue is still to come.
+        if (message.order.stopListeners) drainWatch ??= setInterval(watchDrain, drainPollMs);
         return;
       case "healthFailed":
         runtime.setHealthFailed(message.failed);
@@ -97,7 +97,9 @@ export function serveWorker(port: MessagePort, init: WorkerInit, createRuntime: 
         runtime.setRuntimeKey(message.key, message.value);
         return;
       case "profile":
-        void import("./profile.ts").then((profile) => profile.run(message.what, message.action, message.path));
+        import("./profile.ts")
+          .then((profile) => profile.run(message.what, message.action, message.path))
+          .catch((error: unknown) => report({ kind: "log", level: "error", logger: "admin", message: String(error) }));
         return;
       case "stop":
         void runtime.close().finally(() => process.exit(0));

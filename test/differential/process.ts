@@ -69,6 +69,8 @@ async function stop(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   const gone = new Promise<void>((resolve) => child.once("exit", () => resolve()));
   child.kill("SIGTERM");
+  // Nuncio drains after the first one; both leave at once after the second.
+  setTimeout(() => child.kill("SIGTERM"), 20);
   const killer = setTimeout(() => child.kill("SIGKILL"), 5000);
   await gone;
   clearTimeout(killer);

@@ -1,0 +1,13 @@
+import { existsSync } from "node:fs";
+import { isMainThread, workerData } from "node:worker_threads";
+
+// Loaded by `node --import` in front of Nuncio, in every thread: worker 0 throws once the file FAULT_FILE is there.
+if (!isMainThread && workerData?.index === 0 && process.env.FAULT_FILE) {
+  const isFirst = !existsSync(`${process.env.FAULT_FILE}.done`);
+  const timer = setInterval(() => {
+    if (!isFirst || !existsSync(process.env.FAULT_FILE)) return;
+    clearInterval(timer);
+    throw new Error("fault asked for");
+  }, 20);
+  timer.unref();
+}
