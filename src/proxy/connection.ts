@@ -63,6 +63,7 @@ export class HttpConnection implements TransportSink, StreamConnection {
     this.localPort = transport.localPort;
     this.localText = transport.localText;
     this.#codec = new Http1ServerCodec(transport, this, exchanges);
+    this.#codec.closeIsNotice = owner.isDraining;
     this.#timer = new LazyTimer(() => this.#onTimer());
     const now = eventClock.tick();
     this.#start = now;
@@ -78,7 +79,7 @@ export class HttpConnection implements TransportSink, StreamConnection {
   }
 
   get mustClose(): boolean {
-    return this.#isClosing || this.#isDraining || this.#owner.isDraining || this.#isLastRequest();
+    return this.#isClosing || this.#isDraining || this.#owner.isDraining;
   }
 
   get isIdle(): boolean {
@@ -161,20 +162,23 @@ export class HttpConnection implements TransportSink, StreamConnection {
   // From the stream.
 
   onStreamBegin(): void {
-    this.#requests++;
     this.#timer.clear();
+    if (++this.#requests !== this.hcm.spec.maxRequestsPerConnection) return;
+    this.hcm.stats.count("downstream_cx_max_requests_reached");
+    this.#isClosing = true;
   }
 
   onStreamEnd(): void {
     this.#stream = null;
     this.#codec.rest();
     if (this.#transport.isClosed) return;
-    if (this.#codec.shouldClose || this.mustClose) {
+    if (this.#codec.shouldClose || this.#isClosing) {
       this.close();
       return;
     }
     this.#idleSince = eventClock.now;
-    if (this.hcm.spec.idleTimeoutMs > 0) this.#timer.set(eventClock.now, this.hcm.spec.idleTimeoutMs);
+    if (this.#owner.isDraining) this.#timer.set(eventClock.now, drainGraceMs);
+    else if (this.hcm.spec.idleTimeoutMs > 0) this.#timer.set(eventClock.now, this.hcm.spec.idleTimeoutMs);
   }
 
   closeAfterResponse(): void {
@@ -186,6 +190,7 @@ export class HttpConnection implements TransportSink, StreamConnection {
    * on its way, so only one that is idle for drainGraceMs is closed.
    */
   drain(): void {
+    this.#codec.closeIsNotice = true;
     if (this.#stream !== null || this.#isHeadTimed || this.#isClosing) return;
     const left = this.#idleSince + drainGraceMs - eventClock.now;
     if (left <= 0) this.#closeDrained();
@@ -225,13 +230,6 @@ export class HttpConnection implements TransportSink, StreamConnection {
     const limit =
       this.hcm.spec.requestHeadersTimeoutMs || this.hcm.spec.requestTimeoutMs || this.hcm.spec.streamIdleTimeoutMs;
     if (limit > 0) this.#timer.set(eventClock.now, limit);
-  }
-
-  #isLastRequest(): boolean {
-    const max = this.hcm.spec.maxRequestsPerConnection;
-    if (max === 0 || this.#requests < max) return false;
-    this.hcm.stats.count("downstream_cx_max_requests_reached");
-    return true;
   }
 
   #countBytes(): void {
@@ -275,6 +273,7 @@ export class HttpConnection implements TransportSink, StreamConnection {
 
   #startDrain(): void {
     this.#isDraining = true;
+    this.#codec.closeIsNotice = true;
     this.#limitDuration(this.hcm.spec.drainTimeoutMs);
   }
 
@@ -297,11 +296,18 @@ export class HttpConnection implements TransportSink, StreamConnection {
   #onMaxDuration(): void {
     if (this.#isDraining) {
       if (this.#stream === null) this.close();
+      else this.#endDrain();
       return;
     }
     this.hcm.stats.count("downstream_cx_max_duration_reached");
     if (this.#requests === 0) this.close();
     else this.#startDrain();
+  }
+
+  /** Envoy's drain is over: the response under way is the last. */
+  #endDrain(): void {
+    this.#isClosing = true;
+    this.#codec.closeIsNotice = false;
   }
 
   #onCloseTimeout(): void {

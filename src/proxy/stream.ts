@@ -118,7 +118,7 @@ export class Stream implements RequestSink, TerminalStream {
   onReset(_reason: StreamReset, detail: string): void {
     if (!this.#isActive) return;
     this.info.responseFlags |= ResponseFlag.DC;
-    if (this.info.details === "") this.info.details = detail;
+    if (detail !== "") this.info.details = detail;
     this.hcm.stats.count("downstream_rq_rx_reset");
     this.#finish();
   }

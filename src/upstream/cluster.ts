@@ -66,9 +66,12 @@ export class Cluster {
     pool.borrow(borrower);
   }
 
-  /** The borrower no longer waits. Nothing happens when it does not. */
-  cancel(borrower: Borrower): void {
-    this.#context.waiting.get(borrower)?.cancel(borrower);
+  /** The borrower no longer waits. The host it waited for; null when it did not wait. */
+  cancel(borrower: Borrower): Host | null {
+    const pool = this.#context.waiting.get(borrower);
+    if (pool === undefined) return null;
+    pool.cancel(borrower);
+    return pool.host;
   }
 
   /** The retry budget of a routing priority, for the router. */

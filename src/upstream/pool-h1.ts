@@ -51,7 +51,7 @@ export class PoolH1 {
     const { stats, waiting } = this.context;
     if (!this.#breaker.canTake(Resource.pending)) {
       stats.values[stats.rqPendingOverflow]++;
-      borrower.onBorrowFailed("overflow", "", this.host);
+      borrower.onBorrowFailed("overflow", "", null);
       return;
     }
     this.#breaker.take(Resource.pending);

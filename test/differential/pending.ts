@@ -7,11 +7,6 @@ export const pendingCases: Readonly<Record<string, string>> = {
   "retried attempts are counted": "retries and x-envoy-* overrides: issue 6",
   "the attempt is counted both ways": "retries and x-envoy-* overrides: issue 6",
   "the timeout of each attempt": "retries and x-envoy-* overrides: issue 6",
-  "/connections beside 1 others": "under work",
-  "/high/low beside 1 others": "under work",
-  "/high/low beside 2 others": "under work",
-  "/requests beside 1 others": "under work",
-  "/requests beside 2 others": "under work",
   "no retry is allowed": "retries and x-envoy-* overrides: issue 6",
   "/retry": "retries and x-envoy-* overrides: issue 6",
   "/retry for gRPC": "retries and x-envoy-* overrides: issue 6",
@@ -40,16 +35,11 @@ export const pendingCases: Readonly<Record<string, string>> = {
   "every operator in a direct answer": "under work",
   "every operator in both directions": "under work",
   "no Host": "under work",
-  "names keep their case both ways": "under work",
-  "a request after the longest life": "under work",
   "sidecar: x-envoy fields from the client": "under work",
   "an inner client asks for another timeout answer": "retries and x-envoy-* overrides: issue 6",
   "an inner client sets retries": "retries and x-envoy-* overrides: issue 6",
   "an inner client sets the timeout": "retries and x-envoy-* overrides: issue 6",
   "an inner client's fields that are not the router's": "under work",
-  "a WebSocket is a tunnel": "under work",
-  "a WebSocket the backend refuses with 200": "under work",
-  "another upgrade type is a tunnel": "under work",
 };
 
 /** Setups that Nuncio refuses in words, as it does not implement a field of theirs. */

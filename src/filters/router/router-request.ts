@@ -98,6 +98,7 @@ export class RouterRequest implements Terminal, Borrower {
     this.#headEnd = endStream;
     this.#start = eventClock.now;
     this.#isWaiting = true;
+    stream.info.attemptCount++;
     stream.startRouteTimers();
     cluster.borrow(this, head, route.priority);
   }
@@ -146,7 +147,8 @@ export class RouterRequest implements Terminal, Borrower {
     this.#writer = null;
     if (this.#isWaiting) {
       this.#isWaiting = false;
-      this.#cluster?.cancel(this);
+      const host = this.#cluster?.cancel(this) ?? null;
+      if (host !== null) this.#setHost(host);
     } else writer?.reset("local_reset");
   }
 
@@ -173,9 +175,7 @@ export class RouterRequest implements Terminal, Borrower {
     const info = this.#stream.info;
     this.#isWaiting = false;
     this.#writer = writer;
-    info.attemptCount++;
-    info.upstreamHost = host.addressText;
-    info.upstreamHostName = host.hostname;
+    this.#setHost(host);
     info.upstreamLocalAddress = connection.localAddress;
     info.upstreamConnectionId = connection.id;
     info.upstreamProtocol = "HTTP/1.1";
@@ -213,12 +213,7 @@ export class RouterRequest implements Terminal, Borrower {
 
   onBorrowFailed(reason: BorrowFailure, detail: string, host: Host | null): void {
     this.#isWaiting = false;
-    const info = this.#stream.info;
-    if (host !== null && reason !== "overflow") {
-      info.upstreamHost = host.addressText;
-      info.upstreamHostName = host.hostname;
-    }
-    info.attemptCount++;
+    if (host !== null) this.#setHost(host);
     this.#reply(reason, detail);
   }
 
@@ -229,6 +224,10 @@ export class RouterRequest implements Terminal, Borrower {
     const status = head.status;
     if (status < 200 && status !== 101) {
       this.#stream.respondInformational(head);
+      return;
+    }
+    if (status !== 101 && status < 400 && this.#isWebSocket()) {
+      this.#refuseWebSocket(head, endStream);
       return;
     }
     const now = eventClock.now;
@@ -276,6 +275,28 @@ export class RouterRequest implements Terminal, Borrower {
     if (!this.#isPaused) return;
     this.#isPaused = false;
     this.#stream.resumeRequest();
+  }
+
+  #setHost(host: Host): void {
+    const info = this.#stream.info;
+    info.upstreamHost = host.addressText;
+    info.upstreamHostName = host.hostname;
+  }
+
+  #isWebSocket(): boolean {
+    return (this.#head as RequestHead).get(Known.upgrade)?.toLowerCase() === "websocket";
+  }
+
+  /** As Envoy: the head of an answer that is neither 101 nor an error goes on without its body. */
+  #refuseWebSocket(head: ResponseHead, endStream: boolean): void {
+    const writer = this.#writer;
+    this.#isHeadReceived = true;
+    this.#cluster?.onResponse(head.status, eventClock.now - this.#start);
+    this.#stream.info.details = "websocket_handshake_unsuccessful";
+    this.#onResponseEnd();
+    if (!endStream) writer?.reset("local_reset");
+    head.set("content-length", "0", Known["content-length"]);
+    this.#stream.respond(head, true);
   }
 
   #reply(reason: BorrowFailure | StreamReset, detail: string): void {

@@ -81,7 +81,7 @@ export class Http1ClientCodec implements RequestWriter {
     this.#isConnect = method === "CONNECT";
     this.#isUpgrade = head.has(upgradeId) && hasConnectionOption(head.joined("connection"), "upgrade");
     if (hasConnectionOption(head.get(connectionId), "close")) this.#keepsAlive = false;
-    const hostName = headerCase === "lower" ? "host" : headerCase === "proper" ? "Host" : head.hostName;
+    const hostName = headerCase === "proper" && head.rawNames === null ? "Host" : head.hostName;
     const target = this.#isConnect ? head.authority : head.path;
     let text = `${method} ${target} HTTP/1.1\r\n${hostName}: ${head.authority}\r\n`;
     text = appendFields(text, head, headerCase);

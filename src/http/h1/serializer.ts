@@ -3,7 +3,7 @@ import type { HeaderCase } from "./options.ts";
 
 /** `text` with the block's fields behind it, each with its CRLF. */
 export function appendFields(text: string, block: HeaderBlock, headerCase: HeaderCase): string {
-  if (headerCase !== "lower") return appendFieldsInCase(text, block, headerCase);
+  if (headerCase !== "lower" || block.rawNames !== null) return appendFieldsInCase(text, block, headerCase);
   let out = text;
   const names = block.names;
   const values = block.values;
@@ -22,7 +22,9 @@ function appendFieldsInCase(text: string, block: HeaderBlock, headerCase: Header
   for (let i = 0; i < block.size; i++) {
     const name = block.names[i] as string;
     if (name === "") continue;
-    out += `${headerCase === "proper" ? properCase(name) : (block.rawNames?.[i] ?? name)}: ${block.values[i]}\r\n`;
+    // As the peer wrote it wins, whatever this side's way is: Envoy keeps the formatter with the message.
+    const written = block.rawNames?.[i] ?? (headerCase === "proper" ? properCase(name) : name);
+    out += `${written}: ${block.values[i]}\r\n`;
   }
   return out;
 }

@@ -39,6 +39,8 @@ export class Http1ServerCodec implements ResponseWriter {
   /** Set it before writeHead to have the connection closed behind the response. The codec sets it where HTTP demands. */
   shouldClose = false;
   isResponseStarted = false;
+  /** `connection: close` asks the peer to go, and requests that are on their way are still served (Envoy's drain). */
+  closeIsNotice = false;
   readonly #output: ByteOutput;
   readonly #callbacks: Http1ServerCallbacks;
   readonly #options: Http1Options;
@@ -136,8 +138,9 @@ export class Http1ServerCodec implements ResponseWriter {
     const hasLength = head.has(contentLengthId);
     const hasNoBody = this.#isHeadRequest || status === 204 || status === 304;
     const isClosed = !hasLength && !hasNoBody && !endStream && this.#isHttp10 && !isTunnel;
-    if (isClosed || hasConnectionOption(head.get(connectionId), "close")) this.shouldClose = true;
-    if (!isTunnel && (this.shouldClose || this.#isHttp10)) {
+    const saysClose = hasConnectionOption(head.get(connectionId), "close");
+    if (isClosed || (saysClose && !this.closeIsNotice)) this.shouldClose = true;
+    if (!isTunnel && (this.shouldClose || (this.#isHttp10 && !saysClose))) {
       head.set("connection", this.shouldClose ? "close" : "keep-alive", connectionId);
     }
     text = appendFields(text, head, headerCase);
