@@ -63,6 +63,8 @@ export interface TerminalStream extends FilterStream {
   readonly route: Route | null;
   /** The response timeout in force, 0 for none; the router sets it before startRouteTimers. */
   timeoutMs: number;
+  /** What a timeout is answered with: 504, or 204 where the client asked for it. */
+  timeoutStatus: number;
   /** The limits of the chosen route run from now. */
   startRouteTimers(): void;
   /** The response's head goes through the filters and out. The head stays the codec's. */

@@ -1,5 +1,5 @@
 import type { RequestSink, ResponseWriter } from "../http/codec.ts";
-import type { ProtocolError } from "../http/h1/protocol-error.ts";
+import { missingHost, type ProtocolError } from "../http/h1/protocol-error.ts";
 import { Http1ServerCodec } from "../http/h1/server-codec.ts";
 import type { ServerExchanges } from "../http/h1/server-exchange.ts";
 import { hostPort } from "../net/address.ts";
@@ -149,6 +149,7 @@ export class HttpConnection implements TransportSink, StreamConnection {
   onProtocolError(error: ProtocolError, writer: ResponseWriter): void {
     if (error.flag !== "") this.hcm.stats.count("downstream_cx_protocol_error");
     const stream = this.#stream ?? this.#begin(writer);
+    if (error === missingHost) stream.adopt(this.#codec.head);
     this.closeAfterResponse();
     const flags = error.flag === "" ? 0 : ResponseFlag[error.flag];
     if (stream.isResponseStarted) {

@@ -73,6 +73,7 @@ export class RequestHeaderPolicy {
         head.remove("x-envoy-decorator-operation", Known["x-envoy-decorator-operation"]);
         head.remove("x-envoy-downstream-service-cluster", Known["x-envoy-downstream-service-cluster"]);
         head.remove("x-envoy-downstream-service-node", Known["x-envoy-downstream-service-node"]);
+        head.remove("x-envoy-original-path", Known["x-envoy-original-path"]);
       }
       head.remove("x-envoy-internal", xEnvoyInternal);
       removeExternal(head);
@@ -213,6 +214,5 @@ const internalOnly = [
   "x-envoy-force-trace",
   "x-envoy-ip-tags",
   "x-envoy-original-url",
-  "x-envoy-original-path",
   "x-envoy-hedge-on-per-try-timeout",
 ];

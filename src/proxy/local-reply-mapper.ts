@@ -35,17 +35,21 @@ export class LocalReplyMapper {
     let format = this.#bodyFormat;
     for (const mapper of this.#mappers) {
       if (!mapper.passes(info)) continue;
+      // As Envoy: the fields are made with the code that was, the body with the new one.
+      mapper.addHeaders(head, info);
       if (mapper.statusCode !== 0) {
         head.status = mapper.statusCode;
         info.responseCode = mapper.statusCode;
       }
       if (mapper.body !== null) text = mapper.body;
-      mapper.addHeaders(head, info);
       if (mapper.bodyFormat !== null) format = mapper.bodyFormat;
       break;
     }
     if (format === null) return { body: text, contentType: "" };
     info.localReplyBody = text;
-    return { body: format.formatter.format(info), contentType: format.contentType };
+    const made = format.formatter.format(info);
+    // Access logs do not have it.
+    info.localReplyBody = "";
+    return { body: made, contentType: format.contentType };
   }
 }

@@ -1,5 +1,6 @@
 import { ResponseHead } from "../http/header-block.ts";
 import { Known } from "../http/names.ts";
+import { ResponseFlag } from "../observability/response-flags.ts";
 import type { Stream } from "./stream.ts";
 
 /**
@@ -15,11 +16,16 @@ export function writeLocalReply(
   const head = new ResponseHead();
   head.status = status;
   const info = stream.info;
-  info.responseCode = status;
   info.response = head;
+  // Here %RESPONSE_CODE% is still 0, as in Envoy.
   stream.route?.rewriteResponse(head, info);
+  info.responseCode = status;
   if (edit !== null) edit(head);
+  // Envoy sets DPE when the connection closes, behind the reply.
+  const flags = info.responseFlags;
+  info.responseFlags = flags & ~ResponseFlag.DPE;
   const mapped = stream.hcm.mapLocalReply(head, info, body);
+  info.responseFlags = flags;
   const text = mapped.body;
   if (isGrpc(stream.request.get(Known["content-type"]))) {
     const httpStatus = head.status;

@@ -1,4 +1,4 @@
-import type { ResponseHead } from "../http/header-block.ts";
+import type { RequestHead, ResponseHead } from "../http/header-block.ts";
 import { Known } from "../http/names.ts";
 import type { HcmSpec } from "./spec.ts";
 
@@ -10,7 +10,7 @@ export class ResponseHeaderPolicy {
     this.#spec = spec;
   }
 
-  apply(head: ResponseHead, mustClose: boolean, requestId: string | null): void {
+  apply(head: ResponseHead, mustClose: boolean, request: RequestHead): void {
     const spec = this.#spec;
     const isUpgrade = head.status === 101;
     if (!isUpgrade) {
@@ -22,8 +22,10 @@ export class ResponseHeaderPolicy {
     if (head.has(Known["transfer-encoding"])) head.remove("transfer-encoding", Known["transfer-encoding"]);
     // RFC 9110 section 8.6: neither 1xx nor 204 has a length.
     if ((head.status === 204 || isUpgrade) && head.has(contentLength)) head.remove("content-length", contentLength);
-    if (spec.alwaysSetRequestIdInResponse && requestId !== null)
-      head.set("x-request-id", requestId, Known["x-request-id"]);
+    if (spec.alwaysSetRequestIdInResponse || request.has(Known["x-envoy-force-trace"])) {
+      const requestId = request.get(Known["x-request-id"]);
+      if (requestId !== null) head.set("x-request-id", requestId, Known["x-request-id"]);
+    }
     if (!head.has(Known.date)) head.append("date", httpDate(), Known.date);
     if (spec.serverHeaderTransformation === "OVERWRITE") head.set("server", spec.serverName, Known.server);
     else if (spec.serverHeaderTransformation === "APPEND_IF_ABSENT" && !head.has(Known.server)) {

@@ -2,7 +2,6 @@ import type { Terminal, TerminalStream } from "../filters/api.ts";
 import type { RequestSink, ResponseWriter, StreamReset } from "../http/codec.ts";
 import type { HeaderBlock, ResponseHead } from "../http/header-block.ts";
 import { RequestHead } from "../http/header-block.ts";
-import { Known } from "../http/names.ts";
 import { eventClock } from "../net/event-clock.ts";
 import { ResponseFlag } from "../observability/response-flags.ts";
 import { StreamInfo } from "../observability/stream-info.ts";
@@ -90,8 +89,7 @@ export class Stream implements RequestSink, TerminalStream {
   // From the codec.
 
   onHead(head: RequestHead, endStream: boolean): void {
-    this.request = head;
-    this.info.request = head;
+    this.adopt(head);
     if (endStream) this.#onRequestComplete();
     if (!admitRequest(this, head)) return;
     this.#requestWalk.head(head, endStream);
@@ -125,6 +123,12 @@ export class Stream implements RequestSink, TerminalStream {
 
   onWritable(): void {
     if (this.#isActive) this.#terminal.onResponseWritable();
+  }
+
+  /** The head of a request that the codec refused, as far as it is understood: for the access log. */
+  adopt(head: RequestHead): void {
+    this.request = head;
+    this.info.request = head;
   }
 
   // For filters.
@@ -231,7 +235,7 @@ export class Stream implements RequestSink, TerminalStream {
     info.response = head;
     info.responseCode = head.status;
     info.responseStart = eventClock.now;
-    this.hcm.responsePolicy.apply(head, this.connection.mustClose, this.request.get(Known["x-request-id"]));
+    this.hcm.responsePolicy.apply(head, this.connection.mustClose, this.request);
     if (head.status === 101 || (this.request.method === "CONNECT" && head.status >= 200 && head.status < 300)) {
       this.#limits.clearRequest();
       this.hcm.stats.onUpgrade(1);
@@ -284,6 +288,7 @@ export class Stream implements RequestSink, TerminalStream {
   }
   /** The response timeout in force, set by the router from the route and the x-envoy-* fields. 0: none. */
   timeoutMs = 0;
+  timeoutStatus = 504;
 
   /** Ends it without another word: the connection closes. */
   drop(): void {
@@ -314,7 +319,12 @@ export class Stream implements RequestSink, TerminalStream {
     switch (limit) {
       case "response":
         this.#terminal.onTimeout();
-        this.#fail(504, "upstream request timeout", ResponseFlag.UT, "response_timeout");
+        this.#fail(
+          this.timeoutStatus,
+          this.timeoutStatus === 504 ? "upstream request timeout" : "",
+          ResponseFlag.UT,
+          "response_timeout",
+        );
         return;
       case "duration":
         stats.count("downstream_rq_max_duration_reached");

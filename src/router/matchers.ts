@@ -34,25 +34,41 @@ export class StringMatcher {
   }
 }
 
-/** envoy.config.route.v3.HeaderMatcher, live. Repeated fields are seen joined with ",". */
+/** envoy.config.route.v3.HeaderMatcher, live. Of repeated fields one value must match; inverted, none. */
 export class HeaderMatcher {
   readonly #spec: HeaderMatcherSpec;
   readonly #string: StringMatcher | null;
+  /** The field is in the head's list: no pseudo-field, which stands once. */
+  readonly #isListed: boolean;
 
   constructor(spec: HeaderMatcherSpec) {
     this.#spec = spec;
     this.#string = spec.string === null ? null : new StringMatcher(spec.string);
+    this.#isListed = !spec.name.startsWith(":") && spec.name !== "host";
   }
 
   matches(head: RequestHead): boolean {
     const spec = this.#spec;
-    let value = head.joined(spec.name);
-    if (value === null && spec.missingAsEmpty) value = "";
-    if (this.#string === null && spec.range === null) return ((value !== null) === spec.present) !== spec.invert;
+    const first = head.find(spec.name) ?? (spec.missingAsEmpty ? "" : null);
+    if (this.#string === null && spec.range === null) return ((first !== null) === spec.present) !== spec.invert;
     // Envoy: a missing field matches nothing, not even an inverted matcher.
-    if (value === null) return false;
-    if (this.#string !== null) return this.#string.matches(value) !== spec.invert;
-    return isInRange(value, spec.range as { start: number; end: number }) !== spec.invert;
+    if (first === null) return false;
+    return (this.#accepts(first) || (this.#isListed && this.#acceptsLater(head))) !== spec.invert;
+  }
+
+  #accepts(value: string): boolean {
+    if (this.#string !== null) return this.#string.matches(value);
+    return isInRange(value, this.#spec.range as { start: number; end: number });
+  }
+
+  #acceptsLater(head: RequestHead): boolean {
+    let isFirst = true;
+    for (let i = 0; i < head.size; i++) {
+      if (head.names[i] !== this.#spec.name) continue;
+      if (!isFirst && this.#accepts(head.values[i] as string)) return true;
+      isFirst = false;
+    }
+    return false;
   }
 }
 

@@ -74,14 +74,16 @@ describe("conditions", () => {
     });
   }
 
-  test("repeated fields are matched joined", () => {
-    const table = linkRouteTable(
-      config([vhost(["*"], [route("r", match("prefix", "/", x({ string: { ...exact, value: "1,2" } })))])]),
-      deps,
-    );
-    const head = request("/", { "x-a": "1" });
-    head.append("x-a", "2");
-    expect(table.match(head, info, 0)?.name).toBe("r");
+  test("of repeated fields one must match, inverted none", () => {
+    const matches = (value: string, invert: boolean) => {
+      const headers = x({ string: { ...exact, value }, invert });
+      const table = linkRouteTable(config([vhost(["*"], [route("r", match("prefix", "/", headers))])]), deps);
+      const head = request("/", { "x-a": "1" });
+      head.append("x-a", "2");
+      return table.match(head, info, 0) !== null;
+    };
+    expect(["1", "2", "3", "1,2"].map((value) => matches(value, false))).toEqual([true, true, false, false]);
+    expect(["1", "2", "3", "1,2"].map((value) => matches(value, true))).toEqual([false, false, true, true]);
   });
 
   test("query, cookie, fraction and gRPC", () => {

@@ -9,6 +9,7 @@ import type { Cluster } from "../../upstream/cluster.ts";
 import type { Host } from "../../upstream/host-set.ts";
 import type { Terminal, TerminalStream } from "../api.ts";
 import { answerWithoutUpstream } from "./direct.ts";
+import { takeOverrides } from "./overrides.ts";
 import { resetReply } from "./reset-reply.ts";
 
 /** The counters of the router filter: `http.<stat_prefix>.*`. */
@@ -245,6 +246,8 @@ export class RouterRequest implements Terminal, Borrower {
         Known["x-envoy-upstream-service-time"],
       );
     }
+    info.response = head;
+    info.responseCode = status;
     this.#stream.route?.rewriteResponse(head, info);
     if (endStream) this.#onResponseEnd();
     this.#stream.respond(head, endStream);
@@ -327,8 +330,9 @@ export class RouterRequest implements Terminal, Borrower {
 
   #prepareHead(route: Route, head: RequestHead): void {
     const stream = this.#stream;
-    const timeoutMs = route.timeoutMs;
+    const { timeoutMs, hasAltTimeoutResponse } = takeOverrides(head, route.timeoutMs);
     stream.timeoutMs = timeoutMs;
+    stream.timeoutStatus = hasAltTimeoutResponse ? 204 : 504;
     if (!this.#suppressEnvoyHeaders && timeoutMs > 0) {
       head.set(
         "x-envoy-expected-rq-timeout-ms",
