@@ -103,14 +103,16 @@ export class HttpConnection implements TransportSink, StreamConnection {
 
   /** Envoy takes a half-close by an HTTP/1 client for a disconnect. */
   onEnd(): void {
+    const stream = this.#streamOrPart();
     this.#codec.onTransportEnd();
-    this.#stream?.onReset("connection_termination", "downstream_remote_disconnect");
+    stream?.onReset("connection_termination", "downstream_remote_disconnect");
     this.#transport.destroy();
   }
 
   onClose(_error: string): void {
-    const hadRequest = this.#stream !== null;
-    this.#stream?.onReset(
+    const stream = this.#streamOrPart();
+    const hadRequest = stream !== null;
+    stream?.onReset(
       "connection_termination",
       this.#wasLocalClose ? "downstream_local_disconnect" : "downstream_remote_disconnect",
     );
@@ -246,6 +248,11 @@ export class HttpConnection implements TransportSink, StreamConnection {
     this.#stream = stream;
     stream.begin(this, writer);
     return stream;
+  }
+
+  /** A request whose head is not whole yet is one for the log too, as Envoy's stream begins with the first byte. */
+  #streamOrPart(): Stream | null {
+    return this.#stream ?? (this.#codec.isHeadPartial ? this.#begin(this.#codec) : null);
   }
 
   #limitDuration(ms: number): void {

@@ -144,7 +144,8 @@ function parseHttp1(
   return {
     ...defaultHttp1Options,
     leniency,
-    maxHeadBytes: (common?.maxResponseHeadersKb ?? 60) * 1024,
+    // Envoy: MAX_RESPONSE_HEADERS_KB.
+    maxHeadBytes: (common?.maxResponseHeadersKb ?? 80) * 1024,
     maxHeaders: common?.maxHeadersCount ?? 100,
     enableTrailers: options?.enableTrailers ?? false,
     headerCase: parseHeaderCase(options, problems),

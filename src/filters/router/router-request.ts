@@ -94,12 +94,12 @@ export class RouterRequest implements Terminal, Borrower {
     }
     this.#cluster = cluster;
     stream.info.clusterName = cluster.observabilityName;
+    stream.info.attemptCount++;
     this.#prepareHead(route, head);
     this.#head = head;
     this.#headEnd = endStream;
     this.#start = eventClock.now;
     this.#isWaiting = true;
-    stream.info.attemptCount++;
     stream.startRouteTimers();
     cluster.borrow(this, head, route.priority);
   }
@@ -248,7 +248,9 @@ export class RouterRequest implements Terminal, Borrower {
     }
     info.response = head;
     info.responseCode = status;
-    this.#stream.route?.rewriteResponse(head, info);
+    const route = this.#stream.route as Route;
+    if (route.virtualHost.includeAttemptCountInResponse) this.#setAttemptCount(head);
+    route.rewriteResponse(head, info);
     if (endStream) this.#onResponseEnd();
     this.#stream.respond(head, endStream);
   }
@@ -278,6 +280,10 @@ export class RouterRequest implements Terminal, Borrower {
     if (!this.#isPaused) return;
     this.#isPaused = false;
     this.#stream.resumeRequest();
+  }
+
+  #setAttemptCount(head: HeaderBlock): void {
+    head.set("x-envoy-attempt-count", String(this.#stream.info.attemptCount), Known["x-envoy-attempt-count"]);
   }
 
   #setHost(host: Host): void {
@@ -341,6 +347,7 @@ export class RouterRequest implements Terminal, Borrower {
       );
     }
     route.rewriteRequest(head, stream.info, !this.#suppressEnvoyHeaders);
+    if (route.virtualHost.includeRequestAttemptCount) this.#setAttemptCount(head);
   }
 
   #pauseRequest(): void {
