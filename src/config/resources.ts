@@ -3,6 +3,7 @@ import { addressText } from "../net/address.ts";
 import type { Bootstrap } from "../proto/generated/envoy/config/bootstrap/v3/bootstrap_pb.ts";
 import { Bootstrap_DynamicResourcesSchema } from "../proto/generated/envoy/config/bootstrap/v3/bootstrap_pb.ts";
 import type { Problems } from "../proto/problems.ts";
+import { suggest } from "../proto/suggest.ts";
 import { parseListener } from "../proxy/parse-listener.ts";
 import type { ListenerSpec } from "../proxy/spec.ts";
 import { clusterNames } from "../router/spec.ts";
@@ -50,6 +51,7 @@ export function bootstrapToSpecs(
       for (const { path: inner, name } of clusterNames(routes)) {
         if (known.has(name)) continue;
         at.error(`${path}.${inner}`, `there is no cluster "${name}"`, {
+          suggestion: suggest(name, known),
           envoyText: `route: unknown cluster '${name}'`,
         });
       }

@@ -1,4 +1,5 @@
 import type { HeaderBlock, RequestHead, ResponseHead } from "../http/header-block.ts";
+import type { LocalReply } from "../observability/local-replies.ts";
 import type { StreamInfo } from "../observability/stream-info.ts";
 import type { Route } from "../router/route.ts";
 
@@ -33,14 +34,8 @@ interface FilterStream {
   override(slot: number): unknown;
   continueRequest(slot: number): void;
   continueResponse(slot: number): void;
-  /** Answers in the proxy's own name. `flags` are bits of ResponseFlag, `details` is RESPONSE_CODE_DETAILS. */
-  sendLocalReply(
-    status: number,
-    body: string,
-    flags: number,
-    details: string,
-    edit?: (head: ResponseHead) => void,
-  ): void;
+  /** Answers in the proxy's own name; `edit` adds fields to its head. */
+  sendLocalReply(reply: LocalReply, edit?: (head: ResponseHead) => void): void;
 }
 
 /**
@@ -63,8 +58,8 @@ export interface TerminalStream extends FilterStream {
   readonly route: Route | null;
   /** The response timeout in force, 0 for none; the router sets it before startRouteTimers. */
   timeoutMs: number;
-  /** What a timeout is answered with: 504, or 204 where the client asked for it. */
-  timeoutStatus: number;
+  /** What a timeout is answered with. */
+  timeoutReply: LocalReply;
   /** The limits of the chosen route run from now. */
   startRouteTimers(): void;
   /** The response's head goes through the filters and out. The head stays the codec's. */

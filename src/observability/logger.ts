@@ -2,7 +2,7 @@ import { threadId } from "node:worker_threads";
 import { destination } from "pino";
 import { LogPattern } from "./log-pattern.ts";
 
-export const logLevels = ["trace", "debug", "info", "warning", "error", "critical", "off"] as const;
+const logLevels = ["trace", "debug", "info", "warning", "error", "critical", "off"] as const;
 export type LogLevel = (typeof logLevels)[number];
 
 /** A line before it is written; plain data, as a worker posts it. */

@@ -8,6 +8,7 @@ import { LazyTimer } from "../net/lazy-timer.ts";
 import type { AcceptedHandle } from "../net/listen.ts";
 import type { Transport, TransportSink } from "../net/transport.ts";
 import { acceptTransport } from "../net/transport.ts";
+import { localReplies, localReply } from "../observability/local-replies.ts";
 import { ResponseFlag } from "../observability/response-flags.ts";
 import type { Hcm } from "./hcm.ts";
 import type { Stream } from "./stream.ts";
@@ -159,7 +160,7 @@ export class HttpConnection implements TransportSink, StreamConnection {
       this.close();
       return;
     }
-    stream.sendLocalReply(error.status, error.body, flags, error.details);
+    stream.sendLocalReply(localReply(error.status, error.body, error.details, flags));
   }
 
   // From the stream.
@@ -291,13 +292,13 @@ export class HttpConnection implements TransportSink, StreamConnection {
     this.closeAfterResponse();
     if (spec.requestHeadersTimeoutMs > 0) {
       this.hcm.stats.count("downstream_rq_header_timeout");
-      stream.sendLocalReply(408, "request header timeout", 0, "request_header_timeout");
+      stream.sendLocalReply(localReplies.requestHeadersTimeout);
     } else if (spec.requestTimeoutMs > 0) {
       this.hcm.stats.count("downstream_rq_timeout");
-      stream.sendLocalReply(408, "request timeout", 0, "request_overall_timeout");
+      stream.sendLocalReply(localReplies.requestTimeout);
     } else {
       this.hcm.stats.count("downstream_rq_idle_timeout");
-      stream.sendLocalReply(408, "stream timeout", ResponseFlag.SI, "stream_idle_timeout");
+      stream.sendLocalReply(localReplies.streamIdleTimeoutOfRequest);
     }
   }
 

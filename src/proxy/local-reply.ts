@@ -1,5 +1,6 @@
 import { ResponseHead } from "../http/header-block.ts";
 import { Known } from "../http/names.ts";
+import type { LocalReply } from "../observability/local-replies.ts";
 import { ResponseFlag } from "../observability/response-flags.ts";
 import type { Stream } from "./stream.ts";
 
@@ -9,8 +10,7 @@ import type { Stream } from "./stream.ts";
  */
 export function writeLocalReply(
   stream: Stream,
-  status: number,
-  body: string,
+  { status, body }: LocalReply,
   edit: ((head: ResponseHead) => void) | null,
 ): void {
   const head = new ResponseHead();

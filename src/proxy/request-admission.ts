@@ -1,6 +1,7 @@
 import { portOf, stripPort, stripTrailingDot } from "../http/authority.ts";
 import type { RequestHead } from "../http/header-block.ts";
 import { Known } from "../http/names.ts";
+import { localReplies } from "../observability/local-replies.ts";
 import { treatPath } from "./path-policy.ts";
 import type { Stream } from "./stream.ts";
 import { upgradeType } from "./upgrade.ts";
@@ -17,8 +18,7 @@ export function admitRequest(stream: Stream, head: RequestHead): boolean {
   if (!isConnect) {
     if (head.path.charCodeAt(0) !== 47) {
       hcm.stats.count("downstream_rq_non_relative_path");
-      const details = head.path === "" ? "missing_path_rejected" : "absolute_path_rejected";
-      stream.sendLocalReply(404, "", 0, details);
+      stream.sendLocalReply(head.path === "" ? localReplies.missingPath : localReplies.absolutePath);
       return false;
     }
     const result = treatPath(head.path, spec);
@@ -26,13 +26,13 @@ export function admitRequest(stream: Stream, head: RequestHead): boolean {
     if (result.action === "reject") {
       hcm.stats.count("downstream_rq_failed_path_normalization");
       connection.closeAfterResponse();
-      stream.sendLocalReply(400, "", 0, "path_normalization_failed");
+      stream.sendLocalReply(localReplies.pathNormalizationFailed);
       return false;
     }
     if (result.action === "redirect") {
       hcm.stats.count("downstream_rq_redirected_with_normalized_path");
       const location = result.path;
-      stream.sendLocalReply(307, "", 0, "path_normalization_failed", (reply) => reply.set("location", location));
+      stream.sendLocalReply(localReplies.pathNormalizationRedirect, (reply) => reply.set("location", location));
       return false;
     }
   }
@@ -42,7 +42,7 @@ export function admitRequest(stream: Stream, head: RequestHead): boolean {
   // Envoy 1.40: a QUERY must say what its content is.
   if (head.method === "QUERY" && !head.has(Known["content-type"])) {
     connection.closeAfterResponse();
-    stream.sendLocalReply(400, "", 0, "query_missing_content_type");
+    stream.sendLocalReply(localReplies.queryMissingContentType);
     return false;
   }
   const upgrade = head.has(Known.upgrade) ? upgradeType(head) : "";
@@ -62,7 +62,7 @@ export function admitRequest(stream: Stream, head: RequestHead): boolean {
     if (route?.kind === "cluster") stream.info.clusterName = route.clusterFor(head);
     hcm.stats.count("downstream_rq_ws_on_non_ws_route");
     connection.closeAfterResponse();
-    stream.sendLocalReply(403, "", 0, "upgrade_failed");
+    stream.sendLocalReply(localReplies.upgradeFailed);
     return false;
   }
   return true;

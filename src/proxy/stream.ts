@@ -3,6 +3,7 @@ import type { RequestSink, ResponseWriter, StreamReset } from "../http/codec.ts"
 import type { HeaderBlock, ResponseHead } from "../http/header-block.ts";
 import { RequestHead } from "../http/header-block.ts";
 import { eventClock } from "../net/event-clock.ts";
+import { type LocalReply, localReplies } from "../observability/local-replies.ts";
 import { ResponseFlag } from "../observability/response-flags.ts";
 import { StreamInfo } from "../observability/stream-info.ts";
 import type { Route } from "../router/route.ts";
@@ -149,25 +150,19 @@ export class Stream implements RequestSink, TerminalStream {
     this.#responseWalk.resume(slot);
   }
 
-  sendLocalReply(
-    status: number,
-    body: string,
-    flags: number,
-    details: string,
-    edit?: (head: ResponseHead) => void,
-  ): void {
+  sendLocalReply(reply: LocalReply, edit?: (head: ResponseHead) => void): void {
     if (!this.#isActive) return;
-    this.info.responseFlags |= flags;
+    this.info.responseFlags |= reply.flags;
     if (this.#isResponseStarted) {
-      this.abort(flags, details);
+      this.abort(reply.flags, reply.details);
       return;
     }
-    this.info.details = details;
+    this.info.details = reply.details;
     this.#isLocal = true;
     this.#isResponseStarted = true;
     this.#terminal.cancel();
     if (!this.#isRequestComplete) this.connection.closeAfterResponse();
-    writeLocalReply(this, status, body, edit ?? null);
+    writeLocalReply(this, reply, edit ?? null);
   }
 
   /** The head and body of the proxy's own reply, through the response filters. */
@@ -268,12 +263,12 @@ export class Stream implements RequestSink, TerminalStream {
       if (isWatermark) this.pauseRequest();
       else {
         this.hcm.stats.count("downstream_rq_too_large");
-        this.sendLocalReply(413, "Payload Too Large", 0, "request_payload_too_large");
+        this.sendLocalReply(localReplies.requestPayloadTooLarge);
       }
     } else if (!this.#isResponseHeadSent) {
       this.#isResponseStarted = false;
-      this.sendLocalReply(500, "Internal Server Error", 0, "response_payload_too_large");
-    } else this.abort(0, "response_payload_too_large");
+      this.sendLocalReply(localReplies.responsePayloadTooLarge);
+    } else this.abort(0, localReplies.responsePayloadTooLarge.details);
   }
 
   /** Starts the limits that the chosen route sets. Envoy: the route timeout runs from the end of the request. */
@@ -288,7 +283,7 @@ export class Stream implements RequestSink, TerminalStream {
   }
   /** The response timeout in force, set by the router from the route and the x-envoy-* fields. 0: none. */
   timeoutMs = 0;
-  timeoutStatus = 504;
+  timeoutReply: LocalReply = localReplies.responseTimeout;
 
   /** Ends it without another word: the connection closes. */
   drop(): void {
@@ -315,36 +310,31 @@ export class Stream implements RequestSink, TerminalStream {
   #onLimit(limit: Limit): void {
     if (!this.#isActive) return;
     const stats = this.hcm.stats;
-    const status = this.#isRequestComplete ? 504 : 408;
+    const isComplete = this.#isRequestComplete;
     switch (limit) {
       case "response":
         this.#terminal.onTimeout();
-        this.#fail(
-          this.timeoutStatus,
-          this.timeoutStatus === 504 ? "upstream request timeout" : "",
-          ResponseFlag.UT,
-          "response_timeout",
-        );
+        this.#fail(this.timeoutReply);
         return;
       case "duration":
         stats.count("downstream_rq_max_duration_reached");
-        this.#fail(status, "downstream duration timeout", 0, "max_duration_timeout");
+        this.#fail(isComplete ? localReplies.maxStreamDuration : localReplies.maxStreamDurationOfRequest);
         return;
       case "request":
-        if (this.#isRequestComplete) return;
+        if (isComplete) return;
         stats.count("downstream_rq_timeout");
-        this.#fail(408, "request timeout", 0, "request_overall_timeout");
+        this.#fail(localReplies.requestTimeout);
         return;
       case "idle":
         stats.count("downstream_rq_idle_timeout");
-        this.#fail(status, "stream timeout", ResponseFlag.SI, "stream_idle_timeout");
+        this.#fail(isComplete ? localReplies.streamIdleTimeout : localReplies.streamIdleTimeoutOfRequest);
     }
   }
 
   /** A reply while there is none, a cut after it began. */
-  #fail(status: number, body: string, flags: number, details: string): void {
-    if (this.#isResponseStarted) this.abort(flags, details);
-    else this.sendLocalReply(status, body, flags, details);
+  #fail(reply: LocalReply): void {
+    if (this.#isResponseStarted) this.abort(reply.flags, reply.details);
+    else this.sendLocalReply(reply);
   }
 
   #finish(): void {

@@ -103,8 +103,6 @@ export class WorkerRuntime {
     this.#isHealthFailed = failed;
   }
 
-  setLogLevels(_levels: Record<string, string>): void {}
-
   reopenLogs(): void {
     this.#logs.reopen();
   }

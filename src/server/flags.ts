@@ -220,4 +220,5 @@ function helpText(program: string): string {
 }
 
 const levels = ["trace", "debug", "info", "warning", "warn", "error", "critical", "off"];
-const defaultLogFormat = "[%Y-%m-%d %T.%e][%t][%l][%n] [%g:%#] %v";
+/** Envoy's. */
+export const defaultLogFormat = "[%Y-%m-%d %T.%e][%t][%l][%n] [%g:%#] %v";

@@ -1,8 +1,8 @@
 import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
 import type { TagSpec } from "../observability/tags.ts";
-import type { ConsoleLog } from "./console-log.ts";
-import { type Flags, parseFlags } from "./flags.ts";
+import { defaultLogFormat, type Flags, parseFlags } from "./flags.ts";
+import type { ServerLog } from "./server-log.ts";
 
 const workerFile = new URL(import.meta.url.endsWith(".ts") ? "./worker.ts" : "./worker.js", import.meta.url);
 
@@ -18,9 +18,14 @@ async function main(args: string[]): Promise<number | undefined> {
     return parsed.code;
   }
   const { flags } = parsed;
-  const { ConsoleLog } = await import("./console-log.ts");
+  const { ServerLog } = await import("./server-log.ts");
   const isDemo = flags.command === "demo";
-  const log = new ConsoleLog(isDemo ? "warning" : flags.logLevel, flags.componentLogLevels, logPath(flags));
+  const log = new ServerLog(
+    isDemo ? "warning" : flags.logLevel,
+    flags.componentLogLevels,
+    logPath(flags),
+    flags.logFormat === defaultLogFormat ? null : flags.logFormat,
+  );
   for (const warning of parsed.warnings) log.log("warning", "main", warning);
   if (!isDemo) return run(flags, log);
 
@@ -36,7 +41,7 @@ async function main(args: string[]): Promise<number | undefined> {
   return undefined;
 }
 
-async function run(flags: Flags, log: ConsoleLog): Promise<number | undefined> {
+async function run(flags: Flags, log: ServerLog): Promise<number | undefined> {
   const [
     { loadBootstrap },
     { formatProblems },
@@ -105,7 +110,6 @@ async function run(flags: Flags, log: ConsoleLog): Promise<number | undefined> {
       fileFlushIntervalMs: flags.fileFlushIntervalMs,
       fileFlushMinSizeKb: flags.fileFlushMinSizeKb,
       runtime,
-      logLevels: Object.fromEntries(log.list()),
     }),
     exit: (code) => process.exit(code),
   });

@@ -48,7 +48,6 @@ export type ToWorker =
   | { kind: "hosts"; update: HostUpdate }
   | { kind: "drain"; order: DrainOrder }
   | { kind: "healthFailed"; failed: boolean }
-  | { kind: "logLevel"; levels: Record<string, string> }
   | { kind: "reopenLogs" }
   /** A runtime key's final value; null where no layer has it any more. */
   | { kind: "runtime"; key: string; value: string | null }

@@ -3,18 +3,18 @@ import { flushCompileCache } from "node:module";
 import { addressText, type SocketAddress } from "../net/address.ts";
 import type { AdminServer } from "./admin/server.ts";
 import type { AdminState, ClusterStatus, ConfigSnapshot, ServerState } from "./admin/state.ts";
-import type { ConsoleLog } from "./console-log.ts";
 import { Drain } from "./drain.ts";
 import type { Flags } from "./flags.ts";
 import type { ConfigUpdate, WorkerInit } from "./messages.ts";
 import type { ProcessStats } from "./process-stats.ts";
 import { type RuntimeLayer, RuntimeLayers } from "./runtime-layers.ts";
+import type { ServerLog } from "./server-log.ts";
 import { handleSignals } from "./signals.ts";
 import { Supervisor, type WorkerHandle } from "./supervisor.ts";
 
 export interface ServerOptions {
   flags: Flags;
-  log: ConsoleLog;
+  log: ServerLog;
   concurrency: number;
   config: ConfigUpdate;
   /** null: no admin interface. */
@@ -181,14 +181,8 @@ export class ServerProcess {
       runtime: this.runtime,
       logLevels: {
         list: () => options.log.list(),
-        setAll: (level) => {
-          options.log.setAll(level);
-          this.shareLogLevels();
-        },
-        set: (levels) => {
-          options.log.set(levels);
-          this.shareLogLevels();
-        },
+        setAll: (level) => options.log.setAll(level),
+        set: (levels) => options.log.set(levels),
       },
       setHealthFailed: (failed) => {
         this.healthFailed = failed;
@@ -214,10 +208,6 @@ export class ServerProcess {
   private reopenLogs(): void {
     this.options.log.reopen();
     this.supervisor.broadcast({ kind: "reopenLogs" });
-  }
-
-  private shareLogLevels(): void {
-    this.supervisor.setLogLevels(Object.fromEntries(this.options.log.list()));
   }
 
   /** A timer that comes late says how long the main thread was stuck; Envoy's limits are 200 ms and 1 s. */

@@ -55,7 +55,6 @@ export class Supervisor {
   private isStopping = false;
   private lastDrain: ToWorker | null = null;
   private healthFailed = false;
-  private logLevels: Record<string, string> | null = null;
   private onDrained: (() => void) | null = null;
 
   constructor(options: SupervisorOptions) {
@@ -117,11 +116,6 @@ export class Supervisor {
   setHealthFailed(failed: boolean): void {
     this.healthFailed = failed;
     this.broadcast({ kind: "healthFailed", failed });
-  }
-
-  setLogLevels(levels: Record<string, string>): void {
-    this.logLevels = levels;
-    this.broadcast({ kind: "logLevel", levels });
   }
 
   broadcast(message: ToWorker): void {
@@ -194,7 +188,6 @@ export class Supervisor {
     slot.worker = worker;
     for (const update of this.hosts.values()) worker.postMessage({ kind: "hosts", update });
     if (this.healthFailed) worker.postMessage({ kind: "healthFailed", failed: true });
-    if (this.logLevels !== null) worker.postMessage({ kind: "logLevel", levels: this.logLevels });
     if (this.lastDrain !== null) worker.postMessage(this.lastDrain);
     worker.on("message", (message: FromWorker) => this.receive(slot, message));
     worker.on("error", (error: unknown) => {

@@ -1,9 +1,9 @@
 import { Worker } from "node:worker_threads";
 import { TagExtractor } from "../observability/tags.ts";
-import { ConsoleLog } from "./console-log.ts";
 import { parseFlags } from "./flags.ts";
 import { ServerProcess } from "./process.ts";
 import { ProcessStats } from "./process-stats.ts";
+import { ServerLog } from "./server-log.ts";
 
 /** A whole process for tests, its workers those of test-runtime.ts. Takes the flags; prints its ports as JSON when it serves. */
 const parsed = parseFlags(process.argv.slice(2));
@@ -12,7 +12,7 @@ const concurrency = parsed.flags.concurrency ?? 1;
 const any = { host: "127.0.0.1", port: 0, path: null };
 const server = new ServerProcess({
   flags: parsed.flags,
-  log: new ConsoleLog("info", {}),
+  log: new ServerLog("info", {}),
   concurrency,
   config: { listeners: [{ name: "main", address: any }], clusters: [], removedListeners: [], removedClusters: [] },
   admin: { address: any, profilePath: "" },

@@ -48,7 +48,6 @@ if (parentPort !== null) {
       },
       applyHosts() {},
       setHealthFailed() {},
-      setLogLevels() {},
       setRuntimeKey() {},
       reopenLogs() {},
       async close() {},

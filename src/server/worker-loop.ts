@@ -12,7 +12,6 @@ interface WorkerRuntime {
   applyHosts(update: HostUpdate): void;
   startDraining(order: DrainOrder): void;
   setHealthFailed(failed: boolean): void;
-  setLogLevels(levels: Record<string, string>): void;
   reopenLogs(): void;
   setRuntimeKey(key: string, value: string | null): void;
   /** Flushes what is buffered; the thread ends after it. */
@@ -86,9 +85,6 @@ export function serveWorker(port: MessagePort, init: WorkerInit, createRuntime: 
         return;
       case "healthFailed":
         runtime.setHealthFailed(message.failed);
-        return;
-      case "logLevel":
-        runtime.setLogLevels(message.levels);
         return;
       case "reopenLogs":
         runtime.reopenLogs();

@@ -1,36 +1,22 @@
 import type { StreamReset } from "../../http/codec.ts";
+import { type LocalReply, localReplies, localReply } from "../../observability/local-replies.ts";
 import { ResponseFlag } from "../../observability/response-flags.ts";
 import type { BorrowFailure } from "../../upstream/borrower.ts";
 
-/** The reply for an upstream that failed before its response began. Envoy: Router::Filter::onUpstreamReset. */
-export interface ResetReply {
-  status: number;
-  body: string;
-  flags: number;
-  details: string;
-  isOverload: boolean;
-}
-
-/** `detail` is the transport's reason, for the details: `delayed_connect_error: Connection refused`. */
-export function resetReply(reason: BorrowFailure | StreamReset, detail: string): ResetReply {
-  if (reason === "no_healthy_upstream") {
-    return {
-      status: 503,
-      body: "no healthy upstream",
-      flags: ResponseFlag.UH,
-      details: "no_healthy_upstream",
-      isOverload: false,
-    };
-  }
+/**
+ * The reply for an upstream that failed before its response began. `detail` is the transport's reason, for the details:
+ * `delayed_connect_error: Connection refused`. Envoy: Router::Filter::onUpstreamReset.
+ */
+export function resetReply(reason: BorrowFailure | StreamReset, detail: string): LocalReply {
+  if (reason === "no_healthy_upstream") return localReplies.noHealthyUpstream;
   const [text, flags, status] = rows[reason];
   const inner = detail === "" || detail === reason || reason === "protocol_error" ? reason : `${reason}|${detail}`;
-  return {
+  return localReply(
     status,
-    body: `upstream connect error or disconnect/reset before headers. reset reason: ${text}`,
+    `upstream connect error or disconnect/reset before headers. reset reason: ${text}`,
+    `upstream_reset_before_response_started{${inner.replaceAll(" ", "_")}}`,
     flags,
-    details: `upstream_reset_before_response_started{${inner.replaceAll(" ", "_")}}`,
-    isOverload: reason === "overflow",
-  };
+  );
 }
 
 /** Reset reason to text, flag and status. */

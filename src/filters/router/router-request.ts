@@ -2,6 +2,7 @@ import type { RequestWriter, StreamReset } from "../../http/codec.ts";
 import type { HeaderBlock, RequestHead, ResponseHead } from "../../http/header-block.ts";
 import { Known } from "../../http/names.ts";
 import { eventClock } from "../../net/event-clock.ts";
+import { localReplies, localReply } from "../../observability/local-replies.ts";
 import { ResponseFlag } from "../../observability/response-flags.ts";
 import type { Route } from "../../router/route.ts";
 import type { Borrower, BorrowFailure, UpstreamConnectionInfo } from "../../upstream/borrower.ts";
@@ -77,7 +78,7 @@ export class RouterRequest implements Terminal, Borrower {
     const route = stream.route;
     if (route === null) {
       this.#stats.count("no_route");
-      stream.sendLocalReply(404, "", ResponseFlag.NR, "route_not_found");
+      stream.sendLocalReply(localReplies.routeNotFound);
       return;
     }
     if (route.kind !== "cluster") {
@@ -89,7 +90,7 @@ export class RouterRequest implements Terminal, Borrower {
     const cluster = this.#clusters(clusterName);
     if (cluster === null) {
       this.#stats.count("no_cluster");
-      stream.sendLocalReply(route.clusterNotFoundStatus, "", ResponseFlag.NC, "cluster_not_found");
+      stream.sendLocalReply(localReply(route.clusterNotFoundStatus, "", "cluster_not_found", ResponseFlag.NC));
       return;
     }
     this.#cluster = cluster;
@@ -325,20 +326,14 @@ export class RouterRequest implements Terminal, Borrower {
     const reply = resetReply(reason, detail);
     cluster.onLocalFailure(reply.status);
     if (detail !== "" && reply.flags === ResponseFlag.UF) stream.info.upstreamTransportFailureReason = detail;
-    stream.sendLocalReply(
-      reply.status,
-      reply.body,
-      reply.flags,
-      reply.details,
-      reply.isOverload ? markOverloaded : undefined,
-    );
+    stream.sendLocalReply(reply, reason === "overflow" ? markOverloaded : undefined);
   }
 
   #prepareHead(route: Route, head: RequestHead): void {
     const stream = this.#stream;
     const { timeoutMs, hasAltTimeoutResponse } = takeOverrides(head, route.timeoutMs);
     stream.timeoutMs = timeoutMs;
-    stream.timeoutStatus = hasAltTimeoutResponse ? 204 : 504;
+    stream.timeoutReply = hasAltTimeoutResponse ? localReplies.altResponseTimeout : localReplies.responseTimeout;
     if (!this.#suppressEnvoyHeaders && timeoutMs > 0) {
       head.set(
         "x-envoy-expected-rq-timeout-ms",

@@ -9,9 +9,9 @@ import { peer } from "../../../test/peers.ts";
 import { BootstrapSchema } from "../../proto/generated/envoy/config/bootstrap/v3/bootstrap_pb.ts";
 import { typeRegistry } from "../../proto/type-registry.ts";
 import { bootConfig } from "../boot-config.ts";
-import { ConsoleLog } from "../console-log.ts";
 import { parseFlags } from "../flags.ts";
 import { RuntimeLayers } from "../runtime-layers.ts";
+import { ServerLog } from "../server-log.ts";
 import { AdminServer } from "./server.ts";
 import type { AdminState } from "./state.ts";
 
@@ -249,7 +249,7 @@ beforeAll(async () => {
   if (parsed.kind !== "run") throw new Error(parsed.stderr);
   const { flags } = parsed;
   const boot = bootConfig(fromJson(BootstrapSchema, bootstrap as never, { registry: typeRegistry }), flags);
-  const log = new ConsoleLog("info", {});
+  const log = new ServerLog("info", {});
   let healthFailed = false;
   const limits = { maxConnections: 1024, maxPendingRequests: 1024, maxRequests: 1024, maxRetries: 3 };
   state = {
