@@ -259,7 +259,9 @@ export class RouterRequest implements Terminal, Borrower {
   onData(bytes: Buffer, endStream: boolean): void {
     if (this.#isDone) return;
     if (endStream) this.#onResponseEnd();
-    if (!this.#stream.respondData(bytes, endStream) && !endStream && !this.#isDone) {
+    // What was read already goes on coming after a pause.
+    const isFull = !this.#stream.respondData(bytes, endStream) && !endStream && !this.#isDone;
+    if (isFull && !this.#isUpstreamPaused) {
       this.#isUpstreamPaused = true;
       this.#writer?.pauseReading();
     }
