@@ -10,6 +10,7 @@ import type { ProcessStats } from "./process-stats.ts";
 import { type RuntimeLayer, RuntimeLayers } from "./runtime-layers.ts";
 import type { ServerLog } from "./server-log.ts";
 import { handleSignals } from "./signals.ts";
+import { releaseStartMemory } from "./start-memory.ts";
 import { Supervisor, type WorkerHandle } from "./supervisor.ts";
 
 export interface ServerOptions {
@@ -95,6 +96,7 @@ export class ServerProcess {
     log.log("info", "main", "starting main dispatch loop");
     // A process that is killed later would leave no compile cache behind; the next start is several times faster with it.
     setImmediate(flushCompileCache);
+    releaseStartMemory();
   }
 
   /** Ends the workers and the admin interface; the process can exit after it. */
