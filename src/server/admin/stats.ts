@@ -34,7 +34,7 @@ export const statsPrometheus: Endpoint = {
     invertFilter,
     select("histogram_buckets", "Histogram bucket display mode", ["cumulative", "summary"]),
   ],
-  handle: (request, state) => render(request, state, "prometheus"),
+  handle: withProcessMetrics,
 };
 
 export const resetCounters: Endpoint = {
@@ -63,6 +63,14 @@ function render({ query }: AdminRequest, state: AdminState, format: StatsFormat 
     case "text":
       return text(body);
   }
+}
+
+/** Unless the answer is filtered: the process's own metrics stand behind the stats. */
+async function withProcessMetrics(request: AdminRequest, state: AdminState): Promise<AdminReply> {
+  const reply = render(request, state, "prometheus");
+  if (reply.status !== 200 || request.query.size > 0 || typeof reply.body !== "string") return reply;
+  const { processMetrics } = await import("./process-metrics.ts");
+  return { ...reply, body: reply.body + (await processMetrics()) };
 }
 
 /** The text as a page; the active one reads itself again every second. */
