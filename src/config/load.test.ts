@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { create, toBinary } from "@bufbuild/protobuf";
 import { afterAll, describe, expect, test } from "vitest";
+import { requirePeer } from "../../test/peers.ts";
 import { BootstrapSchema } from "../proto/generated/envoy/config/bootstrap/v3/bootstrap_pb.ts";
 import { type BootstrapCase, bootstrapCases } from "./bootstrap-cases.ts";
 import { type LoadResult, loadBootstrap } from "./load.ts";
@@ -23,10 +24,10 @@ describe("a bootstrap is taken or refused as by Envoy", () => {
   }
 });
 
-const envoy = process.env.ENVOY_BIN ?? "";
-describe.skipIf(envoy === "")("the verdicts are still Envoy's", () => {
+describe("the verdicts are still Envoy's", () => {
   for (const c of bootstrapCases) {
-    test(c.name, () => {
+    test(c.name, (context) => {
+      const envoy = requirePeer("envoy", context);
       const args = ["--mode", "validate", "-l", "off", "-c", fileOf(c)];
       if (c.configYaml !== undefined) args.push("--config-yaml", c.configYaml);
       if (c.allowUnknown) args.push("--allow-unknown-static-fields");

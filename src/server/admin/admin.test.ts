@@ -17,7 +17,7 @@ import type { AdminState } from "./state.ts";
 
 const envoyPath = peer("envoy");
 
-describe.skipIf(envoyPath === null)("answers as real Envoy's admin interface does", () => {
+describe.skipIf(envoyPath === null && process.env.CI !== "true")("answers as real Envoy's admin interface does", () => {
   for (const { path, ...rest } of cases()) {
     test(`${rest.method} ${path}`, async () => {
       const ours = await ask(ourPort, rest.method, path);
