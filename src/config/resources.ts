@@ -9,6 +9,7 @@ import type { ListenerSpec } from "../proxy/spec.ts";
 import { clusterNames } from "../router/spec.ts";
 import { parseCluster } from "../upstream/parse.ts";
 import type { ClusterSpec } from "../upstream/spec.ts";
+import { checkBootstrap } from "./bootstrap-coverage.ts";
 
 /** What a bootstrap's static resources become. */
 export interface ServerSpec {
@@ -24,6 +25,7 @@ export function bootstrapToSpecs(
   leniency: boolean,
 ): ServerSpec | null {
   const before = problems.errorCount;
+  checkBootstrap(bootstrap, problems);
   const resources = bootstrap.staticResources;
   const listeners: ListenerSpec[] = [];
   const clusters: ClusterSpec[] = [];

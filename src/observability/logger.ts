@@ -92,7 +92,7 @@ export class Logger {
 
 /** Writes records in the pattern of --log-format to --log-path, "" is stderr. Main thread only. pino does the writing. */
 export class LogWriter {
-  readonly #pattern: LogPattern;
+  #pattern: LogPattern;
   readonly #out: ReturnType<typeof destination>;
   readonly #isFile: boolean;
 
@@ -106,6 +106,11 @@ export class LogWriter {
   readonly write = (record: LogRecord): void => {
     this.#out.write(this.#pattern.format(record));
   };
+
+  /** application_log_config, which is read when lines have been written already. */
+  setPattern(pattern: string): void {
+    this.#pattern = new LogPattern(pattern);
+  }
 
   /** SIGUSR1: the file may have been moved away. */
   reopen(): void {

@@ -1,5 +1,8 @@
 import { type DescMessage, type Message, toJson } from "@bufbuild/protobuf";
+import { RE2JS } from "re2js";
 import type { SocketAddress } from "../net/address.ts";
+import type { GroupFinder, TagSpec } from "../observability/tags.ts";
+import { durationMsOr } from "../proto/duration.ts";
 import { type Bootstrap, BootstrapSchema } from "../proto/generated/envoy/config/bootstrap/v3/bootstrap_pb.ts";
 import { ClusterSchema } from "../proto/generated/envoy/config/cluster/v3/cluster_pb.ts";
 import type { Address } from "../proto/generated/envoy/config/core/v3/address_pb.ts";
@@ -19,6 +22,48 @@ export interface BootConfig {
   node(): Json;
   snapshot(includeEds: boolean): ConfigSnapshot;
   runtimeLayers: RuntimeLayer[];
+}
+
+/** How stats are named and when histograms are merged. */
+export interface StatsOptions {
+  tags: TagSpec[];
+  useAllDefaultTags: boolean;
+  flushIntervalMs: number;
+}
+
+/** stats_config and stats_flush_interval. Regexes are RE2, which the loader has found sound. */
+export function statsOptions(bootstrap: Bootstrap): StatsOptions {
+  const config = bootstrap.statsConfig;
+  return {
+    tags: (config?.statsTags ?? []).map(({ tagName, tagValue }) => ({
+      name: tagName,
+      regex: tagValue.case === "regex" ? tagValue.value : "",
+      fixedValue: tagValue.case === "fixedValue" ? tagValue.value : null,
+    })),
+    useAllDefaultTags: config?.useAllDefaultTags ?? true,
+    flushIntervalMs: durationMsOr(bootstrap.statsFlushInterval, 5000),
+  };
+}
+
+/** A regex of stats_tags as Envoy runs it. */
+export function re2Finder(regex: string): GroupFinder {
+  const pattern = RE2JS.compile(regex);
+  const hasValue = pattern.groupCount() > 1;
+  return {
+    find(text) {
+      const matcher = pattern.matcher(text);
+      if (!matcher.find()) return null;
+      const found = [matcher.start(), matcher.end(), matcher.start(1), matcher.end(1)];
+      return hasValue ? [...found, matcher.start(2), matcher.end(2)] : found;
+    },
+  };
+}
+
+/** application_log_config's format as a pattern of --log-format; null without one. */
+export function logPattern(bootstrap: Bootstrap): string | null {
+  const format = bootstrap.applicationLogConfig?.logFormat?.logFormat;
+  if (format?.case === "textFormat") return format.value;
+  return format?.case === "jsonFormat" ? JSON.stringify(format.value) : null;
 }
 
 /** Reads the process's part of a bootstrap that has been found valid. JSON is made only when the admin interface asks. */

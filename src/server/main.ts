@@ -47,7 +47,7 @@ async function run(flags: Flags, log: ServerLog): Promise<number | undefined> {
     { formatProblems },
     { Problems },
     { bootstrapToSpecs },
-    { bootConfig, runtimeLayers },
+    { bootConfig, logPattern, re2Finder, runtimeLayers, statsOptions },
     { RuntimeLayers },
   ] = await Promise.all([
     import("../config/load.ts"),
@@ -90,7 +90,11 @@ async function run(flags: Flags, log: ServerLog): Promise<number | undefined> {
       import("./dns-clusters.ts"),
     ],
   );
-  const stats = new ProcessStats(concurrency, new TagExtractor(fixedTags(flags)));
+  const pattern = logPattern(loaded.bootstrap);
+  if (pattern !== null) log.setPattern(pattern);
+  const { tags, useAllDefaultTags, flushIntervalMs } = statsOptions(loaded.bootstrap);
+  const extractor = new TagExtractor([...tags, ...fixedTags(flags)], useAllDefaultTags, re2Finder);
+  const stats = new ProcessStats(concurrency, extractor, flushIntervalMs);
   const dns = new DnsClusters(specs.clusters, concurrency, stats.mainSlab);
   await dns.warm();
   const server = new ServerProcess({

@@ -20,6 +20,10 @@ export class ServerLog implements AdminLogLevels {
     this.#logger.log(parseLevel(level) ?? "info", logger, message);
   }
 
+  setPattern(pattern: string): void {
+    this.#writer.setPattern(pattern);
+  }
+
   /** SIGUSR1: the file may have been moved away. */
   reopen(): void {
     this.#writer.reopen();

@@ -35,6 +35,8 @@ export interface NuncioOptions {
   accessLog?: string;
   /** Merged over the listener. */
   listener?: Record<string, unknown>;
+  /** Merged over the bootstrap. */
+  bootstrap?: Record<string, unknown>;
 }
 
 /** Starts bin/nuncio in front of one backend on loopback and waits until it serves. */
@@ -131,6 +133,7 @@ function bootstrap(options: NuncioOptions, port: number, adminPort: number, fold
         },
       ],
     },
+    ...options.bootstrap,
   };
 }
 

@@ -1,0 +1,51 @@
+import { expect, test } from "vitest";
+import { Problems } from "../proto/problems.ts";
+import { checkBootstrap } from "./bootstrap-coverage.ts";
+import { loadBootstrap } from "./load.ts";
+
+test("what the process does not read is refused where it changes a response, else named", () => {
+  expect(
+    verdicts(`
+      header_prefix: x-other
+      overload_manager: {resource_monitors: [{name: a}]}
+      stats_sinks: [{name: envoy.stat_sinks.statsd}]
+      admin: {address: {pipe: {path: /a}}, allow_paths: [{exact: /ready}], ignore_global_conn_limit: true}
+      static_resources: {secrets: [{name: a}]}
+      cluster_manager: {local_cluster_name: a, upstream_bind_config: {source_address: {address: 127.0.0.2, port_value: 0}}}
+      layered_runtime: {layers: [{name: a, static_layer: {}}, {name: b, rtds_layer: {name: c, rtds_config: {ads: {}}}}]}
+      stats_config: {use_all_default_tags: false, stats_matcher: {reject_all: true}}`),
+  ).toEqual(
+    [
+      "error header_prefix",
+      "warning overload_manager",
+      "warning stats_sinks",
+      "error admin.allow_paths",
+      "warning admin.ignore_global_conn_limit",
+      "warning static_resources.secrets",
+      "error cluster_manager.upstream_bind_config",
+      "warning cluster_manager.local_cluster_name",
+      "error layered_runtime.layers[1].rtds_layer",
+      "warning stats_config.stats_matcher",
+    ].sort(),
+  );
+});
+
+test("a tag's regex must be one of RE2 with a group", () => {
+  expect(verdicts(`stats_config: {stats_tags: [{tag_name: a, regex: "x("}]}`)).toEqual([
+    "error stats_config.stats_tags[0].regex",
+  ]);
+  expect(verdicts(`stats_config: {stats_tags: [{tag_name: a, regex: "x"}]}`)).toEqual([
+    "error stats_config.stats_tags[0].regex",
+  ]);
+  expect(verdicts(`stats_config: {stats_tags: [{tag_name: a, regex: "(x)"}, {tag_name: b, fixed_value: c}]}`)).toEqual(
+    [],
+  );
+});
+
+function verdicts(configYaml: string): string[] {
+  const { bootstrap, problems } = loadBootstrap({ configPath: null, configYaml, allowUnknownStaticFields: false });
+  expect(problems.filter((problem) => problem.severity === "error")).toEqual([]);
+  const found = new Problems("");
+  if (bootstrap !== null) checkBootstrap(bootstrap, found);
+  return found.list.map(({ severity, path }) => `${severity} ${path}`).sort();
+}
