@@ -1,0 +1,19 @@
+/** Envoy's `http2.*` counters: a codec adds to them and never reads. One object per listener scope or cluster, or per worker. */
+export class Http2Counters {
+  dropped_headers_with_underscores = 0;
+  goaway_sent = 0;
+  header_overflow = 0;
+  inbound_empty_frames_flood = 0;
+  inbound_priority_frames_flood = 0;
+  inbound_window_update_frames_flood = 0;
+  outbound_control_flood = 0;
+  outbound_flood = 0;
+  requests_rejected_with_underscores_in_headers = 0;
+  rx_messaging_error = 0;
+  rx_reset = 0;
+  stream_refused_errors = 0;
+  trailers = 0;
+  tx_reset = 0;
+  /** A gauge. */
+  streams_active = 0;
+}

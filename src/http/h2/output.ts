@@ -1,0 +1,115 @@
+import { frameHeaderSize, writeFrameHeader } from "./frames.ts";
+
+/** Lends the memory that frames are written to; one per thread is enough. */
+export interface ChunkPool {
+  take(): Buffer;
+}
+
+/** Frames ready for the transport: the first `length` bytes of `chunk`, which is the taker's to give back to the pool. */
+export interface OutputPiece {
+  readonly chunk: Buffer;
+  readonly length: number;
+}
+
+/** The frames that wait for the owner to take them. */
+export class FrameOutput {
+  /** Where to write: at `at` after reserve(). */
+  chunk: Buffer = none;
+  at = 0;
+  /** Bytes that wait, the frames among them, and of those the ones without DATA or HEADERS. */
+  bytes = 0;
+  frames = 0;
+  controlFrames = 0;
+  readonly #full: FullPiece[] = [];
+  /** Those of the current chunk. */
+  #chunkFrames = 0;
+  #chunkControlFrames = 0;
+  readonly #pool: ChunkPool;
+
+  constructor(pool: ChunkPool) {
+    this.#pool = pool;
+  }
+
+  /** Room for `size` bytes, maxReserve at most, at chunk[at]. */
+  reserve(size: number): void {
+    if (this.at + size <= this.chunk.length) return;
+    if (this.at > 0) this.#full.push(this.#endChunk());
+    this.chunk = this.#pool.take();
+    this.at = 0;
+  }
+
+  /** Ends a frame whose payload of `length` bytes stands at at + 9. */
+  endFrame(length: number, type: number, flags: number, streamId: number): void {
+    writeFrameHeader(this.chunk, this.at, length, type, flags, streamId);
+    this.at += frameHeaderSize + length;
+    this.bytes += frameHeaderSize + length;
+    this.frames++;
+    this.#chunkFrames++;
+  }
+
+  /** A small frame without DATA or HEADERS. */
+  control(type: number, flags: number, streamId: number, payload: Uint8Array): void {
+    this.reserve(frameHeaderSize + payload.length);
+    this.chunk.set(payload, this.at + frameHeaderSize);
+    this.endFrame(payload.length, type, flags, streamId);
+    this.controlFrames++;
+    this.#chunkControlFrames++;
+  }
+
+  /** Bytes that are no frame. */
+  raw(bytes: Uint8Array): void {
+    this.reserve(bytes.length);
+    this.chunk.set(bytes, this.at);
+    this.at += bytes.length;
+    this.bytes += bytes.length;
+  }
+
+  /** The oldest piece, null when there is none. */
+  take(): OutputPiece | null {
+    const piece = this.#full.shift() ?? (this.at === 0 ? null : this.#endChunk());
+    if (piece === null) return null;
+    this.bytes -= piece.length;
+    this.frames -= piece.frames;
+    this.controlFrames -= piece.controlFrames;
+    return piece;
+  }
+
+  #endChunk(): FullPiece {
+    const piece = {
+      chunk: this.chunk,
+      length: this.at,
+      frames: this.#chunkFrames,
+      controlFrames: this.#chunkControlFrames,
+    };
+    this.chunk = none;
+    this.at = 0;
+    this.#chunkFrames = 0;
+    this.#chunkControlFrames = 0;
+    return piece;
+  }
+}
+
+interface FullPiece extends OutputPiece {
+  readonly frames: number;
+  readonly controlFrames: number;
+}
+
+/** A pool that keeps a bounded number of chunks. */
+export class Chunks implements ChunkPool {
+  readonly #idle: Buffer[] = [];
+
+  take(): Buffer {
+    return this.#idle.pop() ?? Buffer.allocUnsafeSlow(chunkSize);
+  }
+
+  give(chunk: Buffer): void {
+    if (this.#idle.length < maxIdle) this.#idle.push(chunk);
+  }
+}
+
+const none = Buffer.alloc(0);
+/** What reserve() takes at most: a pool's chunks must have at least this. */
+export const maxReserve = 16384 + frameHeaderSize;
+// Four whole DATA frames and some heads.
+const chunkSize = 65536 + 4096;
+const maxIdle = 64;
