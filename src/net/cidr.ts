@@ -16,6 +16,21 @@ export class CidrSet {
   }
 }
 
+/** One range of IP addresses. */
+export class CidrRange {
+  readonly prefixLength: number;
+  readonly #set: CidrSet;
+
+  constructor(range: { address: string; prefixLength: number }) {
+    this.prefixLength = range.prefixLength;
+    this.#set = new CidrSet([range]);
+  }
+
+  has(address: string): boolean {
+    return this.#set.has(address);
+  }
+}
+
 export function isLoopback(address: string): boolean {
   return address.startsWith("127.") || address === "::1";
 }

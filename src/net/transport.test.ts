@@ -58,7 +58,7 @@ async function connectPair(): Promise<Pair> {
   const { port } = listening.address() as AddressInfo;
   const client = connectTransport(
     { host: "127.0.0.1", port, path: null },
-    { watermark, keepAliveMs: null, localAddress: "" },
+    { watermark, keepAliveMs: null, localAddress: "", tls: null, hostname: "" },
     clientSink,
   );
   await clientSink.connected;
@@ -189,6 +189,10 @@ it("names a refused connection", async () => {
   const { port } = unused.address() as AddressInfo;
   await new Promise((resolve) => unused.close(resolve));
   const sink = new Recorder();
-  connectTransport({ host: "127.0.0.1", port, path: null }, { watermark, keepAliveMs: null, localAddress: "" }, sink);
+  connectTransport(
+    { host: "127.0.0.1", port, path: null },
+    { watermark, keepAliveMs: null, localAddress: "", tls: null, hostname: "" },
+    sink,
+  );
   expect(await sink.closed).toBe("ECONNREFUSED");
 });

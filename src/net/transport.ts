@@ -4,6 +4,7 @@ import { hostPort } from "./address.ts";
 import { eventClock } from "./event-clock.ts";
 import type { AcceptedHandle } from "./listen.ts";
 import { type WriteOwner, writeChunk, writeText } from "./socket-write.ts";
+import type { ClientTls } from "./tls/client-tls.ts";
 
 /** What a transport tells its owner. */
 export interface TransportSink {
@@ -207,6 +208,13 @@ export function acceptTransport(handle: AcceptedHandle, sink: TransportSink, wat
   return transport;
 }
 
+/** A transport on a socket that is open already: TLS, or one whose first bytes were looked at. */
+export function openTransport(socket: net.Socket, sink: TransportSink, watermark: number): Transport {
+  const transport = new Transport(socket, sink, watermark);
+  socket.on("data", (bytes: Buffer) => transport.receive(bytes.length, bytes));
+  return transport;
+}
+
 /** How a connection is made. */
 export interface ConnectOptions {
   /** Bytes that may wait for the kernel before writeBytes answers false. */
@@ -215,41 +223,45 @@ export interface ConnectOptions {
   keepAliveMs: number | null;
   /** The source address; "" lets the system choose. */
   localAddress: string;
+  /** null for plain text. */
+  tls: ClientTls | null;
+  /** The host's name, for SNI; "" for none. */
+  hostname: string;
 }
 
-/** Connects; the sink hears onConnect or onClose. The owner keeps the time limit. */
+/** Connects; the sink hears onConnect (with TLS: when the peer is accepted) or onClose. The owner keeps the time limit. */
 export function connectTransport(address: SocketAddress, options: ConnectOptions, sink: TransportSink): Transport {
-  const onread = {
-    buffer: readBuffer,
-    callback: (length: number, bytes: Uint8Array): boolean => transport.receive(length, bytes as Buffer),
-  };
-  const socket = net.connect(
+  const target =
     address.path !== null
-      ? {
-          path: address.path.startsWith("@") ? `\0${address.path.slice(1)}` : address.path,
-          allowHalfOpen: true,
-          onread,
-        }
+      ? { path: address.path.startsWith("@") ? `\0${address.path.slice(1)}` : address.path, allowHalfOpen: true }
       : {
           host: address.host,
           port: address.port,
           noDelay: true,
           allowHalfOpen: true,
-          onread,
           ...(options.localAddress === "" ? {} : { localAddress: options.localAddress }),
           ...(options.keepAliveMs === null ? {} : { keepAlive: true, keepAliveInitialDelay: options.keepAliveMs }),
-        },
-  );
-  const transport = new Transport(socket, sink, options.watermark);
-  socket.on("connect", () => {
+        };
+  const onConnect = () => {
     eventClock.tick();
     sink.onConnect();
-  });
+  };
+  if (options.tls !== null) {
+    const socket = options.tls.connect(target, options.hostname, onConnect);
+    return openTransport(socket, sink, options.watermark);
+  }
+  const onread = {
+    buffer: readBuffer,
+    callback: (length: number, bytes: Uint8Array): boolean => transport.receive(length, bytes as Buffer),
+  };
+  const socket = net.connect({ ...target, onread });
+  const transport = new Transport(socket, sink, options.watermark);
+  socket.on("connect", onConnect);
   return transport;
 }
 
 /** "::ffff:1.2.3.4" as "1.2.3.4". */
-function plainIp(address: string): string {
+export function plainIp(address: string): string {
   return address.startsWith("::ffff:") ? address.slice(7) : address;
 }
 

@@ -5,9 +5,7 @@ import type { ServerExchanges } from "../http/h1/server-exchange.ts";
 import { hostPort } from "../net/address.ts";
 import { eventClock } from "../net/event-clock.ts";
 import { LazyTimer } from "../net/lazy-timer.ts";
-import type { AcceptedHandle } from "../net/listen.ts";
 import type { Transport, TransportSink } from "../net/transport.ts";
-import { acceptTransport } from "../net/transport.ts";
 import { localReplies, localReply } from "../observability/local-replies.ts";
 import { ResponseFlag } from "../observability/response-flags.ts";
 import type { Hcm } from "./hcm.ts";
@@ -28,7 +26,7 @@ export interface ConnectionOwner {
 export class HttpConnection implements TransportSink, StreamConnection {
   readonly hcm: Hcm;
   readonly id: number;
-  readonly isTls = false;
+  readonly isTls: boolean;
   readonly remoteAddress: string;
   readonly remotePort: number;
   readonly remoteText: string;
@@ -52,11 +50,20 @@ export class HttpConnection implements TransportSink, StreamConnection {
   #bytesRead = 0;
   #bytesWritten = 0;
 
-  constructor(owner: ConnectionOwner, hcm: Hcm, exchanges: ServerExchanges, handle: AcceptedHandle, id: number) {
+  /** `open` makes the transport; `isTls`: it is encrypted. */
+  constructor(
+    owner: ConnectionOwner,
+    hcm: Hcm,
+    exchanges: ServerExchanges,
+    id: number,
+    isTls: boolean,
+    open: (sink: TransportSink) => Transport,
+  ) {
     this.#owner = owner;
     this.hcm = hcm;
     this.id = id;
-    this.#transport = acceptTransport(handle, this, hcm.bufferLimitBytes);
+    this.isTls = isTls;
+    this.#transport = open(this);
     const transport = this.#transport;
     this.remoteAddress = transport.remoteAddress;
     this.remotePort = transport.remotePort;
@@ -72,7 +79,7 @@ export class HttpConnection implements TransportSink, StreamConnection {
     const spec = hcm.spec;
     if (spec.idleTimeoutMs > 0) this.#timer.set(now, spec.idleTimeoutMs);
     if (spec.maxConnectionDurationMs > 0) this.#limitDuration(spec.maxConnectionDurationMs);
-    hcm.stats.onConnectionBegin();
+    hcm.stats.onConnectionBegin(isTls);
   }
 
   get protocol(): string {
@@ -120,7 +127,7 @@ export class HttpConnection implements TransportSink, StreamConnection {
     this.#timer.dispose();
     this.#durationTimer?.dispose();
     this.#countBytes();
-    this.hcm.stats.onConnectionEnd(eventClock.now - this.#start, this.#wasLocalClose, hadRequest);
+    this.hcm.stats.onConnectionEnd(eventClock.now - this.#start, this.#wasLocalClose, hadRequest, this.isTls);
     this.#owner.onConnectionEnd(this);
   }
 

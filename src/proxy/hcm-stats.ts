@@ -31,18 +31,23 @@ export class HcmStats {
     this.#values[this.#slots[name]]++;
   }
 
-  onConnectionBegin(): void {
+  onConnectionBegin(isTls: boolean): void {
     const v = this.#values;
     const s = this.#slots;
+    if (isTls) {
+      v[s.downstream_cx_ssl_total]++;
+      v[s.downstream_cx_ssl_active]++;
+    }
     v[s.downstream_cx_total]++;
     v[s.downstream_cx_http1_total]++;
     v[s.downstream_cx_active]++;
     v[s.downstream_cx_http1_active]++;
   }
 
-  onConnectionEnd(lengthMs: number, wasLocal: boolean, hadActiveRequest: boolean): void {
+  onConnectionEnd(lengthMs: number, wasLocal: boolean, hadActiveRequest: boolean, isTls: boolean): void {
     const v = this.#values;
     const s = this.#slots;
+    if (isTls) v[s.downstream_cx_ssl_active]--;
     v[s.downstream_cx_active]--;
     v[s.downstream_cx_http1_active]--;
     v[s.downstream_cx_destroy]++;

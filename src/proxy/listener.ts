@@ -1,32 +1,41 @@
 import type { Server } from "node:net";
-import type { Http1Options } from "../http/h1/options.ts";
-import { ServerExchanges } from "../http/h1/server-exchange.ts";
+import type { TLSSocket } from "node:tls";
 import { type AcceptedHandle, listen } from "../net/listen.ts";
+import { InspectedSocket, type InspectionOwner } from "../net/tls/accept.ts";
+import type { ClientHello } from "../net/tls/client-hello.ts";
+import { handshakeOf } from "../net/tls/handshake.ts";
+import type { ServerTls } from "../net/tls/secure-context.ts";
+import { chainError, type PeerFault, verifyPeer } from "../net/tls/verify-peer.ts";
+import { acceptTransport, openTransport, plainIp, type Transport, type TransportSink } from "../net/transport.ts";
+import { SslStats } from "../observability/ssl-stats.ts";
 import type { StatsSlab } from "../observability/stats.ts";
 import type { ConnectionOwner } from "./connection.ts";
 import { HttpConnection } from "./connection.ts";
-import type { Hcm } from "./hcm.ts";
+import { chooseFilterChain } from "./filter-chain-match.ts";
+import type { LinkedChain, LinkedChains } from "./linked-chain.ts";
+import { ListenerStats } from "./listener-stats.ts";
 import type { ListenerSpec } from "./spec.ts";
 
 /** A listener in one worker: its socket, and the connections that came by it. */
-export class Listener implements ConnectionOwner {
+export class Listener implements ConnectionOwner, InspectionOwner {
   readonly spec: ListenerSpec;
   isDraining = false;
   readonly #stats: ListenerStats;
   readonly #connections = new Set<HttpConnection>();
-  #hcm: Hcm;
-  #exchanges: ServerExchanges;
+  #chains: LinkedChains;
+  readonly #inspected = new Set<InspectedSocket>();
+  readonly #ssl: SslStats;
   #server: Server | null = null;
 
-  constructor(spec: ListenerSpec, hcm: Hcm, http1: Http1Options, slab: StatsSlab) {
+  constructor(spec: ListenerSpec, chains: LinkedChains, slab: StatsSlab) {
     this.spec = spec;
-    this.#hcm = hcm;
-    this.#exchanges = new ServerExchanges(http1);
+    this.#chains = chains;
     this.#stats = new ListenerStats(slab, spec.statName);
+    this.#ssl = new SslStats(slab, `listener.${spec.statName}.`);
   }
 
   get activeConnections(): number {
-    return this.#connections.size;
+    return this.#connections.size + this.#inspected.size;
   }
 
   /** Opens the socket; `port` is the one the system chose where the config says 0. */
@@ -41,10 +50,9 @@ export class Listener implements ConnectionOwner {
     return typeof bound === "object" && bound !== null ? bound.port : 0;
   }
 
-  /** New connections come under `hcm`; those that are open finish under the old one. */
-  replace(hcm: Hcm, http1: Http1Options): void {
-    this.#hcm = hcm;
-    this.#exchanges = new ServerExchanges(http1);
+  /** New connections come under `chains`; those that are open finish under the old ones. */
+  replace(chains: LinkedChains): void {
+    this.#chains = chains;
   }
 
   /** No more keep-alive: connections close when they are idle, busy ones after their response. Accepting goes on until close(). */
@@ -62,6 +70,7 @@ export class Listener implements ConnectionOwner {
   }
 
   destroyConnections(): void {
+    for (const inspected of this.#inspected) inspected.destroy();
     for (const connection of this.#connections) connection.destroy();
   }
 
@@ -70,44 +79,83 @@ export class Listener implements ConnectionOwner {
     this.#stats.onEnd();
   }
 
-  #accept(handle: AcceptedHandle): void {
-    this.#stats.onBegin();
-    const connection = new HttpConnection(this, this.#hcm, this.#exchanges, handle, nextConnectionId++);
-    this.#connections.add(connection);
-  }
-}
+  // From connections whose first bytes are looked at.
 
-class ListenerStats {
-  readonly #values: Float64Array;
-  readonly #total: number;
-  readonly #active: number;
-  readonly #destroy: number;
-
-  constructor(slab: StatsSlab, name: string) {
-    this.#values = slab.values;
-    this.#total = slab.counter(`listener.${name}.downstream_cx_total`);
-    this.#active = slab.gauge(`listener.${name}.downstream_cx_active`);
-    this.#destroy = slab.counter(`listener.${name}.downstream_cx_destroy`);
-    for (const counter of [
-      "downstream_cx_overflow",
-      "downstream_cx_overload_reject",
-      "downstream_pre_cx_timeout",
-      "no_filter_chain_match",
-      "connections_accepted_per_socket_event",
-    ]) {
-      slab.counter(`listener.${name}.${counter}`);
+  onInspected(inspected: InspectedSocket, hello: ClientHello | null): void {
+    this.#inspected.delete(inspected);
+    this.#stats.onInspectionEnd();
+    const { chains, byDefault } = this.#chains;
+    const chain =
+      chooseFilterChain(chains, {
+        destinationAddress: plainIp(inspected.localAddress),
+        destinationPort: inspected.localPort,
+        serverName: hello?.serverName ?? "",
+        transportProtocol: hello === null ? "raw_buffer" : "tls",
+        applicationProtocols: hello?.alpn ?? [],
+        sourceAddress: plainIp(inspected.remoteAddress),
+        sourcePort: inspected.remotePort,
+      }) ?? byDefault;
+    if (chain === null) {
+      this.#stats.count("no_filter_chain_match");
+      inspected.destroy();
+      return;
     }
-    slab.gauge(`listener.${name}.downstream_pre_cx_active`);
+    const { tls, hcm } = chain;
+    if (tls === null) {
+      const socket = inspected.plain();
+      this.#serve(chain, (sink) => openTransport(socket, sink, hcm.bufferLimitBytes));
+      socket.resume();
+      return;
+    }
+    if (hello === null || (tls.spec.requireSni && hello.serverName === "")) {
+      this.#ssl.count(hello === null ? "connection_error" : "fail_verify_error");
+      inspected.destroy();
+      return;
+    }
+    inspected.secure(
+      tls,
+      hello,
+      (socket) => this.#onSecure(chain, tls, socket),
+      () => this.#ssl.count("connection_error"),
+    );
   }
 
-  onBegin(): void {
-    this.#values[this.#total]++;
-    this.#values[this.#active]++;
+  onInspectionFailed(inspected: InspectedSocket, isTimeout: boolean): void {
+    this.#inspected.delete(inspected);
+    this.#stats.onInspectionEnd();
+    if (isTimeout) this.#stats.count("downstream_pre_cx_timeout");
   }
 
-  onEnd(): void {
-    this.#values[this.#active]--;
-    this.#values[this.#destroy]++;
+  #onSecure(chain: LinkedChain, tls: ServerTls, socket: TLSSocket): void {
+    const { validation, requireClientCertificate } = tls.spec;
+    const peer = socket.getPeerX509Certificate();
+    let fault: PeerFault | null = null;
+    if (validation !== null)
+      fault = verifyPeer(peer, chainError(socket), validation, chain.sans, requireClientCertificate);
+    else if (requireClientCertificate && peer === undefined) fault = "fail_verify_no_cert";
+    if (fault !== null) {
+      this.#ssl.count(fault);
+      this.#ssl.count("connection_error");
+      socket.destroy();
+      return;
+    }
+    this.#ssl.onHandshake(handshakeOf(socket));
+    this.#serve(chain, (sink) => openTransport(socket, sink, chain.hcm.bufferLimitBytes), true);
+  }
+
+  #accept(handle: AcceptedHandle): void {
+    if (this.#chains.needsInspection) {
+      this.#stats.onInspectionBegin();
+      this.#inspected.add(new InspectedSocket(handle, this, this.spec.listenerFiltersTimeoutMs));
+      return;
+    }
+    const chain = (this.#chains.chains[0] ?? this.#chains.byDefault) as LinkedChain;
+    this.#serve(chain, (sink) => acceptTransport(handle, sink, chain.hcm.bufferLimitBytes));
+  }
+
+  #serve(chain: LinkedChain, open: (sink: TransportSink) => Transport, isTls = false): void {
+    this.#stats.onBegin();
+    this.#connections.add(new HttpConnection(this, chain.hcm, chain.exchanges, nextConnectionId++, isTls, open));
   }
 }
 

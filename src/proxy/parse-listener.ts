@@ -3,6 +3,7 @@ import { addressText } from "../net/address.ts";
 import { parseAccessLogs } from "../observability/access-log-parse.ts";
 import { unpackExtension } from "../proto/any.ts";
 import { checkCoverage } from "../proto/coverage.ts";
+import { durationMsOr } from "../proto/duration.ts";
 import type { Address } from "../proto/generated/envoy/config/core/v3/address_pb.ts";
 import { TrafficDirection } from "../proto/generated/envoy/config/core/v3/base_pb.ts";
 import {
@@ -15,7 +16,10 @@ import {
   HttpConnectionManagerSchema,
 } from "../proto/generated/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts";
 import type { Problems } from "../proto/problems.ts";
+import { checkDuplicates, checkListenerFilters } from "./check-listener.ts";
+import { parseMatch } from "./parse-filter-chain-match.ts";
 import { parseHcm } from "./parse-hcm.ts";
+import { parseTransportSocket } from "./parse-transport-socket.ts";
 import type { FilterChainSpec, ListenerSpec } from "./spec.ts";
 
 /** Listener to its Spec; null when a fault was found. */
@@ -23,23 +27,20 @@ export function parseListener(message: Listener, problems: Problems): ListenerSp
   const before = problems.errorCount;
   checkCoverage(ListenerSchema, message, problems, { honoured, harmless });
   const address = parseSocketAddress(message.address, problems.at("address"));
-  const chains: { chain: FilterChain; path: string }[] = message.filterChains.map((chain, i) => ({
-    chain,
-    path: `filter_chains[${i}]`,
-  }));
-  if (message.defaultFilterChain !== undefined)
-    chains.push({ chain: message.defaultFilterChain, path: "default_filter_chain" });
-  if (chains.length === 0) {
+  checkListenerFilters(message, problems);
+  if (message.filterChains.length === 0 && message.defaultFilterChain === undefined) {
     problems.error("filter_chains", "is empty: a listener needs at least one filter chain", {
       envoyText: `error adding listener '${address === null ? "" : addressText(address)}': no filter chains specified`,
     });
   }
-  if (chains.length > 1) problems.error("filter_chains", "several filter chains are not implemented in Nuncio yet");
-  const filterChains: FilterChainSpec[] = [];
-  for (const { chain, path } of chains) {
-    const spec = parseFilterChain(chain, problems.at(path));
-    if (spec !== null) filterChains.push(spec);
-  }
+  const filterChains = message.filterChains
+    .map((chain, i) => parseFilterChain(chain, problems.at(`filter_chains[${i}]`)))
+    .filter((spec) => spec !== null);
+  checkDuplicates(filterChains, address, problems);
+  const defaultFilterChain =
+    message.defaultFilterChain === undefined
+      ? null
+      : parseFilterChain(message.defaultFilterChain, problems.at("default_filter_chain"));
   const accessLogs = parseAccessLogs(message.accessLog, problems);
   if (address === null || problems.errorCount > before) return null;
   const text = addressText(address);
@@ -51,6 +52,8 @@ export function parseListener(message: Listener, problems: Problems): ListenerSp
     trafficDirection: trafficDirections[message.trafficDirection] ?? "UNSPECIFIED",
     backlog: message.tcpBacklogSize ?? 4096,
     filterChains,
+    defaultFilterChain,
+    listenerFiltersTimeoutMs: durationMsOr(message.listenerFiltersTimeout, 15_000),
     accessLogs,
   };
 }
@@ -71,7 +74,7 @@ function parseSocketAddress(message: Address | undefined, problems: Problems): S
 
 function parseFilterChain(chain: FilterChain, problems: Problems): FilterChainSpec | null {
   checkCoverage(FilterChainSchema, chain, problems, {
-    honoured: ["filters", "name"],
+    honoured: ["filters", "name", "filter_chain_match", "transport_socket"],
     harmless: ["metadata", "transport_socket_connect_timeout"],
   });
   if (chain.filters.length !== 1) {
@@ -94,7 +97,9 @@ function parseFilterChain(chain: FilterChain, problems: Problems): FilterChainSp
     return null;
   }
   const hcm = parseHcm(unpacked.message as HttpConnectionManager, scope.at("typed_config"));
-  return hcm === null ? null : { name: chain.name, hcm };
+  const match = parseMatch(chain.filterChainMatch, problems.at("filter_chain_match"));
+  const tls = parseTransportSocket(chain.transportSocket, problems.at("transport_socket"));
+  return hcm === null ? null : { name: chain.name, match, tls, hcm };
 }
 
 const trafficDirections: Record<number, ListenerSpec["trafficDirection"]> = {
@@ -111,6 +116,8 @@ const honoured = [
   "access_log",
   "traffic_direction",
   "tcp_backlog_size",
+  "listener_filters",
+  "listener_filters_timeout",
 ];
 const harmless = [
   "metadata",
@@ -119,7 +126,6 @@ const harmless = [
   "reuse_port",
   "connection_balance_config",
   "max_connections_to_accept_per_socket_event",
-  "listener_filters_timeout",
   "continue_on_listener_filters_timeout",
   "bypass_overload_manager",
   "ignore_global_conn_limit",

@@ -1,7 +1,9 @@
 import type { HttpFilterSpec } from "../filters/parsers.ts";
 import type { SocketAddress } from "../net/address.ts";
+import type { DownstreamTlsSpec } from "../net/tls/spec.ts";
 import type { AccessLogFilterSpec, AccessLogSpec, LogFormatSpec } from "../observability/access-log-spec.ts";
 import type { HeaderAddSpec, RouteConfigSpec } from "../router/spec.ts";
+import type { FilterChainMatchSpec } from "./filter-chain-match.ts";
 
 /** A listener, ready to be linked in a worker. */
 export interface ListenerSpec {
@@ -14,12 +16,18 @@ export interface ListenerSpec {
   trafficDirection: "UNSPECIFIED" | "INBOUND" | "OUTBOUND";
   backlog: number;
   filterChains: FilterChainSpec[];
+  defaultFilterChain: FilterChainSpec | null;
+  /** 0: none. */
+  listenerFiltersTimeoutMs: number;
   accessLogs: AccessLogSpec[];
 }
 
-/** One filter chain: so far the one without a match that serves every connection. */
+/** One filter chain. */
 export interface FilterChainSpec {
   name: string;
+  match: FilterChainMatchSpec;
+  /** null for plain text. */
+  tls: DownstreamTlsSpec | null;
   hcm: HcmSpec;
 }
 

@@ -3,7 +3,7 @@ import { AccessLogSinks } from "../observability/access-log-sink.ts";
 import type { StatsSlab } from "../observability/stats.ts";
 import { Cluster } from "../upstream/cluster.ts";
 import type { ClusterSpec, HostUpdate } from "../upstream/spec.ts";
-import { linkHcm } from "./link-hcm.ts";
+import { linkChains } from "./linked-chain.ts";
 import { Listener } from "./listener.ts";
 import { RuntimeValues } from "./runtime-values.ts";
 import type { ListenerSpec } from "./spec.ts";
@@ -120,9 +120,7 @@ export class WorkerRuntime {
   }
 
   #applyListener(spec: ListenerSpec): void {
-    const chain = spec.filterChains[0];
-    if (chain === undefined) return;
-    const linked = linkHcm(spec, chain, {
+    const linked = linkChains(spec, {
       slab: this.#slab,
       clusters: (name) => this.#clusters.get(name) ?? null,
       runtime: this.#values,
@@ -130,10 +128,10 @@ export class WorkerRuntime {
     });
     const open = this.#listeners.get(spec.name);
     if (open !== undefined) {
-      open.replace(linked.hcm, linked.http1);
+      open.replace(linked);
       return;
     }
-    const listener = new Listener(spec, linked.hcm, linked.http1, this.#slab);
+    const listener = new Listener(spec, linked, this.#slab);
     this.#listeners.set(spec.name, listener);
     listener.open(0).then(
       (port) => this.#report({ kind: "listening", listener: spec.name, address: { ...spec.address, port } }),

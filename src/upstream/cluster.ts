@@ -1,6 +1,10 @@
 import type { RequestHead } from "../http/header-block.ts";
 import { addressText } from "../net/address.ts";
+import { ClientTls } from "../net/tls/client-tls.ts";
+import type { UpstreamTlsSpec } from "../net/tls/spec.ts";
+import { SslStats } from "../observability/ssl-stats.ts";
 import type { StatsSlab } from "../observability/stats.ts";
+import { StringMatcher } from "../router/matchers.ts";
 import type { Borrower } from "./borrower.ts";
 import { CircuitBreaker, Resource } from "./circuit-breaker.ts";
 import { ClusterStats } from "./cluster-stats.ts";
@@ -11,6 +15,15 @@ import { HostStat } from "./host-stats.ts";
 import type { PoolContext } from "./pool-h1.ts";
 import { PoolH1 } from "./pool-h1.ts";
 import type { ClusterSpec, LocalitySpec } from "./spec.ts";
+
+/** Spec to live: the SANs' matchers are the router's. */
+function linkTls(spec: UpstreamTlsSpec, stats: SslStats): ClientTls {
+  const sans = (spec.validation?.sans ?? []).map((san) => {
+    const matcher = new StringMatcher(san);
+    return { type: san.type, matches: (value: string) => matcher.matches(value) };
+  });
+  return new ClientTls(spec, sans, stats);
+}
 
 /** What a route asks of a cluster by priority. Envoy: RoutingPriority. */
 export type RoutingPriority = "DEFAULT" | "HIGH";
@@ -39,7 +52,8 @@ export class Cluster {
     this.observabilityName = spec.observabilityName;
     this.stats = new ClusterStats(slab, spec.observabilityName);
     this.#worker = worker;
-    this.#context = { spec, stats: this.stats, environment, waiting: new Map() };
+    const tls = spec.tls === null ? null : linkTls(spec.tls, new SslStats(slab, `cluster.${spec.observabilityName}.`));
+    this.#context = { spec, stats: this.stats, environment, tls, waiting: new Map() };
     this.#breakers = [new CircuitBreaker(spec.breakers, 0, worker), new CircuitBreaker(spec.breakers, 1, worker)];
     this.#hostSet = this.#link(spec.localities);
   }

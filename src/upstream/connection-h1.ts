@@ -50,7 +50,13 @@ export class ConnectionH1 implements TransportSink, ResponseSink, RequestWriter,
     environment.timers.add(this.#timer, spec.connectTimeoutMs);
     this.#transport = environment.connect(
       pool.host.address,
-      { watermark: spec.bufferLimitBytes, keepAliveMs: spec.tcpKeepaliveMs, localAddress: spec.sourceAddress },
+      {
+        watermark: spec.bufferLimitBytes,
+        keepAliveMs: spec.tcpKeepaliveMs,
+        localAddress: spec.sourceAddress,
+        tls: pool.context.tls,
+        hostname: pool.host.hostname,
+      },
       this,
     );
     this.#codec = new Http1ClientCodec(

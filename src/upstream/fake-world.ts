@@ -196,6 +196,7 @@ export function fakeSpec(hosts: HostSpec[], change: Partial<ClusterSpec> = {}): 
     bufferLimitBytes: 1 << 20,
     tcpKeepaliveMs: null,
     sourceAddress: "",
+    tls: null,
     ...change,
   };
 }

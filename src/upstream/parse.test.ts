@@ -214,14 +214,17 @@ const refused: { name: string; json: object; path: string; envoyText: string | n
   },
   { name: "ring hash", json: { lb_policy: "RING_HASH" }, path: "lb_policy", envoyText: null },
   {
-    name: "TLS",
+    name: "another transport socket",
     json: {
       transport_socket: {
-        name: "tls",
-        typed_config: { "@type": type("envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext") },
+        name: "quic",
+        typed_config: {
+          "@type": type("envoy.extensions.transport_sockets.quic.v3.QuicUpstreamTransport"),
+          upstream_tls_context: {},
+        },
       },
     },
-    path: "transport_socket",
+    path: "transport_socket.typed_config",
     envoyText: null,
   },
   {

@@ -1,4 +1,3 @@
-import { unpackExtension } from "../proto/any.ts";
 import { checkCoverage } from "../proto/coverage.ts";
 import { durationMsOr } from "../proto/duration.ts";
 import type {
@@ -21,6 +20,7 @@ import { parseDiscovery } from "./parse-discovery.ts";
 import { parseLocalities, parseOverprovisioning } from "./parse-endpoints.ts";
 import { parseHttp } from "./parse-http.ts";
 import { parseLb } from "./parse-lb.ts";
+import { parseTransportSocket } from "./parse-transport-socket.ts";
 import type { BreakersSpec, ClusterSpec, ThresholdsSpec } from "./spec.ts";
 
 /** What of the process a cluster's spec depends on. */
@@ -35,7 +35,6 @@ export interface ClusterParseOptions {
 export function parseCluster(message: Cluster, problems: Problems, options: ClusterParseOptions): ClusterSpec | null {
   const before = problems.errorCount;
   checkCoverage(ClusterSchema, message, problems, { honoured, harmless });
-  checkTransportSocket(message, problems);
   const discovery = parseDiscovery(message, problems);
   const localities = parseLocalities(
     message.loadAssignment,
@@ -57,19 +56,10 @@ export function parseCluster(message: Cluster, problems: Problems, options: Clus
     bufferLimitBytes: message.perConnectionBufferLimitBytes ?? 1024 * 1024,
     tcpKeepaliveMs: parseKeepalive(message, problems),
     sourceAddress: parseBind(message, problems),
+    tls: parseTransportSocket(message.transportSocket, problems.at("transport_socket")),
     ...parseHttp(message, problems, options.leniency),
   };
   return problems.errorCount > before ? null : spec;
-}
-
-function checkTransportSocket(message: Cluster, problems: Problems): void {
-  const socket = message.transportSocket;
-  if (socket === undefined) return;
-  const unpacked = unpackExtension(socket.name, socket.configType.value, problems, "transport_socket.typed_config");
-  if (unpacked === null || unpacked.desc.typeName === "envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer")
-    return;
-  const what = unpacked.desc.typeName.endsWith(".UpstreamTlsContext") ? "TLS to upstreams" : unpacked.desc.typeName;
-  problems.error("transport_socket", `${what} is not implemented in Nuncio yet; only raw_buffer is`);
 }
 
 function parseKeepalive(message: Cluster, problems: Problems): number | null {

@@ -1,4 +1,5 @@
 import { TimerNode } from "../net/timer-wheel.ts";
+import type { ClientTls } from "../net/tls/client-tls.ts";
 import type { Borrower, BorrowFailure } from "./borrower.ts";
 import { type CircuitBreaker, Resource } from "./circuit-breaker.ts";
 import type { ClusterStats } from "./cluster-stats.ts";
@@ -13,6 +14,8 @@ export interface PoolContext {
   readonly spec: ClusterSpec;
   readonly stats: ClusterStats;
   readonly environment: UpstreamEnvironment;
+  /** null for plain text. */
+  readonly tls: ClientTls | null;
   /** Where a borrower waits. */
   readonly waiting: Map<Borrower, PoolH1>;
 }

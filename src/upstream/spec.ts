@@ -1,5 +1,6 @@
 import type { Http1Options } from "../http/h1/options.ts";
 import type { SocketAddress } from "../net/address.ts";
+import type { UpstreamTlsSpec } from "../net/tls/spec.ts";
 
 /** A cluster, validated: plain data that a worker links. Times in milliseconds; null means off. */
 export interface ClusterSpec {
@@ -29,6 +30,8 @@ export interface ClusterSpec {
   tcpKeepaliveMs: number | null;
   /** The source address of connections; "" lets the system choose. */
   sourceAddress: string;
+  /** null for plain text. */
+  tls: UpstreamTlsSpec | null;
 }
 
 /** How a host is chosen. */

@@ -1,5 +1,8 @@
+import { tlsFailureText } from "../net/tls/client-tls.ts";
+
 /** What Envoy says of a connect that failed: `delayed connect error: Connection refused`. */
 export function connectErrorText(code: string): string {
+  if (code.startsWith("TLS_error") || code.startsWith("ERR_SSL_")) return tlsFailureText(code);
   const text = texts[code] ?? code;
   if (text === "") return "";
   return `${immediate.has(code) ? "immediate" : "delayed"} connect error: ${text}`;

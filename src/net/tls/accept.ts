@@ -1,0 +1,145 @@
+import net from "node:net";
+import { TLSSocket } from "node:tls";
+import { eventClock } from "../event-clock.ts";
+import { LazyTimer } from "../lazy-timer.ts";
+import type { AcceptedHandle } from "../listen.ts";
+import { type ClientHello, readClientHello } from "./client-hello.ts";
+import type { ServerTls } from "./secure-context.ts";
+
+/** Who decides what becomes of an inspected connection. */
+export interface InspectionOwner {
+  /** `hello` is null for a connection that does not begin with TLS. The owner calls proceed() or close(), or drops it. */
+  onInspected(inspected: InspectedSocket, hello: ClientHello | null): void;
+  /** It ended, or said nothing in time. */
+  onInspectionFailed(inspected: InspectedSocket, isTimeout: boolean): void;
+}
+
+/**
+ * An accepted connection whose first bytes are looked at (Envoy: tls_inspector) before it becomes plain or TLS.
+ *
+ *     reading the first bytes ─▶ inspected ─▶ plain() | secure() ─▶ the owner's
+ */
+export class InspectedSocket {
+  readonly #socket: net.Socket;
+  readonly #owner: InspectionOwner;
+  readonly #timer: LazyTimer;
+  #bytes: Buffer = Buffer.alloc(0);
+  #isDone = false;
+  readonly #onData = (bytes: Buffer): void => this.#read(bytes);
+  readonly #onEnd = (): void => this.#fail(false);
+
+  constructor(handle: AcceptedHandle, owner: InspectionOwner, timeoutMs: number) {
+    this.#owner = owner;
+    this.#timer = new LazyTimer(() => this.#fail(true));
+    this.#timer.set(eventClock.tick(), timeoutMs);
+    this.#socket = new net.Socket({ handle, allowHalfOpen: true } as net.SocketConstructorOpts);
+    this.#socket.on("data", this.#onData);
+    this.#socket.on("end", this.#onEnd);
+    this.#socket.on("close", this.#onEnd);
+    this.#socket.on("error", ignore);
+  }
+
+  get remoteAddress(): string {
+    return this.#socket.remoteAddress ?? "";
+  }
+  get remotePort(): number {
+    return this.#socket.remotePort ?? 0;
+  }
+  get localAddress(): string {
+    return this.#socket.localAddress ?? "";
+  }
+  get localPort(): number {
+    return this.#socket.localPort ?? 0;
+  }
+
+  /** The connection as it is, its first bytes still to be read. */
+  plain(): net.Socket {
+    return this.#socket;
+  }
+
+  /** Begins the handshake. `onSecure` hears of its end, `onFailed` of its failure; one of them, once. */
+  secure(
+    tls: ServerTls,
+    hello: ClientHello,
+    onSecure: (socket: TLSSocket) => void,
+    onFailed: (socket: TLSSocket, reason: string) => void,
+  ): TLSSocket {
+    const alpn = tls.alpnFor(hello.alpn);
+    const socket = new TLSSocket(this.#socket, {
+      isServer: true,
+      secureContext: tls.contextFor(hello.serverName),
+      requestCert: tls.requestsCertificate,
+      rejectUnauthorized: false,
+      ...(alpn === null ? {} : { ALPNProtocols: alpnWire(alpn) }),
+    } as ConstructorParameters<typeof TLSSocket>[1]);
+    let reason = "";
+    let isOver = false;
+    const onError = (error: NodeJS.ErrnoException) => {
+      reason = error.code ?? error.message;
+    };
+    const onClose = () => end(false);
+    const end = (isSecure: boolean) => {
+      if (isOver) return;
+      isOver = true;
+      limit.dispose();
+      socket.off("error", onError);
+      socket.off("close", onClose);
+      socket.on("error", ignore);
+      eventClock.tick();
+      if (isSecure) onSecure(socket);
+      else onFailed(socket, reason);
+    };
+    const limit = new LazyTimer(() => {
+      reason = "handshake timeout";
+      socket.destroy();
+    });
+    limit.set(eventClock.now, handshakeTimeoutMs);
+    socket.on("error", onError);
+    socket.on("close", onClose);
+    socket.once("secure", () => end(true));
+    return socket;
+  }
+
+  destroy(): void {
+    this.#done();
+    this.#socket.destroy();
+  }
+
+  #read(bytes: Buffer): void {
+    this.#bytes = this.#bytes.length === 0 ? bytes : Buffer.concat([this.#bytes, bytes]);
+    const hello = readClientHello(this.#bytes);
+    if (hello === "more") return;
+    this.#done();
+    this.#socket.pause();
+    this.#socket.unshift(this.#bytes);
+    this.#bytes = nothing;
+    eventClock.tick();
+    this.#owner.onInspected(this, hello);
+  }
+
+  #fail(isTimeout: boolean): void {
+    if (this.#isDone) return;
+    this.#done();
+    this.#socket.destroy();
+    this.#owner.onInspectionFailed(this, isTimeout);
+  }
+
+  #done(): void {
+    this.#isDone = true;
+    this.#timer.dispose();
+    this.#socket.off("data", this.#onData);
+    this.#socket.off("end", this.#onEnd);
+    this.#socket.off("close", this.#onEnd);
+  }
+}
+
+/** One protocol in the form of the extension (RFC 7301 section 3.1). */
+function alpnWire(protocol: string): Buffer {
+  return Buffer.concat([Buffer.from([protocol.length]), Buffer.from(protocol, "latin1")]);
+}
+
+function ignore(): void {}
+
+const nothing = Buffer.alloc(0);
+/** As node:tls has it; Envoy has none by default. */
+const handshakeTimeoutMs = 120_000;

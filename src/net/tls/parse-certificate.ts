@@ -1,0 +1,75 @@
+import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
+import { checkCoverage } from "../../proto/coverage.ts";
+import {
+  type TlsCertificate,
+  TlsCertificateSchema,
+} from "../../proto/generated/envoy/extensions/transport_sockets/tls/v3/common_pb.ts";
+import type { Problems } from "../../proto/problems.ts";
+import { readBytes } from "./data-source.ts";
+import type { TlsCertificateSpec } from "./spec.ts";
+import { alternativeNames } from "./verify-peer.ts";
+
+/** tls_certificates of a context: read, and known to fit their keys. */
+export function parseCertificates(messages: readonly TlsCertificate[], problems: Problems): TlsCertificateSpec[] {
+  return messages
+    .map((message, i) => parseCertificate(message, problems.at(`tls_certificates[${i}]`)))
+    .filter((spec) => spec !== null);
+}
+
+function parseCertificate(message: TlsCertificate, problems: Problems): TlsCertificateSpec | null {
+  checkCoverage(TlsCertificateSchema, message, problems, {
+    honoured: ["certificate_chain", "private_key", "password"],
+    harmless: ["watched_directory", "ocsp_staple", "signed_certificate_timestamp"],
+  });
+  const chain = readBytes(message.certificateChain, problems, "certificate_chain");
+  const keyBytes = readBytes(message.privateKey, problems, "private_key");
+  const password = message.password === undefined ? null : readBytes(message.password, problems, "password");
+  if (chain === null || keyBytes === null) return null;
+  const leaf = readLeaf(chain, problems);
+  const passphrase = password?.toString() ?? "";
+  const key = readKey(keyBytes, passphrase, problems);
+  if (leaf === null || key === null) return null;
+  if (!leaf.checkPrivateKey(key)) {
+    problems.error("private_key", "does not belong to the certificate", {
+      envoyText: "Failed to load private key: KEY_VALUES_MISMATCH",
+    });
+    return null;
+  }
+  return { chain: chain.toString(), key: keyBytes.toString(), password: passphrase, names: namesOf(leaf) };
+}
+
+function readLeaf(chain: Buffer, problems: Problems): X509Certificate | null {
+  try {
+    return new X509Certificate(chain);
+  } catch (error) {
+    problems.error("certificate_chain", `is no certificate in PEM: ${reasonOf(error)}`, {
+      envoyText: "Failed to load certificate chain from <inline>",
+    });
+    return null;
+  }
+}
+
+function readKey(bytes: Buffer, passphrase: string, problems: Problems): KeyObject | null {
+  try {
+    return createPrivateKey({ key: bytes, format: "pem", ...(passphrase === "" ? {} : { passphrase }) });
+  } catch (error) {
+    problems.error("private_key", `is no private key in PEM: ${reasonOf(error)}`, {
+      envoyText: "Failed to load private key from <inline>",
+    });
+    return null;
+  }
+}
+
+/** DNS names for the choice by SNI; of a certificate without any, its common name. */
+function namesOf(leaf: X509Certificate): string[] {
+  const names = alternativeNames(leaf)
+    .filter(({ type }) => type === "DNS")
+    .map(({ value }) => value.toLowerCase());
+  if (names.length > 0) return names;
+  const common = /^CN=(.*)$/m.exec(leaf.subject ?? "")?.[1];
+  return common === undefined ? [] : [common.toLowerCase()];
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,100 @@
+import { X509Certificate } from "node:crypto";
+import { checkCoverage } from "../../proto/coverage.ts";
+import {
+  type CertificateValidationContext,
+  CertificateValidationContext_TrustChainVerification,
+  CertificateValidationContextSchema,
+  type SubjectAltNameMatcher,
+  SubjectAltNameMatcher_SanType,
+} from "../../proto/generated/envoy/extensions/transport_sockets/tls/v3/common_pb.ts";
+import type { StringMatcher } from "../../proto/generated/envoy/type/matcher/v3/string_pb.ts";
+import type { Problems } from "../../proto/problems.ts";
+import { readBytes } from "./data-source.ts";
+import type { SanMatcherSpec, TlsValidationSpec } from "./spec.ts";
+
+/** CertificateValidationContext to its Spec. */
+export function parseValidation(message: CertificateValidationContext, problems: Problems): TlsValidationSpec {
+  checkCoverage(CertificateValidationContextSchema, message, problems, {
+    honoured: [
+      "trusted_ca",
+      "verify_certificate_spki",
+      "verify_certificate_hash",
+      "match_typed_subject_alt_names",
+      "match_subject_alt_names",
+      "crl",
+      "allow_expired_certificate",
+      "trust_chain_verification",
+    ],
+    harmless: ["watched_directory", "suppress_client_ca_list"],
+  });
+  const ca = message.trustedCa === undefined ? null : readBytes(message.trustedCa, problems, "trusted_ca");
+  if (ca !== null) checkAuthorities(ca, problems);
+  const crl = message.crl === undefined ? null : readBytes(message.crl, problems, "crl");
+  const sans = message.matchTypedSubjectAltNames.map((matcher, i) =>
+    parseSan(matcher, problems.at(`match_typed_subject_alt_names[${i}]`)),
+  );
+  // The older field means any type.
+  for (const [i, matcher] of message.matchSubjectAltNames.entries()) {
+    const text = parseString(matcher, problems.at(`match_subject_alt_names[${i}]`));
+    if (text !== null) for (const type of ["DNS", "URI", "EMAIL", "IP_ADDRESS"] as const) sans.push({ type, ...text });
+  }
+  if (sans.length > 0 && ca === null) {
+    problems.error("match_typed_subject_alt_names", "means nothing without trusted_ca", {
+      envoyText: "SAN-based verification of peer certificates without trusted CA is insecure and not allowed",
+    });
+  }
+  return {
+    ca: ca?.toString() ?? "",
+    crl: crl?.toString() ?? "",
+    spki: [...message.verifyCertificateSpki],
+    hashes: message.verifyCertificateHash.map((hash) => hash.replaceAll(":", "").toLowerCase()),
+    sans: sans.filter((san) => san !== null),
+    allowExpired: message.allowExpiredCertificate,
+    acceptUntrusted:
+      message.trustChainVerification === CertificateValidationContext_TrustChainVerification.ACCEPT_UNTRUSTED,
+  };
+}
+
+function checkAuthorities(pem: Buffer, problems: Problems): void {
+  try {
+    new X509Certificate(pem);
+  } catch (error) {
+    problems.error("trusted_ca", `holds no certificate in PEM: ${error instanceof Error ? error.message : error}`, {
+      envoyText: "Failed to load trusted CA certificates from <inline>",
+    });
+  }
+}
+
+function parseSan(message: SubjectAltNameMatcher, problems: Problems): SanMatcherSpec | null {
+  const type = sanTypes[message.sanType];
+  if (type === undefined) {
+    problems.error("san_type", "OTHER_NAME is not implemented in Nuncio yet");
+    return null;
+  }
+  const text = parseString(message.matcher, problems.at("matcher"));
+  return text === null ? null : { type, ...text };
+}
+
+function parseString(message: StringMatcher | undefined, problems: Problems): Omit<SanMatcherSpec, "type"> | null {
+  const pattern = message?.matchPattern;
+  const ignoreCase = message?.ignoreCase ?? false;
+  switch (pattern?.case) {
+    case "exact":
+    case "prefix":
+    case "suffix":
+    case "contains":
+      return { kind: pattern.case, value: pattern.value, ignoreCase };
+    case "safeRegex":
+      return { kind: "regex", value: pattern.value.regex, ignoreCase };
+    default:
+      problems.error("", "has no pattern that is implemented in Nuncio");
+      return null;
+  }
+}
+
+const sanTypes: Record<number, SanMatcherSpec["type"]> = {
+  [SubjectAltNameMatcher_SanType.DNS]: "DNS",
+  [SubjectAltNameMatcher_SanType.URI]: "URI",
+  [SubjectAltNameMatcher_SanType.EMAIL]: "EMAIL",
+  [SubjectAltNameMatcher_SanType.IP_ADDRESS]: "IP_ADDRESS",
+};

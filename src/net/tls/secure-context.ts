@@ -1,0 +1,103 @@
+import { constants } from "node:crypto";
+import { createSecureContext, type SecureContext, type SecureContextOptions } from "node:tls";
+import type { DownstreamTlsSpec, TlsCertificateSpec, TlsParamsSpec, UpstreamTlsSpec } from "./spec.ts";
+
+/** A server's TLS, linked: one OpenSSL context for each set of certificates with the same names. */
+export class ServerTls {
+  readonly spec: DownstreamTlsSpec;
+  readonly #default: SecureContext;
+  readonly #exact = new Map<string, SecureContext>();
+  readonly #wildcards = new Map<string, SecureContext>();
+
+  constructor(spec: DownstreamTlsSpec) {
+    this.spec = spec;
+    const groups = groupByNames(spec.certificates);
+    const contexts = groups.map((group) => createServerContext(spec, group));
+    this.#default = contexts[0] as SecureContext;
+    for (const [i, group] of groups.entries()) {
+      for (const name of group[0]?.names ?? []) {
+        const map = name.startsWith("*.") ? this.#wildcards : this.#exact;
+        const key = name.startsWith("*.") ? name.slice(1) : name;
+        if (!map.has(key)) map.set(key, contexts[i] as SecureContext);
+      }
+    }
+  }
+
+  /** Envoy's order: the exact name, a wildcard of one label, the first certificate. */
+  contextFor(serverName: string): SecureContext {
+    const exact = this.#exact.get(serverName);
+    if (exact !== undefined) return exact;
+    const dot = serverName.indexOf(".");
+    return (dot > 0 ? this.#wildcards.get(serverName.slice(dot)) : undefined) ?? this.#default;
+  }
+
+  /** The first protocol of ours that the client offers; null for none: then none is spoken of, as Envoy. */
+  alpnFor(offered: readonly string[]): string | null {
+    return this.spec.alpn.find((protocol) => offered.includes(protocol)) ?? null;
+  }
+
+  get requestsCertificate(): boolean {
+    return this.spec.requireClientCertificate || this.spec.validation !== null;
+  }
+}
+
+/** A client's OpenSSL context. */
+export function createClientContext(spec: UpstreamTlsSpec): SecureContext {
+  return createSecureContext({ ...common(spec.params), ...identity(spec.certificates), ...trust(spec) });
+}
+
+function createServerContext(spec: DownstreamTlsSpec, certificates: TlsCertificateSpec[]): SecureContext {
+  let secureOptions = constants.SSL_OP_CIPHER_SERVER_PREFERENCE;
+  if (spec.ticketKey === null) secureOptions |= constants.SSL_OP_NO_TICKET;
+  return createSecureContext({
+    ...common(spec.params),
+    ...identity(certificates),
+    ...trust(spec),
+    secureOptions,
+    sessionIdContext: "nuncio",
+    sessionTimeout: spec.sessionTimeoutS,
+    ...(spec.ticketKey === null ? {} : { ticketKeys: Buffer.from(spec.ticketKey, "base64") }),
+  });
+}
+
+function common(params: TlsParamsSpec): SecureContextOptions {
+  return {
+    minVersion: params.minVersion,
+    maxVersion: params.maxVersion,
+    // Without names of TLS 1.3 Node would turn that version off.
+    ciphers: `${tls13Ciphers}:${params.ciphers}`,
+    ecdhCurve: params.curves,
+    ...(params.signatureAlgorithms === "" ? {} : { sigalgs: params.signatureAlgorithms }),
+  };
+}
+
+function identity(certificates: readonly TlsCertificateSpec[]): SecureContextOptions {
+  if (certificates.length === 0) return {};
+  return {
+    cert: certificates.map((certificate) => certificate.chain),
+    key: certificates.map(({ key, password }) => ({ pem: key, ...(password === "" ? {} : { passphrase: password }) })),
+  };
+}
+
+/** An empty list of authorities: the system's are not Envoy's to trust. */
+function trust({ validation }: { validation: DownstreamTlsSpec["validation"] }): SecureContextOptions {
+  if (validation === null) return {};
+  return {
+    ca: validation.ca === "" ? [] : [validation.ca],
+    ...(validation.crl === "" ? {} : { crl: validation.crl }),
+  };
+}
+
+/** Certificates of the same names (RSA and ECDSA) share a context, so that the client's algorithms choose between them. */
+function groupByNames(certificates: readonly TlsCertificateSpec[]): TlsCertificateSpec[][] {
+  const groups = new Map<string, TlsCertificateSpec[]>();
+  for (const certificate of certificates) {
+    const key = [...certificate.names].sort().join(",");
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [certificate]);
+    else group.push(certificate);
+  }
+  return [...groups.values()];
+}
+
+const tls13Ciphers = "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256";

@@ -1,0 +1,73 @@
+/** A certificate with its private key, both as PEM. */
+export interface TlsCertificateSpec {
+  chain: string;
+  key: string;
+  /** Of the key; "" for none. */
+  password: string;
+  /** DNS names of the leaf, lower-case: SANs, else the common name. Wildcards as they stand ("*.a.example"). */
+  names: string[];
+}
+
+/** What is asked of a peer's certificate (Envoy: CertificateValidationContext). */
+export interface TlsValidationSpec {
+  /** PEM of the trusted authorities; "" trusts nobody and verifies no chain. */
+  ca: string;
+  /** PEM; "" for none. */
+  crl: string;
+  /** SHA-256 of the public key, base64. */
+  spki: string[];
+  /** SHA-256 of the certificate, lower-case hex without colons. */
+  hashes: string[];
+  sans: SanMatcherSpec[];
+  allowExpired: boolean;
+  /** trust_chain_verification: ACCEPT_UNTRUSTED. */
+  acceptUntrusted: boolean;
+}
+
+/** One SubjectAltNameMatcher; the text is that of the certificate. */
+export interface SanMatcherSpec {
+  type: "DNS" | "URI" | "EMAIL" | "IP_ADDRESS";
+  kind: "exact" | "prefix" | "suffix" | "contains" | "regex";
+  value: string;
+  ignoreCase: boolean;
+}
+
+export interface TlsParamsSpec {
+  minVersion: TlsVersion;
+  maxVersion: TlsVersion;
+  /** Of TLS 1.2 and older, in OpenSSL's form. */
+  ciphers: string;
+  curves: string;
+  /** "" leaves them to the library. */
+  signatureAlgorithms: string;
+}
+
+export type TlsVersion = "TLSv1" | "TLSv1.1" | "TLSv1.2" | "TLSv1.3";
+
+/** Envoy: DownstreamTlsContext. */
+export interface DownstreamTlsSpec {
+  certificates: TlsCertificateSpec[];
+  params: TlsParamsSpec;
+  alpn: string[];
+  validation: TlsValidationSpec | null;
+  requireClientCertificate: boolean;
+  requireSni: boolean;
+  /** 48 bytes that all workers share, base64: a session of one is resumed by another. null: no tickets. */
+  ticketKey: string | null;
+  /** Of a session, in seconds. */
+  sessionTimeoutS: number;
+}
+
+/** Envoy: UpstreamTlsContext. */
+export interface UpstreamTlsSpec {
+  certificates: TlsCertificateSpec[];
+  params: TlsParamsSpec;
+  alpn: string[];
+  validation: TlsValidationSpec | null;
+  /** "" sends none. */
+  sni: string;
+  autoHostSni: boolean;
+  autoSanValidation: boolean;
+  /** Sessions kept for resumption. */
+  maxSessionKeys: number;
+}

@@ -1,0 +1,45 @@
+import type { Handshake, HandshakeStats } from "../net/tls/handshake.ts";
+import type { StatsSlab } from "./stats.ts";
+
+/** `<prefix>ssl.*` of a listener or a cluster, by Envoy's names. */
+export class SslStats implements HandshakeStats {
+  readonly #slab: StatsSlab;
+  readonly #prefix: string;
+  readonly #slots: Record<SslCounter, number>;
+
+  constructor(slab: StatsSlab, prefix: string) {
+    this.#slab = slab;
+    this.#prefix = `${prefix}ssl.`;
+    const slots = counters.map((name) => [name, slab.counter(this.#prefix + name)]);
+    this.#slots = Object.fromEntries(slots) as Record<SslCounter, number>;
+  }
+
+  count(name: SslCounter): void {
+    this.#slab.values[this.#slots[name]]++;
+  }
+
+  onHandshake({ version, cipher, isResumed, hasPeerCertificate }: Handshake): void {
+    this.count("handshake");
+    if (isResumed) this.count("session_reused");
+    if (!hasPeerCertificate) this.count("no_certificate");
+    this.#slab.values[this.#slab.counter(`${this.#prefix}versions.${version}`)]++;
+    this.#slab.values[this.#slab.counter(`${this.#prefix}ciphers.${cipher}`)]++;
+  }
+}
+
+const counters = [
+  "connection_error",
+  "fail_verify_cert_hash",
+  "fail_verify_error",
+  "fail_verify_no_cert",
+  "fail_verify_san",
+  "handshake",
+  "no_certificate",
+  "ocsp_staple_failed",
+  "ocsp_staple_omitted",
+  "ocsp_staple_requests",
+  "ocsp_staple_responses",
+  "session_reused",
+  "was_key_usage_invalid",
+] as const;
+type SslCounter = (typeof counters)[number];

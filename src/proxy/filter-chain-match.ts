@@ -1,0 +1,131 @@
+import { CidrRange, isLoopback } from "../net/cidr.ts";
+
+interface RangeSpec {
+  address: string;
+  prefixLength: number;
+}
+
+/** envoy.config.listener.v3.FilterChainMatch. Empty lists, 0 and "" match everything. */
+export interface FilterChainMatchSpec {
+  destinationPort: number;
+  prefixRanges: RangeSpec[];
+  /** Lower-case; "*.a" and "*" as they stand. */
+  serverNames: string[];
+  /** "raw_buffer", "tls" or "". */
+  transportProtocol: string;
+  applicationProtocols: string[];
+  directSourcePrefixRanges: RangeSpec[];
+  sourceType: "ANY" | "SAME_IP_OR_LOOPBACK" | "EXTERNAL";
+  sourcePrefixRanges: RangeSpec[];
+  sourcePorts: number[];
+}
+
+/** What is known of a connection when its chain is chosen. */
+export interface ConnectionFacts {
+  destinationAddress: string;
+  destinationPort: number;
+  serverName: string;
+  transportProtocol: string;
+  applicationProtocols: readonly string[];
+  sourceAddress: string;
+  sourcePort: number;
+}
+
+/** The same, linked. */
+export interface FilterChainMatch
+  extends Omit<FilterChainMatchSpec, "prefixRanges" | "directSourcePrefixRanges" | "sourcePrefixRanges"> {
+  prefixRanges: CidrRange[];
+  directSourcePrefixRanges: CidrRange[];
+  sourcePrefixRanges: CidrRange[];
+}
+
+export function linkMatch(spec: FilterChainMatchSpec): FilterChainMatch {
+  const link = (ranges: readonly RangeSpec[]) => ranges.map((range) => new CidrRange(range));
+  return {
+    ...spec,
+    prefixRanges: link(spec.prefixRanges),
+    directSourcePrefixRanges: link(spec.directSourcePrefixRanges),
+    sourcePrefixRanges: link(spec.sourcePrefixRanges),
+  };
+}
+
+/** Every connection passes. */
+export function matchesAll(spec: FilterChainMatchSpec): boolean {
+  return Object.values(spec).every((value) => value === 0 || value === "" || value === "ANY" || isEmptyList(value));
+}
+
+function isEmptyList(value: unknown): boolean {
+  return Array.isArray(value) && value.length === 0;
+}
+
+/**
+ * The chain for a connection by Envoy's rules: criterion after criterion, each keeps the chains with the most specific value
+ * that matches, without going back. null for none.
+ */
+export function chooseFilterChain<C extends { match: FilterChainMatch }>(
+  chains: readonly C[],
+  facts: ConnectionFacts,
+): C | null {
+  let left = chains;
+  for (const criterion of criteria) {
+    let best = 0;
+    let kept: C[] = [];
+    for (const chain of left) {
+      const score = criterion(chain.match, facts);
+      if (score > best) {
+        best = score;
+        kept = [];
+      }
+      if (score > 0 && score === best) kept.push(chain);
+    }
+    left = kept;
+  }
+  return left[0] ?? null;
+}
+
+/** How specific a value is that matches: 1 matches everything, 0 does not match. */
+type Criterion = (match: FilterChainMatch, facts: ConnectionFacts) => number;
+
+const criteria: Criterion[] = [
+  (match, facts) => (match.destinationPort === 0 ? 1 : match.destinationPort === facts.destinationPort ? 2 : 0),
+  (match, facts) => longestPrefix(match.prefixRanges, facts.destinationAddress),
+  (match, facts) => serverName(match.serverNames, facts.serverName),
+  (match, facts) => (match.transportProtocol === "" ? 1 : match.transportProtocol === facts.transportProtocol ? 2 : 0),
+  (match, facts) => {
+    if (match.applicationProtocols.length === 0) return 1;
+    return match.applicationProtocols.some((protocol) => facts.applicationProtocols.includes(protocol)) ? 2 : 0;
+  },
+  (match, facts) => longestPrefix(match.directSourcePrefixRanges, facts.sourceAddress),
+  (match, facts) => {
+    if (match.sourceType === "ANY") return 1;
+    const isLocal = facts.sourceAddress === facts.destinationAddress || isLoopback(facts.sourceAddress);
+    return isLocal === (match.sourceType === "SAME_IP_OR_LOOPBACK") ? 2 : 0;
+  },
+  (match, facts) => longestPrefix(match.sourcePrefixRanges, facts.sourceAddress),
+  (match, facts) => {
+    if (match.sourcePorts.length === 0) return 1;
+    return match.sourcePorts.includes(facts.sourcePort) ? 2 : 0;
+  },
+];
+
+function longestPrefix(ranges: readonly CidrRange[], address: string): number {
+  if (ranges.length === 0) return 1;
+  let best = 0;
+  for (const range of ranges) if (range.has(address)) best = Math.max(best, 2 + range.prefixLength);
+  return best;
+}
+
+/** The exact name, then the longest wildcard; a list with "*" is as one without names. */
+function serverName(names: readonly string[], name: string): number {
+  if (names.length === 0) return 1;
+  let best = 0;
+  for (const wanted of names) {
+    if (wanted === "*") best = Math.max(best, 1);
+    else if (wanted.startsWith("*.")) {
+      if (name.endsWith(wanted.slice(1))) best = Math.max(best, 1 + wanted.length);
+    } else if (name === wanted) best = exactName;
+  }
+  return best;
+}
+
+const exactName = 1000;
