@@ -1,4 +1,4 @@
-import { frameHeaderSize, writeFrameHeader } from "./frames.ts";
+import { frameHeaderSize, writeFrameHeader, writeUint32 } from "./frames.ts";
 
 /** Lends the memory that frames are written to; one per thread is enough. */
 export interface ChunkPool {
@@ -16,7 +16,7 @@ export class FrameOutput {
   /** Where to write: at `at` after reserve(). */
   chunk: Buffer = none;
   at = 0;
-  /** Bytes that wait, the frames among them, and of those the ones without DATA or HEADERS. */
+  /** Bytes that wait, the frames among them, and of those the ones written by control(). */
   bytes = 0;
   frames = 0;
   controlFrames = 0;
@@ -25,9 +25,12 @@ export class FrameOutput {
   #chunkFrames = 0;
   #chunkControlFrames = 0;
   readonly #pool: ChunkPool;
+  readonly #onOutput: () => void;
 
-  constructor(pool: ChunkPool) {
+  /** `onOutput` is called whenever there is something to take after there was nothing. */
+  constructor(pool: ChunkPool, onOutput: () => void) {
     this.#pool = pool;
+    this.#onOutput = onOutput;
   }
 
   /** Room for `size` bytes, maxReserve at most, at chunk[at]. */
@@ -41,27 +44,42 @@ export class FrameOutput {
   /** Ends a frame whose payload of `length` bytes stands at at + 9. */
   endFrame(length: number, type: number, flags: number, streamId: number): void {
     writeFrameHeader(this.chunk, this.at, length, type, flags, streamId);
-    this.at += frameHeaderSize + length;
-    this.bytes += frameHeaderSize + length;
     this.frames++;
     this.#chunkFrames++;
+    this.#advance(frameHeaderSize + length);
   }
 
-  /** A small frame without DATA or HEADERS. */
-  control(type: number, flags: number, streamId: number, payload: Uint8Array): void {
+  /** A frame that is written in one go. */
+  frame(type: number, flags: number, streamId: number, payload: Uint8Array): void {
     this.reserve(frameHeaderSize + payload.length);
     this.chunk.set(payload, this.at + frameHeaderSize);
     this.endFrame(payload.length, type, flags, streamId);
+  }
+
+  /** A frame that a peer can make us send at will: an acknowledgement, RST_STREAM. */
+  control(type: number, flags: number, streamId: number, payload: Uint8Array): void {
+    this.reserve(frameHeaderSize + payload.length);
     this.controlFrames++;
     this.#chunkControlFrames++;
+    this.frame(type, flags, streamId, payload);
+  }
+
+  /** A frame whose payload is one number of 32 bits. */
+  number(type: number, streamId: number, value: number, isControl: boolean): void {
+    this.reserve(frameHeaderSize + 4);
+    writeUint32(this.chunk, this.at + frameHeaderSize, value);
+    if (isControl) {
+      this.controlFrames++;
+      this.#chunkControlFrames++;
+    }
+    this.endFrame(4, type, 0, streamId);
   }
 
   /** Bytes that are no frame. */
   raw(bytes: Uint8Array): void {
     this.reserve(bytes.length);
     this.chunk.set(bytes, this.at);
-    this.at += bytes.length;
-    this.bytes += bytes.length;
+    this.#advance(bytes.length);
   }
 
   /** The oldest piece, null when there is none. */
@@ -72,6 +90,12 @@ export class FrameOutput {
     this.frames -= piece.frames;
     this.controlFrames -= piece.controlFrames;
     return piece;
+  }
+
+  #advance(size: number): void {
+    this.at += size;
+    this.bytes += size;
+    if (this.bytes === size) this.#onOutput();
   }
 
   #endChunk(): FullPiece {
