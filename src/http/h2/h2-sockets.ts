@@ -33,7 +33,7 @@ class CodecSocket implements Http2Callbacks {
     this.#shared = shared;
     this.socket = socket;
     socket.setNoDelay(true);
-    socket.on("data", (bytes) => this.codec?.feed(bytes, bytes.length));
+    socket.on("data", (bytes: Buffer) => this.codec?.feed(bytes, bytes.length));
     socket.on("error", () => {});
     socket.on("close", () => this.codec?.onTransportEnd());
     socket.on("drain", () => this.flush());
