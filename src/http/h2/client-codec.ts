@@ -170,7 +170,9 @@ export class Http2ClientCodec extends Http2Connection {
       return;
     }
     if (status < 200) {
-      stream.onResponseHead(head, false);
+      // One says nothing that the proxy acts on, and a hostile upstream has no end of them.
+      if (this.abuse.onGlitch()) stream.onResponseHead(head, false);
+      else this.fail(ErrorCode.enhanceYourCalm, "");
       return;
     }
     stream.isHeadDone = true;

@@ -113,6 +113,12 @@ export abstract class Http2Connection extends ConnectionCore implements FrameSin
       );
     }
     if (padding > 0) this.consumeStream(stream, padding);
+    const total = stream.receivedLength + length - padding;
+    const expected = stream.expectedLength;
+    if (expected >= 0 && (this.#isDataEnd ? total !== expected : total > expected)) {
+      return this.failMessage(stream, brokenRule);
+    }
+    stream.receivedLength = total;
     this.#dataStream = stream;
     return true;
   }
@@ -125,12 +131,6 @@ export abstract class Http2Connection extends ConnectionCore implements FrameSin
       return true;
     }
     const endStream = isEnd && this.#isDataEnd;
-    stream.receivedLength += size;
-    const expected = stream.expectedLength;
-    if (expected >= 0 && (endStream ? stream.receivedLength !== expected : stream.receivedLength > expected)) {
-      this.consumeConnection(size);
-      return this.failMessage(stream, brokenRule);
-    }
     if (!endStream && size === 0) return true;
     const isOver = endStream && this.onRemoteDone(stream);
     if (stream.pauses > 0 || stream.isHolding) stream.hold(bytes.subarray(from, to), endStream);

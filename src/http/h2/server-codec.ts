@@ -35,12 +35,13 @@ export class Http2ServerCodec extends Http2Connection {
   }
 
   override feed(bytes: Buffer, length: number): void {
+    if (length === 0 || this.isClosed) return;
     let at = 0;
     if (this.#prefaceBytes < clientPreface.length) {
       if (this.#prefaceBytes === 0) this.start(noBytes);
       const size = Math.min(clientPreface.length - this.#prefaceBytes, length);
       const expected = this.#prefaceBytes;
-      if (!this.isClosed && clientPreface.compare(bytes, 0, size, expected, expected + size) !== 0) {
+      if (clientPreface.compare(bytes, 0, size, expected, expected + size) !== 0) {
         this.fail(ErrorCode.protocolError, "Remote peer returned unexpected data while we expected SETTINGS frame.");
         return;
       }
