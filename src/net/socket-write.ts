@@ -1,4 +1,5 @@
 import type { Socket } from "node:net";
+import { TLSSocket } from "node:tls";
 import { getSystemErrorName } from "node:util";
 
 /** Hears of a write that the kernel did not take at once. */
@@ -9,7 +10,7 @@ export interface WriteOwner {
 
 /** Latin-1 text. True: the kernel has it all; false: onWritten is called later. An error destroys the socket. */
 export function writeText(socket: Socket, text: string, owner: WriteOwner): boolean {
-  const handle = native === null ? null : (socket as unknown as Handled)._handle;
+  const handle = handleOf(socket);
   if (handle === null) return writeStream(socket, text, text.length, null, owner);
   const request = takeRequest(handle);
   return settle(socket, request, handle.writeLatin1String(request, text), text.length, null, owner);
@@ -18,10 +19,15 @@ export function writeText(socket: Socket, text: string, owner: WriteOwner): bool
 /** The first `length` bytes of `chunk`, which must stay as it is until onWritten unless the answer is true. */
 export function writeChunk(socket: Socket, chunk: Buffer, length: number, owner: WriteOwner): boolean {
   const bytes = length === chunk.length ? chunk : chunk.subarray(0, length);
-  const handle = native === null ? null : (socket as unknown as Handled)._handle;
+  const handle = handleOf(socket);
   if (handle === null) return writeStream(socket, bytes, length, chunk, owner);
   const request = takeRequest(handle);
   return settle(socket, request, handle.writeBuffer(request, bytes), length, chunk, owner);
+}
+
+/** null where the public way must be gone: TLS takes one write at a time, and the stream keeps the others back. */
+function handleOf(socket: Socket): Handle | null {
+  return native === null || socket instanceof TLSSocket ? null : (socket as unknown as Handled)._handle;
 }
 
 /** The public way: a Writable around every write, which costs as much again as a small write. */

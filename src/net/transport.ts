@@ -17,6 +17,8 @@ export interface TransportSink {
   onClose(error: string): void;
   /** Below the watermark again. */
   onDrain(): void;
+  /** The end of an event-loop turn in which scheduleFlush was called. */
+  onFlush?(): void;
 }
 
 /**
@@ -26,9 +28,10 @@ export interface TransportSink {
  */
 export class Transport implements WriteOwner {
   readonly #socket: net.Socket;
-  readonly #sink: TransportSink;
+  #sink: TransportSink;
   #text = "";
   #isDirty = false;
+  #wantsFlush = false;
   #isEnding = false;
   #isClosed = false;
   #error = "";
@@ -114,8 +117,32 @@ export class Transport implements WriteOwner {
     return !this.#aboveWatermark;
   }
 
+  /** onFlush is called at the end of the turn. */
+  scheduleFlush(): void {
+    this.#wantsFlush = true;
+    if (!this.#isDirty) this.#markDirty();
+  }
+
+  get isWritable(): boolean {
+    return !this.#aboveWatermark && !this.#isClosed;
+  }
+
+  /** The first `length` bytes of a chunk of threadChunks, which is given back there. */
+  writeChunk(chunk: Buffer, length: number): void {
+    this.#send(chunk, length);
+  }
+
+  /** Another owner takes over. */
+  handTo(sink: TransportSink): void {
+    this.#sink = sink;
+  }
+
   flush(): void {
     this.#isDirty = false;
+    if (this.#wantsFlush) {
+      this.#wantsFlush = false;
+      if (!this.#isClosed) this.#sink.onFlush?.();
+    }
     if (this.#text === "" || this.#isClosed) return;
     const text = this.#text;
     this.#text = "";
@@ -264,6 +291,9 @@ export function connectTransport(address: SocketAddress, options: ConnectOptions
 export function plainIp(address: string): string {
   return address.startsWith("::ffff:") ? address.slice(7) : address;
 }
+
+/** The thread's buffers for output, of whole frames and records. */
+export const threadChunks = { take: (): Buffer => takeChunk() };
 
 function takeChunk(): Buffer {
   return chunks.pop() ?? Buffer.allocUnsafeSlow(chunkSize);

@@ -8,15 +8,10 @@ import { LazyTimer } from "../net/lazy-timer.ts";
 import type { Transport, TransportSink } from "../net/transport.ts";
 import { localReplies, localReply } from "../observability/local-replies.ts";
 import { ResponseFlag } from "../observability/response-flags.ts";
+import type { ConnectionOwner } from "./connection-owner.ts";
 import type { Hcm } from "./hcm.ts";
 import type { Stream } from "./stream.ts";
 import type { StreamConnection } from "./stream-connection.ts";
-
-/** What a connection tells the listener that accepted it. */
-export interface ConnectionOwner {
-  readonly isDraining: boolean;
-  onConnectionEnd(connection: HttpConnection): void;
-}
 
 /**
  * A downstream HTTP/1 connection: one transport, one codec, and a stream while there is a request.
@@ -46,6 +41,8 @@ export class HttpConnection implements TransportSink, StreamConnection {
   #isClosing = false;
   #isDraining = false;
   #isHeadTimed = false;
+  /** codec_type AUTO, and nothing was read yet. */
+  #mayBeHttp2: boolean;
   #wasLocalClose = false;
   #bytesRead = 0;
   #bytesWritten = 0;
@@ -79,8 +76,11 @@ export class HttpConnection implements TransportSink, StreamConnection {
     const spec = hcm.spec;
     if (spec.idleTimeoutMs > 0) this.#timer.set(now, spec.idleTimeoutMs);
     if (spec.maxConnectionDurationMs > 0) this.#limitDuration(spec.maxConnectionDurationMs);
-    hcm.stats.onConnectionBegin(isTls);
+    this.#mayBeHttp2 = spec.codec === "AUTO" && !isTls;
+    hcm.stats.onConnectionBegin(isTls, false);
   }
+
+  readonly isHttp2 = false;
 
   get protocol(): string {
     return this.#codec.isHttp10 ? "HTTP/1.0" : "HTTP/1.1";
@@ -100,6 +100,13 @@ export class HttpConnection implements TransportSink, StreamConnection {
 
   onBytes(bytes: Buffer, length: number): void {
     if (this.#isClosing && this.#stream === null) return;
+    if (this.#mayBeHttp2) {
+      this.#mayBeHttp2 = false;
+      if (isHttp2Preface(bytes, length)) {
+        this.#handOver(bytes, length);
+        return;
+      }
+    }
     this.#codec.feed(bytes, length);
     this.#countBytes();
     if (this.#codec.isHeadPartial) this.#onPartialHead();
@@ -127,7 +134,7 @@ export class HttpConnection implements TransportSink, StreamConnection {
     this.#timer.dispose();
     this.#durationTimer?.dispose();
     this.#countBytes();
-    this.hcm.stats.onConnectionEnd(eventClock.now - this.#start, this.#wasLocalClose, hadRequest, this.isTls);
+    this.hcm.stats.onConnectionEnd(eventClock.now - this.#start, this.#wasLocalClose, hadRequest, this.isTls, false);
     this.#owner.onConnectionEnd(this);
   }
 
@@ -258,6 +265,13 @@ export class HttpConnection implements TransportSink, StreamConnection {
     return stream;
   }
 
+  #handOver(bytes: Buffer, length: number): void {
+    this.#timer.dispose();
+    this.#durationTimer?.dispose();
+    this.hcm.stats.onBecomesHttp2();
+    this.#owner.onHttp2(this, this.#transport, bytes, length);
+  }
+
   /** A request whose head is not whole yet is one for the log too, as Envoy's stream begins with the first byte. */
   #streamOrPart(): Stream | null {
     return this.#stream ?? (this.#codec.isHeadPartial ? this.#begin(this.#codec) : null);
@@ -333,3 +347,8 @@ export class HttpConnection implements TransportSink, StreamConnection {
 }
 
 const drainGraceMs = 1000;
+
+/** No HTTP/1 method begins so (RFC 9113 section 3.4). */
+function isHttp2Preface(bytes: Buffer, length: number): boolean {
+  return length >= 4 && bytes[0] === 80 && bytes[1] === 82 && bytes[2] === 73 && bytes[3] === 32;
+}

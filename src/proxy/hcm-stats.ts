@@ -31,7 +31,7 @@ export class HcmStats {
     this.#values[this.#slots[name]]++;
   }
 
-  onConnectionBegin(isTls: boolean): void {
+  onConnectionBegin(isTls: boolean, isHttp2: boolean): void {
     const v = this.#values;
     const s = this.#slots;
     if (isTls) {
@@ -39,17 +39,33 @@ export class HcmStats {
       v[s.downstream_cx_ssl_active]++;
     }
     v[s.downstream_cx_total]++;
-    v[s.downstream_cx_http1_total]++;
     v[s.downstream_cx_active]++;
-    v[s.downstream_cx_http1_active]++;
+    v[isHttp2 ? s.downstream_cx_http2_total : s.downstream_cx_http1_total]++;
+    v[isHttp2 ? s.downstream_cx_http2_active : s.downstream_cx_http1_active]++;
   }
 
-  onConnectionEnd(lengthMs: number, wasLocal: boolean, hadActiveRequest: boolean, isTls: boolean): void {
+  /** A connection that began as HTTP/1 was never one: it is counted anew. */
+  onBecomesHttp2(): void {
+    const v = this.#values;
+    const s = this.#slots;
+    v[s.downstream_cx_total]--;
+    v[s.downstream_cx_active]--;
+    v[s.downstream_cx_http1_total]--;
+    v[s.downstream_cx_http1_active]--;
+  }
+
+  onConnectionEnd(
+    lengthMs: number,
+    wasLocal: boolean,
+    hadActiveRequest: boolean,
+    isTls: boolean,
+    isHttp2: boolean,
+  ): void {
     const v = this.#values;
     const s = this.#slots;
     if (isTls) v[s.downstream_cx_ssl_active]--;
     v[s.downstream_cx_active]--;
-    v[s.downstream_cx_http1_active]--;
+    v[isHttp2 ? s.downstream_cx_http2_active : s.downstream_cx_http1_active]--;
     v[s.downstream_cx_destroy]++;
     v[wasLocal ? s.downstream_cx_destroy_local : s.downstream_cx_destroy_remote]++;
     if (hadActiveRequest) {
@@ -64,11 +80,11 @@ export class HcmStats {
     this.#values[this.#slots.downstream_cx_tx_bytes_total] += sent;
   }
 
-  onRequestBegin(): void {
+  onRequestBegin(isHttp2: boolean): void {
     const v = this.#values;
     const s = this.#slots;
     v[s.downstream_rq_total]++;
-    v[s.downstream_rq_http1_total]++;
+    v[isHttp2 ? s.downstream_rq_http2_total : s.downstream_rq_http1_total]++;
     v[s.downstream_rq_active]++;
   }
 

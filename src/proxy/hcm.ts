@@ -1,4 +1,5 @@
 import type { Filter, Terminal, TerminalStream } from "../filters/api.ts";
+import type { Http2Shared } from "../http/h2/connection-core.ts";
 import type { RequestHead, ResponseHead } from "../http/header-block.ts";
 import type { AccessLog } from "../observability/access-log.ts";
 import type { StatsSlab } from "../observability/stats.ts";
@@ -25,6 +26,7 @@ export interface HcmParts {
   routes: RouteTable;
   accessLogs: AccessLog[];
   localReplies: LocalReplyMapper | null;
+  http2: Http2Shared;
   newTerminal: (hcm: Hcm, stream: TerminalStream) => Terminal;
 }
 
@@ -35,6 +37,8 @@ export class Hcm {
   readonly filterChainName: string;
   readonly bufferLimitBytes: number;
   readonly stats: HcmStats;
+  /** What its HTTP/2 connections share. */
+  readonly http2: Http2Shared;
   readonly chain: FilterChain;
   readonly requestLists: {
     head: FilterChain["requestHead"];
@@ -60,6 +64,7 @@ export class Hcm {
     this.listenerName = parts.listenerName;
     this.filterChainName = parts.filterChainName;
     this.bufferLimitBytes = parts.bufferLimitBytes;
+    this.http2 = parts.http2;
     this.stats = new HcmStats(parts.slab, spec.statPrefix, parts.listenerStatName);
     this.chain = new FilterChain(parts.filters);
     const chain = this.chain;

@@ -2,6 +2,10 @@ import type { RouterSpec } from "../filters/router/parse.ts";
 import type { ClusterDirectory } from "../filters/router/router-request.ts";
 import { RouterRequest } from "../filters/router/router-request.ts";
 import type { Http1Options } from "../http/h1/options.ts";
+import type { Http2Counters } from "../http/h2/counters.ts";
+import { HeadPool } from "../http/h2/message-head.ts";
+import { eventClock } from "../net/event-clock.ts";
+import { threadChunks } from "../net/transport.ts";
 import { linkAccessLogs } from "../observability/access-log.ts";
 import type { FilterContext } from "../observability/access-log-filter.ts";
 import type { AccessLogSinks } from "../observability/access-log-sink.ts";
@@ -21,6 +25,8 @@ export interface HcmDeps {
   clusters: ClusterDirectory;
   runtime: RuntimeValues;
   logs: AccessLogSinks;
+  /** `http2.*` of the worker. */
+  http2Counters: Http2Counters;
 }
 
 /** Spec to the live connection manager of one filter chain. Cannot fail on what parse gave. */
@@ -57,6 +63,13 @@ export function linkHcm(
     routes,
     accessLogs: linkAccessLogs(spec.accessLogs, deps.logs, filterContext),
     localReplies: spec.localReply === null ? null : linkLocalReplies(spec.localReply, filterContext),
+    http2: {
+      options: { ...spec.http2.options, leniency: deps.runtime.isTrue("nuncio.http1_envoy_leniency") },
+      counters: deps.http2Counters,
+      heads,
+      chunks: threadChunks,
+      now: () => eventClock.now,
+    },
     newTerminal: (owner, stream) => new RouterRequest(stream, deps.clusters, owner.stats, options),
   });
   return { hcm, http1: http1Options(spec, deps.runtime.isTrue("nuncio.http1_envoy_leniency")) };
@@ -80,6 +93,8 @@ const compileValue: CompileValue = (template) => {
   const formatter = compileFormat(template, { missing: "" });
   return typeof formatter === "string" ? { error: formatter } : formatter;
 };
+/** Heads of the thread's HTTP/2 streams. */
+const heads = new HeadPool();
 const headerCases = { default: "lower", proper_case: "proper", preserve_case: "preserve" } as const;
 const emptyRoutes: NonNullable<HcmSpec["routeConfig"]> = {
   name: "",

@@ -9,9 +9,10 @@ import { chainError, type PeerFault, verifyPeer } from "../net/tls/verify-peer.t
 import { acceptTransport, openTransport, plainIp, type Transport, type TransportSink } from "../net/transport.ts";
 import { SslStats } from "../observability/ssl-stats.ts";
 import type { StatsSlab } from "../observability/stats.ts";
-import type { ConnectionOwner } from "./connection.ts";
 import { HttpConnection } from "./connection.ts";
+import type { ConnectionOwner, DownstreamConnection } from "./connection-owner.ts";
 import { chooseFilterChain } from "./filter-chain-match.ts";
+import { Http2ServerConnection } from "./http2-connection.ts";
 import type { LinkedChain, LinkedChains } from "./linked-chain.ts";
 import { ListenerStats } from "./listener-stats.ts";
 import type { ListenerSpec } from "./spec.ts";
@@ -21,7 +22,7 @@ export class Listener implements ConnectionOwner, InspectionOwner {
   readonly spec: ListenerSpec;
   isDraining = false;
   readonly #stats: ListenerStats;
-  readonly #connections = new Set<HttpConnection>();
+  readonly #connections = new Set<DownstreamConnection>();
   #chains: LinkedChains;
   readonly #inspected = new Set<InspectedSocket>();
   readonly #ssl: SslStats;
@@ -74,7 +75,7 @@ export class Listener implements ConnectionOwner, InspectionOwner {
     for (const connection of this.#connections) connection.destroy();
   }
 
-  onConnectionEnd(connection: HttpConnection): void {
+  onConnectionEnd(connection: DownstreamConnection): void {
     this.#connections.delete(connection);
     this.#stats.onEnd();
   }
@@ -140,7 +141,7 @@ export class Listener implements ConnectionOwner, InspectionOwner {
       return;
     }
     this.#ssl.onHandshake(handshakeOf(socket));
-    this.#serve(chain, (sink) => openTransport(socket, sink, chain.hcm.bufferLimitBytes), true);
+    this.#serve(chain, (sink) => openTransport(socket, sink, chain.hcm.bufferLimitBytes), socket);
   }
 
   #accept(handle: AcceptedHandle): void {
@@ -153,9 +154,27 @@ export class Listener implements ConnectionOwner, InspectionOwner {
     this.#serve(chain, (sink) => acceptTransport(handle, sink, chain.hcm.bufferLimitBytes));
   }
 
-  #serve(chain: LinkedChain, open: (sink: TransportSink) => Transport, isTls = false): void {
+  onHttp2(connection: DownstreamConnection, transport: Transport, bytes: Buffer, length: number): void {
+    const { hcm } = connection as HttpConnection;
+    this.#connections.delete(connection);
+    const http2 = new Http2ServerConnection(this, hcm, nextConnectionId++, false, (sink) => {
+      transport.handTo(sink);
+      return transport;
+    });
+    this.#connections.add(http2);
+    http2.onBytes(bytes, length);
+  }
+
+  #serve(chain: LinkedChain, open: (sink: TransportSink) => Transport, tls: TLSSocket | null = null): void {
     this.#stats.onBegin();
-    this.#connections.add(new HttpConnection(this, chain.hcm, chain.exchanges, nextConnectionId++, isTls, open));
+    const { hcm, exchanges } = chain;
+    const isHttp2 = hcm.spec.codec === "HTTP2" || (hcm.spec.codec === "AUTO" && tls?.alpnProtocol === "h2");
+    const id = nextConnectionId++;
+    this.#connections.add(
+      isHttp2
+        ? new Http2ServerConnection(this, hcm, id, tls !== null, open)
+        : new HttpConnection(this, hcm, exchanges, id, tls !== null, open),
+    );
   }
 }
 

@@ -25,6 +25,7 @@ import type { Problems } from "../proto/problems.ts";
 import type { CompileValue } from "../router/header-mutation.ts";
 import { parseRouteConfig } from "../router/parse.ts";
 import type { HeaderAddSpec } from "../router/spec.ts";
+import { parseHttp2 } from "../upstream/parse-http2.ts";
 import type { BodyFormatSpec, HcmSpec, Http1Spec, LocalReplySpec } from "./spec.ts";
 
 /** HttpConnectionManager to its Spec; null when a fault was found. */
@@ -34,11 +35,8 @@ export function parseHcm(message: HttpConnectionManager, problems: Problems): Hc
     honoured: hcmHonoured,
     harmless: hcmHarmless,
   });
-  if (
-    message.codecType === HttpConnectionManager_CodecType.HTTP2 ||
-    message.codecType === HttpConnectionManager_CodecType.HTTP3
-  ) {
-    problems.error("codec_type", "HTTP2 and HTTP3 are not implemented in Nuncio yet");
+  if (message.codecType === HttpConnectionManager_CodecType.HTTP3) {
+    problems.error("codec_type", "HTTP3 is not possible on stock Node, which has no QUIC");
   }
   const common = message.commonHttpProtocolOptions;
   if (common !== undefined) {
@@ -93,7 +91,13 @@ export function parseHcm(message: HttpConnectionManager, problems: Problems): Hc
     maxRequestHeadersKb: message.maxRequestHeadersKb ?? 60,
     maxHeadersCount: common?.maxHeadersCount ?? 100,
     headersWithUnderscores: underscoreActions[common?.headersWithUnderscoresAction ?? 0] ?? "ALLOW",
+    codec: codecs[message.codecType] ?? "AUTO",
     http1: parseHttp1(message.httpProtocolOptions, problems),
+    http2: parseHttp2(message.http2ProtocolOptions, problems.at("http2_protocol_options"), {
+      maxHeadBytes: (message.maxRequestHeadersKb ?? 60) * 1024,
+      maxHeaders: common?.maxHeadersCount ?? 100,
+      underscores: underscoreActions[common?.headersWithUnderscoresAction ?? 0] ?? "ALLOW",
+    }),
     useRemoteAddress: message.useRemoteAddress ?? false,
     xffNumTrustedHops: message.xffNumTrustedHops,
     skipXffAppend: message.skipXffAppend,
@@ -268,9 +272,13 @@ const hcmHonoured = [
   "strip_any_host_port",
   "strip_trailing_host_dot",
   "append_x_forwarded_port",
-];
-const hcmHarmless = [
   "http2_protocol_options",
+];
+const codecs: Record<number, HcmSpec["codec"]> = {
+  [HttpConnectionManager_CodecType.HTTP1]: "HTTP1",
+  [HttpConnectionManager_CodecType.HTTP2]: "HTTP2",
+};
+const hcmHarmless = [
   "http3_protocol_options",
   "tracing",
   "stream_flush_timeout",

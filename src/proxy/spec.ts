@@ -3,6 +3,7 @@ import type { SocketAddress } from "../net/address.ts";
 import type { DownstreamTlsSpec } from "../net/tls/spec.ts";
 import type { AccessLogFilterSpec, AccessLogSpec, LogFormatSpec } from "../observability/access-log-spec.ts";
 import type { HeaderAddSpec, RouteConfigSpec } from "../router/spec.ts";
+import type { Http2Spec } from "../upstream/parse-http2.ts";
 import type { FilterChainMatchSpec } from "./filter-chain-match.ts";
 
 /** A listener, ready to be linked in a worker. */
@@ -50,7 +51,9 @@ export interface HcmSpec {
   maxRequestHeadersKb: number;
   maxHeadersCount: number;
   headersWithUnderscores: "ALLOW" | "REJECT_REQUEST" | "DROP_HEADER";
+  codec: "AUTO" | "HTTP1" | "HTTP2";
   http1: Http1Spec;
+  http2: Http2Spec;
   useRemoteAddress: boolean;
   xffNumTrustedHops: number;
   skipXffAppend: boolean;

@@ -8,6 +8,7 @@ export interface StreamConnection {
   readonly localPort: number;
   readonly localText: string;
   readonly protocol: string;
+  readonly isHttp2: boolean;
   /** The response must say `connection: close`. */
   readonly mustClose: boolean;
   /** Counted with the stream: max_requests_per_connection. */
@@ -27,6 +28,7 @@ export const noConnection: StreamConnection = {
   localPort: 0,
   localText: "",
   protocol: "",
+  isHttp2: false,
   mustClose: false,
   onStreamBegin() {},
   onStreamEnd() {},

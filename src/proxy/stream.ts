@@ -83,7 +83,7 @@ export class Stream implements RequestSink, TerminalStream {
     this.#limits.begin(now, hcm.spec.streamIdleTimeoutMs, hcm.spec.requestTimeoutMs, hcm.spec.maxStreamDurationMs);
     this.#requestWalk.begin(hcm.requestLists, hcm.bufferLimitBytes);
     this.#responseWalk.begin(hcm.responseLists, hcm.bufferLimitBytes);
-    hcm.stats.onRequestBegin();
+    hcm.stats.onRequestBegin(connection.isHttp2);
     connection.onStreamBegin();
   }
 
@@ -114,9 +114,9 @@ export class Stream implements RequestSink, TerminalStream {
   }
 
   /** The downstream is gone. */
-  onReset(_reason: StreamReset, detail: string): void {
+  onReset(reason: StreamReset, detail: string): void {
     if (!this.#isActive) return;
-    this.info.responseFlags |= ResponseFlag.DC;
+    this.info.responseFlags |= reason === "protocol_error" ? ResponseFlag.DPE : ResponseFlag.DC;
     if (detail !== "") this.info.details = detail;
     this.hcm.stats.count("downstream_rq_rx_reset");
     this.#finish();

@@ -3,6 +3,7 @@ import { AccessLogSinks } from "../observability/access-log-sink.ts";
 import type { StatsSlab } from "../observability/stats.ts";
 import { Cluster } from "../upstream/cluster.ts";
 import type { ClusterSpec, HostUpdate } from "../upstream/spec.ts";
+import { Http2Stats } from "./http2-stats.ts";
 import { linkChains } from "./linked-chain.ts";
 import { Listener } from "./listener.ts";
 import { RuntimeValues } from "./runtime-values.ts";
@@ -42,6 +43,7 @@ export class WorkerRuntime {
   readonly #listeners = new Map<string, Listener>();
   readonly #values: RuntimeValues;
   readonly #logs: AccessLogSinks;
+  readonly #http2: Http2Stats;
   #isHealthFailed = false;
 
   constructor(options: RuntimeOptions) {
@@ -49,6 +51,7 @@ export class WorkerRuntime {
     this.#slab = options.slab;
     this.#report = options.report;
     this.#values = new RuntimeValues(options.runtime);
+    this.#http2 = new Http2Stats(options.slab);
     this.#logs = new AccessLogSinks(options.slab, {
       intervalMs: options.fileFlushIntervalMs,
       minBytes: (options.fileFlushMinSizeKb || 64) * 1024,
@@ -103,6 +106,11 @@ export class WorkerRuntime {
     this.#isHealthFailed = failed;
   }
 
+  /** Brings what is counted elsewhere into the slab. */
+  syncStats(): void {
+    this.#http2.sync();
+  }
+
   reopenLogs(): void {
     this.#logs.reopen();
   }
@@ -125,6 +133,7 @@ export class WorkerRuntime {
       clusters: (name) => this.#clusters.get(name) ?? null,
       runtime: this.#values,
       logs: this.#logs,
+      http2Counters: this.#http2.counters,
     });
     const open = this.#listeners.get(spec.name);
     if (open !== undefined) {

@@ -50,6 +50,7 @@ if (parentPort !== null) {
       setHealthFailed() {},
       setRuntimeKey() {},
       reopenLogs() {},
+      syncStats() {},
       async close() {},
       get activeConnections() {
         return active;

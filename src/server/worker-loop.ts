@@ -13,6 +13,8 @@ interface WorkerRuntime {
   startDraining(order: DrainOrder): void;
   setHealthFailed(failed: boolean): void;
   reopenLogs(): void;
+  /** Called in front of each look at the stats. */
+  syncStats(): void;
   setRuntimeKey(key: string, value: string | null): void;
   /** Flushes what is buffered; the thread ends after it. */
   close(): Promise<void>;
@@ -36,6 +38,7 @@ export function serveWorker(port: MessagePort, init: WorkerInit, createRuntime: 
   const report = (message: FromWorker) => port.postMessage(message);
   const slab = new StatsSlab(init.slab);
   const announceStats = () => {
+    runtime?.syncStats();
     const announcements = slab.takeAnnouncements();
     if (announcements.length > 0) report({ kind: "stats", announcements });
   };
@@ -43,6 +46,7 @@ export function serveWorker(port: MessagePort, init: WorkerInit, createRuntime: 
     Atomics.store(beats, init.index, wrappedNowMs());
     announceStats();
   };
+  let runtime: WorkerRuntime | null = null;
   beat();
   setInterval(beat, heartbeatMs);
 
@@ -56,7 +60,7 @@ export function serveWorker(port: MessagePort, init: WorkerInit, createRuntime: 
     report({ kind: "ready" });
     setImmediate(flushCompileCache);
   };
-  const runtime = createRuntime(init, slab, (message) => {
+  runtime = createRuntime(init, slab, (message) => {
     report(message);
     if (message.kind === "listening" || message.kind === "listenFailed") settled(message.listener);
   });

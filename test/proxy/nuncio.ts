@@ -35,6 +35,10 @@ export interface NuncioOptions {
   accessLog?: string;
   /** Merged over the listener. */
   listener?: Record<string, unknown>;
+  /** Of the filter chain. */
+  transportSocket?: object;
+  /** Of the cluster. */
+  cluster?: Record<string, unknown>;
   /** Merged over the bootstrap. */
   bootstrap?: Record<string, unknown>;
 }
@@ -117,7 +121,10 @@ function bootstrap(options: NuncioOptions, port: number, adminPort: number, fold
           name: "main",
           address: address(port),
           filter_chains: [
-            { filters: [{ name: "envoy.filters.network.http_connection_manager", typed_config: manager }] },
+            {
+              filters: [{ name: "envoy.filters.network.http_connection_manager", typed_config: manager }],
+              ...(options.transportSocket === undefined ? {} : { transport_socket: options.transportSocket }),
+            },
           ],
           ...options.listener,
         },
@@ -130,6 +137,7 @@ function bootstrap(options: NuncioOptions, port: number, adminPort: number, fold
             cluster_name: "backend",
             endpoints: [{ lb_endpoints: [{ endpoint: { address: address(options.backendPort) } }] }],
           },
+          ...options.cluster,
         },
       ],
     },

@@ -69,8 +69,12 @@ export function parseUpstreamTls(message: UpstreamTlsContext, problems: Problems
       envoyText: "Multiple TLS certificates are not supported for client contexts",
     });
   }
+  // What is agreed on must be spoken: clusters do not have HTTP/2 yet.
+  const at = common.alpn.indexOf("h2");
+  if (at >= 0) problems.warning(`common_tls_context.alpn_protocols[${at}]`, "h2 is not offered to upstreams yet");
   return {
     ...common,
+    alpn: common.alpn.filter((protocol) => protocol !== "h2"),
     sni: message.sni,
     autoHostSni: message.autoHostSni,
     autoSanValidation: message.autoSniSanValidation,
@@ -93,19 +97,12 @@ function parseCommon(
   return {
     params: parseParams(message?.tlsParams, problems.at("tls_params"), defaultMaximum),
     certificates: parseCertificates(message?.tlsCertificates ?? [], problems),
-    alpn: parseAlpn(message?.alpnProtocols ?? [], problems),
+    alpn: [...(message?.alpnProtocols ?? [])],
     validation:
       validation?.case === "validationContext"
         ? parseValidation(validation.value, problems.at("validation_context"))
         : null,
   };
-}
-
-/** What is agreed on must be served: h2 is left out until HTTP/2 is there. */
-function parseAlpn(protocols: readonly string[], problems: Problems): string[] {
-  const at = protocols.indexOf("h2");
-  if (at >= 0) problems.warning(`alpn_protocols[${at}]`, "h2 is not offered: HTTP/2 is not implemented in Nuncio yet");
-  return protocols.filter((protocol) => protocol !== "h2");
 }
 
 function parseParams(

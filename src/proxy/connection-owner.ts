@@ -1,0 +1,17 @@
+import type { Transport } from "../net/transport.ts";
+
+/** A connection as its listener keeps it. */
+export interface DownstreamConnection {
+  /** Idle: close soon; busy: after what is under way. */
+  drain(): void;
+  /** Ends it with what it was doing. */
+  destroy(): void;
+}
+
+/** What a connection tells the listener that accepted it. */
+export interface ConnectionOwner {
+  readonly isDraining: boolean;
+  onConnectionEnd(connection: DownstreamConnection): void;
+  /** The first bytes are HTTP/2's preface (codec_type AUTO): the transport goes to another connection. */
+  onHttp2(connection: DownstreamConnection, transport: Transport, bytes: Buffer, length: number): void;
+}

@@ -1,0 +1,221 @@
+import type { RequestSink } from "../http/codec.ts";
+import { type Http2ServerCallbacks, Http2ServerCodec, type Http2ServerStream } from "../http/h2/server-codec.ts";
+import { hostPort } from "../net/address.ts";
+import { eventClock } from "../net/event-clock.ts";
+import { LazyTimer } from "../net/lazy-timer.ts";
+import type { Transport, TransportSink } from "../net/transport.ts";
+import type { ConnectionOwner } from "./connection-owner.ts";
+import type { Hcm } from "./hcm.ts";
+import { Http2StreamConnection } from "./http2-stream-connection.ts";
+import { Keepalive } from "./keepalive.ts";
+
+/**
+ * A downstream HTTP/2 connection: one transport, one codec, a stream for each request.
+ *
+ *     open ─(drain: GOAWAY for all ids, a moment later for the last one)─▶ draining ─(no stream left)─▶ closing ─▶ closed
+ *      └─ error of the connection: GOAWAY, delayed close ────────────────────────────────────────▶ closing
+ */
+export class Http2ServerConnection implements TransportSink, Http2ServerCallbacks {
+  readonly hcm: Hcm;
+  readonly id: number;
+  readonly isTls: boolean;
+  readonly remoteAddress: string;
+  readonly remotePort: number;
+  readonly remoteText: string;
+  readonly localPort: number;
+  readonly localText: string;
+  readonly #owner: ConnectionOwner;
+  readonly #transport: Transport;
+  readonly #codec: Http2ServerCodec;
+  readonly #start: number;
+  /** Being idle, or the end of closing. */
+  readonly #timer: LazyTimer;
+  /** max_connection_duration, or the moments of a drain. */
+  readonly #drainTimer: LazyTimer;
+  readonly #keepalive: Keepalive | null;
+  #requests = 0;
+  #phase: "open" | "announced" | "draining" | "closing" = "open";
+  #wasLocalClose = false;
+  #bytesRead = 0;
+  #bytesWritten = 0;
+
+  constructor(owner: ConnectionOwner, hcm: Hcm, id: number, isTls: boolean, open: (sink: TransportSink) => Transport) {
+    this.#owner = owner;
+    this.hcm = hcm;
+    this.id = id;
+    this.isTls = isTls;
+    const transport = open(this);
+    this.#transport = transport;
+    this.remoteAddress = transport.remoteAddress;
+    this.remotePort = transport.remotePort;
+    this.remoteText = hostPort(this.remoteAddress, this.remotePort);
+    this.localPort = transport.localPort;
+    this.localText = transport.localText;
+    this.#codec = new Http2ServerCodec(hcm.http2, this, transport.watermark);
+    this.#timer = new LazyTimer(() => this.#onTimer());
+    this.#drainTimer = new LazyTimer(() => this.#onDrainTimer());
+    const spec = hcm.spec;
+    const now = eventClock.tick();
+    this.#start = now;
+    if (spec.idleTimeoutMs > 0) this.#timer.set(now, spec.idleTimeoutMs);
+    if (spec.maxConnectionDurationMs > 0) this.#drainTimer.set(now, spec.maxConnectionDurationMs);
+    this.#keepalive = Keepalive.of(spec.http2.keepalive, this.#codec, () => this.#onKeepaliveTimeout());
+    hcm.stats.onConnectionBegin(isTls, true);
+    if (owner.isDraining) this.drain();
+  }
+
+  // From the transport.
+
+  onConnect(): void {}
+
+  onBytes(bytes: Buffer, length: number): void {
+    if (this.#phase === "closing") return;
+    this.#codec.feed(bytes, length);
+    this.#countBytes();
+  }
+
+  onEnd(): void {
+    this.#codec.onTransportEnd();
+    this.#transport.destroy();
+  }
+
+  onClose(_error: string): void {
+    const hadRequests = this.#codec.activeStreams > 0;
+    this.#codec.onTransportEnd();
+    this.#timer.dispose();
+    this.#drainTimer.dispose();
+    this.#keepalive?.stop();
+    this.#countBytes();
+    const stats = this.hcm.stats;
+    stats.onConnectionEnd(eventClock.now - this.#start, this.#wasLocalClose, hadRequests, this.isTls, true);
+    this.#owner.onConnectionEnd(this);
+  }
+
+  onDrain(): void {
+    this.flush();
+  }
+
+  /** The end of the event-loop turn: its frames go out together. */
+  onFlush(): void {
+    this.flush();
+  }
+
+  // From the codec.
+
+  newStream(writer: Http2ServerStream): RequestSink {
+    this.#timer.clear();
+    if (++this.#requests === this.hcm.spec.maxRequestsPerConnection) {
+      this.hcm.stats.count("downstream_cx_max_requests_reached");
+      this.#startDrain(this.hcm.spec.drainTimeoutMs);
+    }
+    const stream = this.hcm.takeStream();
+    stream.begin(new Http2StreamConnection(this, writer), writer);
+    return stream;
+  }
+
+  onOutput(): void {
+    this.#transport.scheduleFlush();
+  }
+
+  flush(): void {
+    const transport = this.#transport;
+    while (transport.isWritable) {
+      const piece = this.#codec.takeOutput();
+      if (piece === null) {
+        this.#codec.onDrain();
+        if (this.#codec.outputBytes === 0) return;
+        continue;
+      }
+      transport.writeChunk(piece.chunk, piece.length);
+    }
+  }
+
+  onConnectionError(): void {
+    this.hcm.stats.count("downstream_cx_protocol_error");
+    this.flush();
+    this.#close();
+  }
+
+  /** The client will open no more streams; those that are there go on. */
+  onGoAway(): void {}
+
+  onPingAck(): void {
+    this.#keepalive?.onAck();
+  }
+
+  onSettings(): void {}
+
+  onStreamClosed(): void {
+    if (this.#codec.activeStreams > 0 || this.#phase === "closing") return;
+    if (this.#phase === "draining") {
+      this.#close();
+      return;
+    }
+    const idle = this.hcm.spec.idleTimeoutMs;
+    if (idle > 0) this.#timer.set(eventClock.now, idle);
+  }
+
+  // From the listener.
+
+  /** The listener drains: new requests should go elsewhere, those on their way are served. */
+  drain(): void {
+    this.#startDrain(drainGraceMs);
+  }
+
+  destroy(): void {
+    this.#wasLocalClose = true;
+    this.#transport.destroy();
+  }
+
+  #startDrain(graceMs: number): void {
+    if (this.#phase !== "open") return;
+    this.#phase = "announced";
+    this.#codec.announceShutdown();
+    this.#drainTimer.set(eventClock.now, graceMs);
+  }
+
+  #onDrainTimer(): void {
+    if (this.#phase === "open") {
+      this.hcm.stats.count("downstream_cx_max_duration_reached");
+      this.#startDrain(this.hcm.spec.drainTimeoutMs);
+    } else if (this.#phase === "announced") {
+      this.#phase = "draining";
+      this.#codec.shutdown();
+      if (this.#codec.activeStreams === 0) this.#close();
+    }
+  }
+
+  #onTimer(): void {
+    if (this.#phase === "closing") {
+      this.#transport.destroy();
+      return;
+    }
+    if (this.#codec.activeStreams > 0) return;
+    this.hcm.stats.count("downstream_cx_idle_timeout");
+    this.#startDrain(this.hcm.spec.drainTimeoutMs);
+  }
+
+  #onKeepaliveTimeout(): void {
+    this.#wasLocalClose = true;
+    this.#transport.destroy();
+  }
+
+  #close(): void {
+    if (this.#phase === "closing") return;
+    this.#phase = "closing";
+    this.#wasLocalClose = true;
+    this.flush();
+    this.#transport.end();
+    this.#timer.set(eventClock.now, this.hcm.spec.delayedCloseTimeoutMs || 5);
+  }
+
+  #countBytes(): void {
+    const read = this.#transport.bytesRead;
+    const written = this.#transport.bytesWritten;
+    this.hcm.stats.onBytes(read - this.#bytesRead, written - this.#bytesWritten);
+    this.#bytesRead = read;
+    this.#bytesWritten = written;
+  }
+}
+
+const drainGraceMs = 1000;

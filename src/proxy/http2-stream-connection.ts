@@ -1,0 +1,56 @@
+import type { Http2ServerStream } from "../http/h2/server-codec.ts";
+import type { StreamConnection } from "./stream-connection.ts";
+
+/** An HTTP/2 connection as one of its streams sees it. */
+export class Http2StreamConnection implements StreamConnection {
+  readonly protocol = "HTTP/2";
+  readonly isHttp2 = true;
+  /** A stream's end never closes an HTTP/2 connection. */
+  readonly mustClose = false;
+  readonly #connection: Omit<StreamConnection, "protocol" | "isHttp2" | "mustClose" | keyof StreamEvents>;
+  readonly #writer: Http2ServerStream;
+
+  constructor(
+    connection: Omit<StreamConnection, "protocol" | "isHttp2" | "mustClose" | keyof StreamEvents>,
+    writer: Http2ServerStream,
+  ) {
+    this.#connection = connection;
+    this.#writer = writer;
+  }
+
+  get id(): number {
+    return this.#connection.id;
+  }
+  get isTls(): boolean {
+    return this.#connection.isTls;
+  }
+  get remoteAddress(): string {
+    return this.#connection.remoteAddress;
+  }
+  get remotePort(): number {
+    return this.#connection.remotePort;
+  }
+  get remoteText(): string {
+    return this.#connection.remoteText;
+  }
+  get localPort(): number {
+    return this.#connection.localPort;
+  }
+  get localText(): string {
+    return this.#connection.localText;
+  }
+
+  onStreamBegin(): void {}
+
+  onStreamEnd(): void {
+    this.#writer.rest();
+  }
+
+  closeAfterResponse(): void {}
+}
+
+interface StreamEvents {
+  onStreamBegin(): void;
+  onStreamEnd(): void;
+  closeAfterResponse(): void;
+}
