@@ -184,7 +184,7 @@ export abstract class Http2Connection extends ConnectionCore implements FrameSin
   #onHeaderFrame(code: number): void {
     const block = this.block;
     if (code !== ErrorCode.noError) this.fail(code, block.detail);
-    else if (!this.abuse.onPayload(block.isFrameEmpty && !block.endStream)) this.fail(ErrorCode.enhanceYourCalm, "");
+    else if (!this.abuse.onPayload(block.isFrameEmpty)) this.fail(ErrorCode.enhanceYourCalm, "");
     else if (!block.isOpen) {
       this.onBlock();
       block.release();

@@ -40,16 +40,18 @@ class Recorder implements Http2Callbacks {
     const codec = this.codec;
     if (codec === null || !this.isReading || this.#isFlushing) return;
     this.#isFlushing = true;
-    const chunks: Buffer[] = [];
-    for (let piece = codec.takeOutput(); piece !== null; piece = codec.takeOutput()) {
-      chunks.push(Buffer.from(piece.chunk.subarray(0, piece.length)));
-      this.shared.chunks.give(piece.chunk);
+    while (codec.outputBytes > 0) {
+      const chunks: Buffer[] = [];
+      for (let piece = codec.takeOutput(); piece !== null; piece = codec.takeOutput()) {
+        chunks.push(Buffer.from(piece.chunk.subarray(0, piece.length)));
+        this.shared.chunks.give(piece.chunk);
+      }
+      let bytes = Buffer.concat(chunks);
+      if (bytes.subarray(0, clientPreface.length).equals(clientPreface)) bytes = bytes.subarray(clientPreface.length);
+      this.written.push(...parseFrames(bytes));
+      codec.onDrain();
     }
     this.#isFlushing = false;
-    let bytes = Buffer.concat(chunks);
-    if (bytes.subarray(0, clientPreface.length).equals(clientPreface)) bytes = bytes.subarray(clientPreface.length);
-    this.written.push(...parseFrames(bytes));
-    codec.onDrain();
   }
 
   onConnectionError(code: number, detail: string): void {
@@ -223,7 +225,7 @@ export function frame(type: number, flags: number, streamId: number, payload: Bu
     typeof payload === "number"
       ? Buffer.alloc(payload, 97)
       : typeof payload === "string"
-        ? Buffer.from(payload, "hex")
+        ? Buffer.from(payload.replaceAll(" ", ""), "hex")
         : payload;
   const result = Buffer.alloc(9 + bytes.length);
   writeFrameHeader(result, 0, bytes.length, type, flags, streamId);

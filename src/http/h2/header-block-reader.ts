@@ -10,7 +10,7 @@ export class HeaderBlockReader {
   endStream = false;
   /** CONTINUATION must follow. */
   isOpen = false;
-  /** The last frame had no fragment. */
+  /** The last frame said nothing: no fragment, no END_STREAM. */
   isFrameEmpty = false;
   /** The HEADERS frame says that its stream depends on itself. */
   isSelfDependent = false;
@@ -48,7 +48,7 @@ export class HeaderBlockReader {
       begin += 5;
     }
     if (begin > end) return this.#fail(ErrorCode.protocolError, "HEADERS: invalid padding");
-    this.isFrameEmpty = begin === end;
+    this.isFrameEmpty = begin === end && !this.endStream;
     this.isOpen = (flags & FrameFlag.endHeaders) === 0;
     this.#bytes = bytes;
     this.#from = begin;

@@ -129,7 +129,10 @@ export class ClosedStreams {
   }
 
   find(id: number): number {
-    for (let i = 0; i < remembered; i++) if (this.#ids[i] === id) return this.#ends[i] as number;
+    // From the newest: one reset by the peer may have been reset by us since.
+    for (let i = this.#next + remembered - 1; i >= this.#next; i--) {
+      if (this.#ids[i % remembered] === id) return this.#ends[i % remembered] as number;
+    }
     return StreamEnd.unknown;
   }
 }

@@ -1,0 +1,314 @@
+import { expect, test } from "vitest";
+import { ErrorCode, FrameType } from "./frames.ts";
+import {
+  type ClientRecorder,
+  frame,
+  get,
+  headers,
+  hello,
+  literals,
+  number,
+  ServerRecorder,
+  settings,
+} from "./h2-recorder.ts";
+import type { Http2Options } from "./settings.ts";
+
+const { data, headers: headersType, continuation, windowUpdate, rstStream, priority, ping } = FrameType;
+const settingsType = FrameType.settings;
+const calm = `GOAWAY ${ErrorCode.enhanceYourCalm}`;
+
+/** Feeds frames one by one until the connection fails; answers how many went in. */
+function flood(run: ServerRecorder | ClientRecorder, count: number, make: (i: number) => Buffer): number {
+  for (let i = 0; i < count; i++) {
+    if (run.codec.isClosed) return i;
+    run.feed(make(i));
+  }
+  return count;
+}
+
+function start(options: Partial<Http2Options> = {}): ServerRecorder {
+  const run = new ServerRecorder(options);
+  run.feed(hello);
+  return run;
+}
+
+const silent = (i: number): Buffer => headers(2 * i + 1, get("/silent"), false);
+const open = silent(0);
+
+interface Attack {
+  name: string;
+  make: (i: number) => Buffer;
+  /** Frames or groups of frames after which it ends. */
+  after: number;
+  detail: string;
+  counter?: "inbound_empty_frames_flood" | "inbound_priority_frames_flood" | "inbound_window_update_frames_flood";
+  /** The client takes nothing of what we write. */
+  isDeaf?: boolean;
+  options?: Partial<Http2Options>;
+  counterWhenDeaf?: "outbound_control_flood" | "outbound_flood";
+}
+
+// Numbers are those of the list of attacks that the project keeps. Bounds are Envoy's, as measured there.
+const attacks: Attack[] = [
+  {
+    name: "1 rapid reset",
+    make: (i) => Buffer.concat([silent(i), frame(rstStream, 0, 2 * i + 1, number(8))]),
+    after: 250,
+    detail: "too_many_premature_resets",
+  },
+  {
+    name: "2 MadeYouReset by WINDOW_UPDATE 0",
+    make: (i) => Buffer.concat([silent(i), frame(windowUpdate, 0, 2 * i + 1, number(0))]),
+    after: 250,
+    detail: "too_many_premature_resets",
+  },
+  {
+    name: "2 MadeYouReset by DATA after END_STREAM",
+    make: (i) => Buffer.concat([headers(2 * i + 1, get("/silent")), frame(data, 0, 2 * i + 1, 1)]),
+    after: 250,
+    detail: "too_many_premature_resets",
+  },
+  {
+    name: "57 malformed requests",
+    make: (i) => headers(2 * i + 1, get("/", ["A", "1"])),
+    after: 250,
+    detail: "too_many_premature_resets",
+  },
+  {
+    name: "41 DATA for ever new streams that were reset",
+    make: (i) => Buffer.concat([headers(2 * i + 1, get("/")), frame(data, 0, 2 * i + 1, 1)]),
+    after: 1001,
+    detail: "http2.too_many_resets",
+  },
+  {
+    name: "3 CONTINUATION without end",
+    make: (i) => (i === 0 ? frame(headersType, 1, 1, "82") : frame(continuation, 0, 1, literals([["x", "y"]]))),
+    after: 514,
+    detail: "too many CONTINUATION frames",
+  },
+  {
+    name: "3 large CONTINUATION without end",
+    make: (i) => (i === 0 ? frame(headersType, 1, 1, "82") : frame(continuation, 0, 1, 16384)),
+    after: 9,
+    detail: "http2.header_list_size_too_large",
+  },
+  {
+    name: "3 empty CONTINUATION",
+    make: (i) => frame(i === 0 ? headersType : continuation, i === 0 ? 1 : 0, 1, i === 0 ? "82" : ""),
+    after: 3,
+    detail: "http2.inbound_empty_frames_flood",
+    counter: "inbound_empty_frames_flood",
+  },
+  {
+    name: "4 empty DATA",
+    make: (i) => (i === 0 ? open : frame(data, 0, 1)),
+    after: 3,
+    detail: "http2.inbound_empty_frames_flood",
+    counter: "inbound_empty_frames_flood",
+  },
+  {
+    name: "4 DATA of padding only",
+    make: (i) => (i === 0 ? open : frame(data, 8, 1, Buffer.alloc(256, 255))),
+    after: 3,
+    detail: "http2.inbound_empty_frames_flood",
+    counter: "inbound_empty_frames_flood",
+  },
+  {
+    name: "5 SETTINGS whose answers are not read",
+    make: () => settings([4, 100]),
+    after: 1001,
+    detail: "http2.outbound_control_frames_flood",
+    isDeaf: true,
+    counterWhenDeaf: "outbound_control_flood",
+  },
+  {
+    name: "6 SETTINGS with 100 entries",
+    make: () => settings(...Array.from({ length: 100 }, (): [number, number] => [4, 1])),
+    after: 1,
+    detail: "SETTINGS: too many setting entries",
+  },
+  {
+    name: "7 PING whose answers are not read",
+    make: () => frame(ping, 0, 0, 8),
+    after: 1001,
+    detail: "http2.outbound_control_frames_flood",
+    isDeaf: true,
+    counterWhenDeaf: "outbound_control_flood",
+  },
+  {
+    name: "8 WINDOW_UPDATE of one byte",
+    make: (i) => (i === 0 ? open : frame(windowUpdate, 0, 1, number(1))),
+    after: 9,
+    detail: "http2.inbound_window_update_frames_flood",
+    counter: "inbound_window_update_frames_flood",
+  },
+  {
+    name: "9 PRIORITY",
+    make: (i) => frame(priority, 0, 2 * i + 1, 5),
+    after: 101,
+    detail: "http2.inbound_priority_frames_flood",
+    counter: "inbound_priority_frames_flood",
+  },
+  { name: "29 unknown frames", make: () => frame(0xee, 0, 0, 0), after: 10_001, detail: "http2.too_many_glitches" },
+  {
+    name: "answers that are not read",
+    make: (i) => headers(2 * i + 1, get("/")),
+    after: 51,
+    detail: "http2.outbound_frames_flood",
+    isDeaf: true,
+    counterWhenDeaf: "outbound_flood",
+    options: { maxOutboundFrames: 100 },
+  },
+];
+
+for (const attack of attacks) {
+  test(`${attack.name} ends the connection after ${attack.after}`, () => {
+    const run = start(attack.options);
+    run.isReading = attack.isDeaf !== true;
+    const before = process.memoryUsage().arrayBuffers;
+    expect(flood(run, 20_000, attack.make)).toBe(attack.after);
+    expect(run.codec.outputBytes).toBeLessThan(1_000_000);
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(8_000_000);
+    run.isReading = true;
+    run.flush();
+    expect(run.endings.at(-1)).toBe(calm);
+    expect(run.events.at(-1)).toBe(`connection error ${ErrorCode.enhanceYourCalm} ${attack.detail}`);
+    if (attack.counter !== undefined) expect(run.shared.counters[attack.counter]).toBe(1);
+    if (attack.counterWhenDeaf !== undefined) expect(run.shared.counters[attack.counterWhenDeaf]).toBe(1);
+    expect(run.codec.activeStreams).toBe(0);
+    expect(run.shared.counters.goaway_sent).toBe(1);
+  });
+}
+
+test("1 resets of streams that live for more than a second are rationed too", () => {
+  const run = start();
+  let streams = 0;
+  for (let round = 0; round < 100 && !run.codec.isClosed; round++) {
+    const first = streams;
+    for (; streams < first + 100; streams++) run.feed(silent(streams));
+    run.shared.nowMs += 1100;
+    for (let i = first; i < streams; i++) run.feed(frame(rstStream, 0, 2 * i + 1, number(8)));
+  }
+  expect(run.events.at(-1)).toContain("http2.too_many_resets");
+  expect(streams).toBeLessThan(1800);
+});
+
+test("1 a client that resets one in three lives on", () => {
+  const run = start();
+  expect(
+    flood(run, 900, (i) => {
+      if (i % 3 !== 0) return headers(2 * i + 1, get("/"));
+      return Buffer.concat([silent(i), frame(rstStream, 0, 2 * i + 1, number(8))]);
+    }),
+  ).toBe(900);
+  expect(run.endings).toEqual([]);
+});
+
+test("5 a burst of PING and SETTINGS from a client that reads is answered", () => {
+  const run = start();
+  run.feed(Buffer.concat(Array.from({ length: 3000 }, () => frame(ping, 0, 0, 8))));
+  run.feed(Buffer.concat(Array.from({ length: 3000 }, () => settings())));
+  expect(run.endings).toEqual([]);
+  expect(run.written.filter((sent) => sent.type === ping).length).toBe(3000);
+  expect(run.written.filter((sent) => sent.type === settingsType).length).toBe(3002);
+});
+
+test("12 an HPACK bomb is one stream's end and costs no memory", () => {
+  const run = start();
+  const length = Buffer.from([0x40, 1, 0x78, 0x7f, ...leb(3900 - 127)]);
+  const first = frame(headersType, 5, 1, Buffer.concat([literals(get("/silent")), length, Buffer.alloc(3900, 97)]));
+  run.feed(first);
+  const before = process.memoryUsage();
+  run.feed(frame(headersType, 5, 3, Buffer.concat([literals(get("/")), Buffer.alloc(10_000, 0xbe)])));
+  const after = process.memoryUsage();
+  expect(run.endings).toEqual([`RST 3 ${ErrorCode.internalError}`]);
+  expect(run.events.at(-1)).toBe("3 reset local_reset http2.header_list_size_too_large");
+  expect(run.shared.counters.header_overflow).toBe(1);
+  expect(after.heapUsed - before.heapUsed).toBeLessThan(2_000_000);
+});
+
+function leb(value: number): number[] {
+  const bytes: number[] = [];
+  let left = value;
+  for (; left >= 128; left >>>= 7) bytes.push((left & 127) | 128);
+  return [...bytes, left];
+}
+
+test("13 a cookie of 12000 crumbs is one stream's end", () => {
+  const run = start();
+  // Index 32 of the static table: cookie without a value.
+  run.feed(frame(headersType, 5, 1, Buffer.concat([literals(get("/")), Buffer.alloc(12_000, 0xa0)])));
+  expect(run.endings).toEqual([`RST 1 ${ErrorCode.internalError}`]);
+  expect(run.events.at(-1)).toBe("1 reset local_reset http2.too_many_headers");
+});
+
+test("20 DATA beyond a stream's window, while its sink pauses, is that stream's end", () => {
+  const run = start({ streamWindow: 65536, connectionWindow: 1_000_000 });
+  run.pauses = true;
+  run.feed(open);
+  for (let i = 0; i < 4; i++) run.feed(frame(data, 0, 1, 16384));
+  expect(run.endings).toEqual([]);
+  run.feed(frame(data, 0, 1, 1));
+  expect(run.endings).toEqual([`RST 1 ${ErrorCode.flowControlError}`]);
+});
+
+test("20 DATA beyond the connection's window is the connection's end", () => {
+  const run = start({ streamWindow: 65536, connectionWindow: 65536 });
+  run.pauses = true;
+  run.feed(open);
+  run.feed(silent(1));
+  for (let i = 0; i < 5; i++) run.feed(frame(data, 0, i < 3 ? 1 : 3, 16384));
+  expect(run.endings).toEqual([`GOAWAY ${ErrorCode.flowControlError}`]);
+});
+
+test("22 windows that stay shut: what waits is one piece a stream, and onWritable comes when they open", () => {
+  const run = start();
+  run.feed(settings([4, 0]));
+  for (let i = 0; i < 50; i++) run.feed(silent(i));
+  for (const writer of run.writers) expect(writer.writeData(Buffer.alloc(10_000), false)).toBe(false);
+  run.flush();
+  expect(run.writers.every((writer) => writer.queuedBytes === 10_000)).toBe(true);
+  expect(run.codec.outputBytes).toBe(0);
+  run.feed(settings([4, 1000]));
+  expect(run.writers.every((writer) => writer.queuedBytes === 9000)).toBe(true);
+  run.feed(settings([4, 20_000]));
+  run.feed(frame(windowUpdate, 0, 0, number(1_000_000)));
+  expect(run.events.filter((event) => event.endsWith("writable")).length).toBe(50);
+  for (let i = 0; i < 50; i++) run.feed(frame(rstStream, 0, 2 * i + 1, number(8)));
+  expect(run.codec.activeStreams).toBe(0);
+});
+
+test("23 DATA of one byte, 5000 times: passed on, and held in few blocks by a paused sink", async () => {
+  const run = start();
+  run.pauses = true;
+  run.feed(open);
+  const before = process.memoryUsage().arrayBuffers;
+  flood(run, 5000, () => frame(data, 0, 1, 1));
+  expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(2_000_000);
+  expect(run.events.length).toBe(1);
+  run.feed(frame(data, 1, 1, 0));
+  run.writers[0]?.resumeReading();
+  await Promise.resolve();
+  expect(run.events.slice(1)).toEqual([`1 data ${"a".repeat(5000)}`, "1 end"]);
+  expect(run.endings).toEqual([]);
+});
+
+test("a window is given back as the sink consumes, and not before", async () => {
+  const run = start({ streamWindow: 65535, connectionWindow: 65535 });
+  run.pauses = true;
+  run.feed(open);
+  const updates = (): number => run.written.filter((sent) => sent.type === windowUpdate).length;
+  for (let i = 0; i < 3; i++) run.feed(frame(data, 0, 1, 16384));
+  expect(updates()).toBe(0);
+  run.writers[0]?.resumeReading();
+  await Promise.resolve();
+  run.flush();
+  expect(updates()).toBe(2);
+  run.writers[0]?.pauseReading();
+  run.feed(frame(data, 0, 1, 16384));
+  run.writers[0]?.reset("local_reset");
+  run.flush();
+  // The connection has everything back although the stream is gone.
+  for (let i = 0; i < 20; i++) run.feed(frame(data, 0, 1, 16384));
+  expect(run.endings).toEqual([`RST 1 ${ErrorCode.internalError}`]);
+});
