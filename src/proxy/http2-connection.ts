@@ -4,10 +4,10 @@ import { hostPort } from "../net/address.ts";
 import { eventClock } from "../net/event-clock.ts";
 import { LazyTimer } from "../net/lazy-timer.ts";
 import type { Transport, TransportSink } from "../net/transport.ts";
+import { Keepalive } from "../upstream/keepalive.ts";
 import type { ConnectionOwner } from "./connection-owner.ts";
 import type { Hcm } from "./hcm.ts";
 import { Http2StreamConnection } from "./http2-stream-connection.ts";
-import { Keepalive } from "./keepalive.ts";
 
 /**
  * A downstream HTTP/2 connection: one transport, one codec, a stream for each request.

@@ -1,9 +1,9 @@
 import { eventClock } from "../net/event-clock.ts";
 import { AccessLogSinks } from "../observability/access-log-sink.ts";
+import { Http2Stats } from "../observability/http2-stats.ts";
 import type { StatsSlab } from "../observability/stats.ts";
 import { Cluster } from "../upstream/cluster.ts";
 import type { ClusterSpec, HostUpdate } from "../upstream/spec.ts";
-import { Http2Stats } from "./http2-stats.ts";
 import { linkChains } from "./linked-chain.ts";
 import { Listener } from "./listener.ts";
 import { RuntimeValues } from "./runtime-values.ts";
@@ -51,7 +51,7 @@ export class WorkerRuntime {
     this.#slab = options.slab;
     this.#report = options.report;
     this.#values = new RuntimeValues(options.runtime);
-    this.#http2 = new Http2Stats(options.slab);
+    this.#http2 = new Http2Stats(options.slab, "");
     this.#logs = new AccessLogSinks(options.slab, {
       intervalMs: options.fileFlushIntervalMs,
       minBytes: (options.fileFlushMinSizeKb || 64) * 1024,
@@ -109,6 +109,7 @@ export class WorkerRuntime {
   /** Brings what is counted elsewhere into the slab. */
   syncStats(): void {
     this.#http2.sync();
+    for (const cluster of this.#clusters.values()) cluster.syncStats();
   }
 
   reopenLogs(): void {

@@ -13,6 +13,8 @@ export interface UpstreamConnectionInfo {
   readonly isNew: boolean;
   /** Any byte of this request was handed to the transport. */
   readonly isRequestStarted: boolean;
+  /** "HTTP/1.1" or "HTTP/2". */
+  readonly protocol: string;
 }
 
 /**
@@ -24,6 +26,8 @@ export interface UpstreamConnectionInfo {
  * Either may be called before borrow() returns. cluster.cancel(b) before onReady, writer.reset() after it.
  */
 export interface Borrower extends ResponseSink {
+  /** Its request came by HTTP/2: use_downstream_protocol_config goes by it. */
+  readonly isHttp2: boolean;
   onReady(writer: RequestWriter, host: Host, connection: UpstreamConnectionInfo): void;
   /** `detail` is the transport's own reason, "" for none; `host` is null when none was chosen. */
   onBorrowFailed(reason: BorrowFailure, detail: string, host: Host | null): void;

@@ -6,6 +6,8 @@ export class ClusterStats {
   readonly cxActive: number;
   readonly cxTotal: number;
   readonly cxHttp1Total: number;
+  readonly cxHttp2Total: number;
+  readonly rqRxReset: number;
   readonly cxConnectFail: number;
   readonly cxConnectTimeout: number;
   readonly cxDestroy: number;
@@ -62,6 +64,8 @@ export class ClusterStats {
     this.cxActive = gauge("upstream_cx_active");
     this.cxTotal = counter("upstream_cx_total");
     this.cxHttp1Total = counter("upstream_cx_http1_total");
+    this.cxHttp2Total = counter("upstream_cx_http2_total");
+    this.rqRxReset = counter("upstream_rq_rx_reset");
     this.cxConnectFail = counter("upstream_cx_connect_fail");
     this.cxConnectTimeout = counter("upstream_cx_connect_timeout");
     this.cxDestroy = counter("upstream_cx_destroy");
@@ -151,11 +155,11 @@ const counters =
 lb_recalculate_zone_structures lb_subsets_created lb_subsets_fallback lb_subsets_fallback_panic lb_subsets_removed
 lb_subsets_selected lb_zone_cluster_too_small lb_zone_no_capacity_left lb_zone_routing_all_directly lb_zone_routing_cross_zone
 lb_zone_routing_sampled original_dst_host_invalid retry_or_shadow_abandoned upstream_cx_connect_attempts_exceeded
-upstream_cx_connect_with_0_rtt upstream_cx_http2_total upstream_cx_http3_total upstream_cx_preconnect_skipped
+upstream_cx_connect_with_0_rtt upstream_cx_http3_total upstream_cx_preconnect_skipped
 upstream_http3_broken upstream_internal_redirect_failed_total upstream_internal_redirect_succeeded_total upstream_rq_0rtt
 upstream_rq_active_overflow upstream_rq_maintenance_mode upstream_rq_max_duration_reached upstream_rq_per_try_idle_timeout
 upstream_rq_per_try_timeout upstream_rq_retry upstream_rq_retry_backoff_exponential upstream_rq_retry_backoff_ratelimited
-upstream_rq_retry_limit_exceeded upstream_rq_retry_overflow upstream_rq_retry_success upstream_rq_rx_reset
+upstream_rq_retry_limit_exceeded upstream_rq_retry_overflow upstream_rq_retry_success
 upstream_rq_rx_reset_no_error upstream_rq_tx_reset`.split(/\s+/);
 const gauges = [
   "lb_subsets_active",

@@ -1,7 +1,10 @@
+import { HeadPool } from "../http/h2/message-head.ts";
 import type { RequestHead } from "../http/header-block.ts";
 import { addressText } from "../net/address.ts";
 import { ClientTls } from "../net/tls/client-tls.ts";
 import type { UpstreamTlsSpec } from "../net/tls/spec.ts";
+import { threadChunks } from "../net/transport.ts";
+import { Http2Stats } from "../observability/http2-stats.ts";
 import { SslStats } from "../observability/ssl-stats.ts";
 import type { StatsSlab } from "../observability/stats.ts";
 import { StringMatcher } from "../router/matchers.ts";
@@ -12,9 +15,14 @@ import type { UpstreamEnvironment } from "./environment.ts";
 import { realEnvironment } from "./environment.ts";
 import { Host, HostSet } from "./host-set.ts";
 import { HostStat } from "./host-stats.ts";
+import type { Pool } from "./pool.ts";
 import type { PoolContext } from "./pool-h1.ts";
 import { PoolH1 } from "./pool-h1.ts";
+import { PoolH2 } from "./pool-h2.ts";
 import type { ClusterSpec, LocalitySpec } from "./spec.ts";
+
+/** Heads of the thread's HTTP/2 exchanges. */
+const heads = new HeadPool();
 
 /** Spec to live: the SANs' matchers are the router's. */
 function linkTls(spec: UpstreamTlsSpec, stats: SslStats): ClientTls {
@@ -36,6 +44,7 @@ export class Cluster {
   readonly stats: ClusterStats;
   readonly #worker: number;
   readonly #context: PoolContext;
+  readonly #http2: Http2Stats;
   readonly #breakers: [CircuitBreaker, CircuitBreaker];
   /** By address. */
   #hosts = new Map<string, Host>();
@@ -53,7 +62,21 @@ export class Cluster {
     this.stats = new ClusterStats(slab, spec.observabilityName);
     this.#worker = worker;
     const tls = spec.tls === null ? null : linkTls(spec.tls, new SslStats(slab, `cluster.${spec.observabilityName}.`));
-    this.#context = { spec, stats: this.stats, environment, tls, waiting: new Map() };
+    this.#http2 = new Http2Stats(slab, `cluster.${spec.observabilityName}.`);
+    this.#context = {
+      spec,
+      stats: this.stats,
+      environment,
+      tls,
+      waiting: new Map(),
+      http2: {
+        options: spec.http2.options,
+        counters: this.#http2.counters,
+        heads,
+        chunks: threadChunks,
+        now: environment.now,
+      },
+    };
     this.#breakers = [new CircuitBreaker(spec.breakers, 0, worker), new CircuitBreaker(spec.breakers, 1, worker)];
     this.#hostSet = this.#link(spec.localities);
   }
@@ -70,7 +93,9 @@ export class Cluster {
       borrower.onBorrowFailed("no_healthy_upstream", "", null);
       return;
     }
-    const index = priority === "HIGH" ? 1 : 0;
+    const protocol = this.spec.protocol;
+    const isHttp2 = protocol === "HTTP2" || (protocol === "DOWNSTREAM" && borrower.isHttp2);
+    const index = (priority === "HIGH" ? 1 : 0) + (isHttp2 ? 2 : 0);
     const pool = host.pools[index] ?? this.#openPool(host, index);
     if (pool === null) {
       stats.values[stats.cxPoolOverflow]++;
@@ -86,6 +111,11 @@ export class Cluster {
     if (pool === undefined) return null;
     pool.cancel(borrower);
     return pool.host;
+  }
+
+  /** Brings what the codecs count into the slab. */
+  syncStats(): void {
+    this.#http2.sync();
   }
 
   /** The retry budget of a routing priority, for the router. */
@@ -148,10 +178,10 @@ export class Cluster {
     return new HostSet(lb, live, overprovisioningPct, this.#context.environment.random, this.#onPanic);
   }
 
-  #openPool(host: Host, index: 0 | 1): PoolH1 | null {
-    const breaker = this.#breakers[index];
+  #openPool(host: Host, index: number): Pool | null {
+    const breaker = this.#breakers[(index & 1) as 0 | 1];
     if (!breaker.canTake(Resource.pools)) return null;
-    const pool = new PoolH1(this.#context, host, breaker);
+    const pool = index < 2 ? new PoolH1(this.#context, host, breaker) : new PoolH2(this.#context, host, breaker);
     host.pools[index] = pool;
     if (this.#isClosed) pool.drain();
     return pool;

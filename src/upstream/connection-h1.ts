@@ -19,6 +19,7 @@ import { connectErrorText } from "./system-error.ts";
  */
 export class ConnectionH1 implements TransportSink, ResponseSink, RequestWriter, UpstreamConnectionInfo {
   readonly id: number;
+  readonly protocol = "HTTP/1.1";
   localAddress = "";
   isRequestStarted = false;
   /** The sweep of the pool at which it became idle. */

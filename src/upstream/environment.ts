@@ -7,7 +7,17 @@ import { connectTransport } from "../net/transport.ts";
 /** What a connection uses of its transport. */
 export type UpstreamTransport = Pick<
   Transport,
-  "writeText" | "writeBytes" | "pause" | "resume" | "end" | "destroy" | "localText" | "bytesWritten"
+  | "writeText"
+  | "writeBytes"
+  | "pause"
+  | "resume"
+  | "end"
+  | "destroy"
+  | "localText"
+  | "bytesWritten"
+  | "scheduleFlush"
+  | "isWritable"
+  | "writeChunk"
 >;
 
 /** The world outside, passed in so that tests bring their own. */

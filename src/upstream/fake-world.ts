@@ -1,5 +1,6 @@
 import type { RequestWriter } from "../http/codec.ts";
 import { defaultHttp1Options } from "../http/h1/options.ts";
+import { defaultHttp2Options } from "../http/h2/settings.ts";
 import { RequestHead, type ResponseHead } from "../http/header-block.ts";
 import type { SocketAddress } from "../net/address.ts";
 import { Timers } from "../net/timer-wheel.ts";
@@ -15,6 +16,8 @@ import type { ClusterSpec, HostSpec, LocalitySpec } from "./spec.ts";
 
 /** For tests: a transport that keeps what is written, and whose peer is the test. */
 export class FakeTransport implements UpstreamTransport {
+  readonly isWritable = true;
+
   readonly address: SocketAddress;
   readonly sink: TransportSink;
   readonly localText = "127.0.0.1:40000";
@@ -37,6 +40,10 @@ export class FakeTransport implements UpstreamTransport {
     this.writeText(bytes.toString("latin1"));
     return true;
   }
+
+  scheduleFlush(): void {}
+
+  writeChunk(): void {}
 
   pause(): void {
     this.isPaused = true;
@@ -104,6 +111,8 @@ export class FakeWorld {
 
 /** For tests: a borrower that writes down what it hears and sends GET / when it may. */
 export class FakeBorrower implements Borrower {
+  readonly isHttp2 = false;
+
   readonly events: string[] = [];
   writer: RequestWriter | null = null;
   host: Host | null = null;
@@ -197,6 +206,11 @@ export function fakeSpec(hosts: HostSpec[], change: Partial<ClusterSpec> = {}): 
     tcpKeepaliveMs: null,
     sourceAddress: "",
     tls: null,
+    protocol: "HTTP1",
+    http2: {
+      options: defaultHttp2Options,
+      keepalive: { intervalMs: 0, timeoutMs: 0, jitterPct: 0, idleIntervalMs: 0 },
+    },
     ...change,
   };
 }

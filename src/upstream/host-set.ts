@@ -4,7 +4,7 @@ import { HostStats } from "./host-stats.ts";
 import { LocalityPicker } from "./lb/locality.ts";
 import type { HostPicker } from "./lb/policy.ts";
 import { createPicker } from "./lb/policy.ts";
-import type { PoolH1 } from "./pool-h1.ts";
+import type { Pool } from "./pool.ts";
 import { priorityLoads } from "./priority-load.ts";
 import type { HostHealth, HostSpec, LbSpec, LocalitySpec } from "./spec.ts";
 
@@ -18,7 +18,8 @@ export class Host {
   weight: number;
   health: HostHealth;
   /** By routing priority; null until a request came. */
-  readonly pools: [PoolH1 | null, PoolH1 | null] = [null, null];
+  /** By routing priority, those of HTTP/1 before those of HTTP/2. */
+  readonly pools: (Pool | null)[] = [null, null, null, null];
 
   constructor(spec: HostSpec, worker: number) {
     this.address = spec.address;

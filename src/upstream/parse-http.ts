@@ -9,18 +9,26 @@ import {
   HttpProtocolOptionsSchema as CommonOptionsSchema,
   type Http1ProtocolOptions,
   Http1ProtocolOptionsSchema,
+  type Http2ProtocolOptions,
 } from "../proto/generated/envoy/config/core/v3/protocol_pb.ts";
 import {
   type HttpProtocolOptions,
   HttpProtocolOptionsSchema,
 } from "../proto/generated/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.ts";
 import type { Problems } from "../proto/problems.ts";
+import { parseHttp2 } from "./parse-http2.ts";
 import type { ClusterSpec } from "./spec.ts";
 
 /** The HTTP part of a ClusterSpec. */
 export type HttpPart = Pick<
   ClusterSpec,
-  "http1" | "idleTimeoutMs" | "maxConnectionDurationMs" | "maxStreamDurationMs" | "maxRequestsPerConnection"
+  | "protocol"
+  | "http1"
+  | "http2"
+  | "idleTimeoutMs"
+  | "maxConnectionDurationMs"
+  | "maxStreamDurationMs"
+  | "maxRequestsPerConnection"
 >;
 
 /** HTTP options of a cluster: the typed HttpProtocolOptions, or the deprecated fields where there are none. */
@@ -31,7 +39,16 @@ export function parseHttp(message: Cluster, problems: Problems, leniency: boolea
   if (common !== undefined) checkCommon(common, problems.at(commonPath));
   const http1 = typed === null ? message.httpProtocolOptions : typed.http1;
   const http1Path = `${typed?.http1Path ?? ""}http_protocol_options`;
+  const protocol = typed === null ? (message.http2ProtocolOptions === undefined ? "HTTP1" : "HTTP2") : typed.protocol;
+  const http2 = typed === null ? message.http2ProtocolOptions : typed.http2;
+  const parsed = parseHttp2(http2, problems.at(`${typed?.http1Path ?? ""}http2_protocol_options`), {
+    maxHeadBytes: (common?.maxResponseHeadersKb ?? 80) * 1024,
+    maxHeaders: common?.maxHeadersCount ?? 100,
+    underscores: "ALLOW",
+  });
   return {
+    protocol,
+    http2: { ...parsed, options: { ...parsed.options, leniency } },
     http1: parseHttp1(http1, common, problems.at(http1Path), leniency),
     idleTimeoutMs: timeoutMsOr(common?.idleTimeout, 3_600_000),
     maxConnectionDurationMs: timeoutMs(common?.maxConnectionDuration),
@@ -42,7 +59,9 @@ export function parseHttp(message: Cluster, problems: Problems, leniency: boolea
 
 interface Typed {
   options: HttpProtocolOptions;
+  protocol: ClusterSpec["protocol"];
   http1: Http1ProtocolOptions | undefined;
+  http2: Http2ProtocolOptions | undefined;
   /** Paths in front of the fields, with the dot. */
   path: string;
   http1Path: string;
@@ -79,30 +98,33 @@ function chooseProtocol(
   options: HttpProtocolOptions,
   problems: Problems,
   path: string,
-): Pick<Typed, "http1" | "http1Path"> {
+): Pick<Typed, "protocol" | "http1" | "http2" | "http1Path"> {
   const choice = options.upstreamProtocolOptions;
   switch (choice.case) {
     case "explicitHttpConfig": {
       const protocol = choice.value.protocolConfig;
       const http1Path = `${path}explicit_http_config.`;
-      if (protocol.case === "httpProtocolOptions") return { http1: protocol.value, http1Path };
-      problems.error("explicit_http_config", "HTTP/2 and HTTP/3 to upstreams are not implemented in Nuncio yet");
-      return { http1: undefined, http1Path };
+      const none = { http1: undefined, http2: undefined, http1Path };
+      if (protocol.case === "httpProtocolOptions") return { ...none, protocol: "HTTP1", http1: protocol.value };
+      if (protocol.case === "http2ProtocolOptions") return { ...none, protocol: "HTTP2", http2: protocol.value };
+      problems.error("explicit_http_config", "HTTP/3 to upstreams is not possible on stock Node, which has no QUIC");
+      return { ...none, protocol: "HTTP1" };
     }
     case "useDownstreamProtocolConfig":
-      // Downstreams speak HTTP/1 only, so that is what goes up.
-      return { http1: choice.value.httpProtocolOptions, http1Path: `${path}use_downstream_protocol_config.` };
+      return {
+        protocol: "DOWNSTREAM",
+        http1: choice.value.httpProtocolOptions,
+        http2: choice.value.http2ProtocolOptions,
+        http1Path: `${path}use_downstream_protocol_config.`,
+      };
     case "autoConfig":
-      problems.error(
-        "auto_config",
-        "needs TLS with ALPN, which is not implemented in Nuncio yet; use explicit_http_config",
-      );
-      return { http1: undefined, http1Path: path };
+      problems.error("auto_config", "the choice by ALPN is not implemented in Nuncio yet; use explicit_http_config");
+      return { protocol: "HTTP1", http1: undefined, http2: undefined, http1Path: path };
     case undefined:
       problems.error("", "one of explicit_http_config, use_downstream_protocol_config, auto_config must be set", {
         envoyText: 'Proto constraint validation failed (field: "upstream_protocol_options", reason: is required)',
       });
-      return { http1: undefined, http1Path: path };
+      return { protocol: "HTTP1", http1: undefined, http2: undefined, http1Path: path };
   }
 }
 

@@ -233,7 +233,6 @@ const refused: { name: string; json: object; path: string; envoyText: string | n
     path: "outlier_detection",
     envoyText: null,
   },
-  { name: "HTTP/2", json: { http2_protocol_options: {} }, path: "http2_protocol_options", envoyText: null },
 ];
 
 for (const { name, json, path, envoyText } of refused) {

@@ -147,6 +147,7 @@ const honoured = [
   "max_requests_per_connection",
   "common_http_protocol_options",
   "http_protocol_options",
+  "http2_protocol_options",
   "typed_extension_protocol_options",
   "dns_refresh_rate",
   "dns_jitter",

@@ -1,3 +1,4 @@
+import type { Http2Shared } from "../http/h2/connection-core.ts";
 import { TimerNode } from "../net/timer-wheel.ts";
 import type { ClientTls } from "../net/tls/client-tls.ts";
 import type { Borrower, BorrowFailure } from "./borrower.ts";
@@ -7,6 +8,7 @@ import { ConnectionH1 } from "./connection-h1.ts";
 import type { UpstreamEnvironment } from "./environment.ts";
 import type { Host } from "./host-set.ts";
 import { HostStat } from "./host-stats.ts";
+import type { Pool } from "./pool.ts";
 import type { ClusterSpec } from "./spec.ts";
 
 /** What the pools of a cluster share. */
@@ -17,14 +19,16 @@ export interface PoolContext {
   /** null for plain text. */
   readonly tls: ClientTls | null;
   /** Where a borrower waits. */
-  readonly waiting: Map<Borrower, PoolH1>;
+  readonly waiting: Map<Borrower, Pool>;
+  /** What its HTTP/2 connections share. */
+  readonly http2: Http2Shared;
 }
 
 /**
  * The HTTP/1.1 connections to one host for one routing priority: the idle ones as a stack, the most recently used first, and the
  * queue of borrowers who wait for one. Borrowing an idle connection allocates nothing.
  */
-export class PoolH1 {
+export class PoolH1 implements Pool {
   readonly context: PoolContext;
   readonly host: Host;
   readonly #breaker: CircuitBreaker;

@@ -1,6 +1,7 @@
 import type { Http1Options } from "../http/h1/options.ts";
 import type { SocketAddress } from "../net/address.ts";
 import type { UpstreamTlsSpec } from "../net/tls/spec.ts";
+import type { Http2Spec } from "./parse-http2.ts";
 
 /** A cluster, validated: plain data that a worker links. Times in milliseconds; null means off. */
 export interface ClusterSpec {
@@ -17,7 +18,10 @@ export interface ClusterSpec {
   /** null unless a DNS cluster. */
   dns: DnsSpec | null;
   breakers: BreakersSpec;
+  /** "DOWNSTREAM": that of the request. */
+  protocol: "HTTP1" | "HTTP2" | "DOWNSTREAM";
   http1: Http1Options;
+  http2: Http2Spec;
   /** An idle connection is closed after it. */
   idleTimeoutMs: number | null;
   maxConnectionDurationMs: number | null;

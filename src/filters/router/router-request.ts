@@ -173,6 +173,10 @@ export class RouterRequest implements Terminal, Borrower {
 
   // From the pool.
 
+  get isHttp2(): boolean {
+    return this.#stream.info.protocol === "HTTP/2";
+  }
+
   onReady(writer: RequestWriter, host: Host, connection: UpstreamConnectionInfo): void {
     const info = this.#stream.info;
     this.#isWaiting = false;
@@ -180,7 +184,7 @@ export class RouterRequest implements Terminal, Borrower {
     this.#setHost(host);
     info.upstreamLocalAddress = connection.localAddress;
     info.upstreamConnectionId = connection.id;
-    info.upstreamProtocol = "HTTP/1.1";
+    info.upstreamProtocol = connection.protocol;
     info.upstreamRequestStart = eventClock.now;
     const head = this.#head as RequestHead;
     const route = this.#stream.route;

@@ -312,3 +312,40 @@ test("a window is given back as the sink consumes, and not before", async () => 
   for (let i = 0; i < 20; i++) run.feed(frame(data, 0, 1, 16384));
   expect(run.endings).toEqual([`RST 1 ${ErrorCode.internalError}`]);
 });
+
+test("22 a stream that was written to its end and is never let out is reset when its time is over", () => {
+  const run = start();
+  run.feed(settings([4, 0]));
+  run.feed(headers(1, get("/")));
+  run.feed(headers(3, get("/silent"), false));
+  run.writers[1]?.writeData(Buffer.alloc(10), false);
+  run.shared.nowMs += 999;
+  run.codec.resetStalled(1000);
+  expect(run.codec.activeStreams).toBe(2);
+  run.shared.nowMs += 1;
+  run.codec.resetStalled(1000);
+  run.flush();
+  expect(run.endings).toEqual([`RST 1 ${ErrorCode.internalError}`]);
+  expect(run.events.at(-1)).toBe("1 reset local_reset stream_flush_timeout");
+  expect(run.shared.counters.tx_flush_timeout).toBe(1);
+  expect(run.codec.activeStreams).toBe(1);
+});
+
+test("a notice of shutdown takes nothing away; after the shutdown new requests are ignored, open ones end", () => {
+  const run = start();
+  run.codec.announceShutdown();
+  run.feed(headers(1, get("/")));
+  run.feed(silent(1));
+  run.codec.shutdown();
+  run.feed(headers(5, get("/"), false));
+  run.feed(frame(data, 1, 5, 10));
+  run.feed(frame(data, 1, 3, 1));
+  run.answer(run.writers[1] as never);
+  run.flush();
+  expect(run.endings).toEqual(["GOAWAY 0", "GOAWAY 0"]);
+  expect(
+    run.written.filter((sent) => sent.type === FrameType.goAway).map((sent) => sent.payload.readUInt32BE(0)),
+  ).toEqual([0x7fffffff, 3]);
+  expect(run.events.filter((event) => event.startsWith("5"))).toEqual([]);
+  expect(run.codec.activeStreams).toBe(0);
+});

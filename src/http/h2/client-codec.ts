@@ -1,12 +1,12 @@
 import type { RequestWriter, ResponseSink } from "../codec.ts";
 import { StreamReset } from "../codec.ts";
 import { hasConnectionOption } from "../h1/connection-field.ts";
-import { HeaderBlock, type RequestHead, type ResponseHead } from "../header-block.ts";
+import type { RequestHead, ResponseHead } from "../header-block.ts";
 import { Known } from "../names.ts";
 import { Http2Connection } from "./connection.ts";
 import type { Http2Callbacks, Http2Shared } from "./connection-core.ts";
 import { clientPreface, ErrorCode, maxInt31 } from "./frames.ts";
-import { brokenRule } from "./message-head.ts";
+import { brokenRule, type HeadPool } from "./message-head.ts";
 import { dropConnectionFields } from "./sender.ts";
 import { Http2Stream, StreamEnd } from "./stream-state.ts";
 
@@ -56,7 +56,7 @@ export class Http2ClientCodec extends Http2Connection {
 
   /** Begins an exchange, while canOpen. 1xx heads too come to the sink's onHead. */
   newStream(sink: ResponseSink): Http2ClientStream {
-    const stream = new Http2ClientStream(this, sink);
+    const stream = new Http2ClientStream(this, this.shared.heads, sink);
     this.#unsent.add(stream);
     return stream;
   }
@@ -100,11 +100,6 @@ export class Http2ClientCodec extends Http2Connection {
     stream.isLocalDone = true;
   }
 
-  /** Only for Http2ClientStream. */
-  giveHead(head: ResponseHead): void {
-    this.shared.heads.giveResponse(head);
-  }
-
   override resetByOwner(stream: Http2Stream, reason: StreamReset): void {
     if (stream.id === 0) this.#unsent.delete(stream as Http2ClientStream);
     super.resetByOwner(stream, reason);
@@ -124,11 +119,11 @@ export class Http2ClientCodec extends Http2Connection {
       if (!this.#decode()) return;
       this.failStream(stream, ErrorCode.streamClosed, StreamReset.protocolError, "HEADERS: stream closed");
     } else if (stream.isHeadDone) {
-      const trailers = new HeaderBlock();
+      const trailers = stream.takeTrailers(this.shared.heads);
       block.reader.startTrailers(trailers);
       if (this.#decode()) this.onTrailersRead(stream, trailers);
     } else {
-      const head = stream.takeHead(this.shared.heads);
+      const head = stream.takeHead();
       block.reader.startResponse(head);
       if (this.#decode()) this.#onResponse(stream, head);
     }
@@ -226,12 +221,14 @@ export class Http2ClientStream extends Http2Stream implements RequestWriter {
   /** The Upgrade field of an HTTP/1.1 upgrade that goes as an extended CONNECT; "" for none. */
   upgrade = "";
   readonly #codec: Http2ClientCodec;
+  readonly #heads: HeadPool;
   readonly #responseSink: ResponseSink;
   #head: ResponseHead | null = null;
 
-  constructor(codec: Http2ClientCodec, sink: ResponseSink) {
+  constructor(codec: Http2ClientCodec, heads: HeadPool, sink: ResponseSink) {
     super(codec);
     this.#codec = codec;
+    this.#heads = heads;
     this.#responseSink = sink;
     this.sink = sink;
   }
@@ -241,19 +238,20 @@ export class Http2ClientStream extends Http2Stream implements RequestWriter {
     this.#codec.writeRequestHead(this, head, endStream);
   }
 
-  /** Nobody looks at the response's head any more: another stream may have it. */
+  /** Nobody looks at the response's head and trailers any more: another stream may have them. */
   rest(): void {
     const head = this.#head;
     this.#head = null;
-    if (head !== null) this.#codec.giveHead(head);
+    if (head !== null) this.#heads.giveResponse(head);
+    this.giveTrailers(this.#heads);
   }
 
   /** A head to read into: that of an informational response again, emptied. */
-  takeHead(heads: Http2Shared["heads"]): ResponseHead {
-    const head = this.#head;
-    if (head !== null) head.reset();
-    else this.#head = heads.takeResponse();
-    return this.#head as ResponseHead;
+  takeHead(): ResponseHead {
+    const head = this.#head ?? this.#heads.takeResponse();
+    head.reset();
+    this.#head = head;
+    return head;
   }
 
   onResponseHead(head: ResponseHead, endStream: boolean): void {

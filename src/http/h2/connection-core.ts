@@ -111,6 +111,20 @@ export abstract class ConnectionCore implements StreamOwner, Receiver {
     if (!this.isClosed) this.output.frame(FrameType.ping, 0, 0, pingMark);
   }
 
+  /**
+   * Resets streams whose writer is done but whose last bytes the peer has not let out for `limitMs` (Envoy's
+   * stream_flush_timeout): the owner of such a stream knows no more of it. To be called now and then.
+   */
+  resetStalled(limitMs: number): void {
+    const nowMs = this.abuse.nowMs;
+    for (const stream of this.sender.stalled(nowMs - limitMs)) {
+      this.counters.tx_flush_timeout++;
+      const sink = stream.sink;
+      this.resetByOwner(stream, StreamReset.localReset);
+      sink?.onReset(StreamReset.localReset, "stream_flush_timeout");
+    }
+  }
+
   // From the streams.
 
   writeData(stream: Http2Stream, bytes: Buffer, endStream: boolean): boolean {
@@ -217,6 +231,7 @@ export abstract class ConnectionCore implements StreamOwner, Receiver {
   protected addStream(stream: Http2Stream, id: number): void {
     stream.id = id;
     stream.beginMs = this.abuse.nowMs;
+    this.abuse.onStreamBegin();
     stream.sendWindow = this.sender.peer.initialWindow;
     stream.receiveWindow = this.streamWindow;
     this.streams.set(id, stream);

@@ -94,7 +94,7 @@ export abstract class Http2Connection extends ConnectionCore implements FrameSin
     if (padding > 0) this.consumeConnection(padding);
     this.#dataStream = null;
     const stream = this.streams.get(streamId);
-    if (stream === undefined) return this.#onLateData(streamId) && this.#checkOutbound();
+    if (stream === undefined) return this.#onLateData(streamId, length) && this.#checkOutbound();
     if (stream.isRemoteDone) {
       return this.failStream(
         stream,
@@ -191,11 +191,11 @@ export abstract class Http2Connection extends ConnectionCore implements FrameSin
     }
   }
 
-  #onLateData(streamId: number): boolean {
+  #onLateData(streamId: number, length: number): boolean {
     if (this.isIdle(streamId)) return this.fail(ErrorCode.protocolError, "DATA: stream in idle");
     if (this.closedStreams.find(streamId) === StreamEnd.resetByUs) {
-      // On its way when we reset the stream. Each byte is paid for by the connection's window.
-      return this.abuse.onGlitch() || this.fail(ErrorCode.enhanceYourCalm, "");
+      // On its way when we reset the stream. Its bytes are paid for by the connection's window.
+      return length >= paidFor || this.abuse.onGlitch() || this.fail(ErrorCode.enhanceYourCalm, "");
     }
     this.writeReset(streamId, ErrorCode.streamClosed);
     this.closedStreams.add(streamId, StreamEnd.resetByUs);
@@ -371,3 +371,4 @@ export abstract class Http2Connection extends ConnectionCore implements FrameSin
 
 const none = Buffer.alloc(0);
 const maxSettings = 32;
+const paidFor = 1024;

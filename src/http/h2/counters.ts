@@ -13,6 +13,7 @@ export class Http2Counters {
   rx_reset = 0;
   stream_refused_errors = 0;
   trailers = 0;
+  tx_flush_timeout = 0;
   tx_reset = 0;
   /** A gauge. */
   streams_active = 0;

@@ -40,11 +40,6 @@ export class HpackDecoder {
     return this.#size;
   }
 
-  /** The dynamic entry of an index from 62, for tests. */
-  entry(index: number): HpackField | null {
-    return this.#at(index);
-  }
-
   /** A whole header block. False: COMPRESSION_ERROR, and the connection is lost. */
   decode(bytes: Buffer, from: number, to: number, sink: FieldSink): boolean {
     let at = from;

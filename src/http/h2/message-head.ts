@@ -1,7 +1,7 @@
 import { isEnvoyAuthority, isStrictAuthority } from "../authority.ts";
 import { tokenChars } from "../h1/field-name.ts";
 import { targetChars } from "../h1/request-line.ts";
-import { type HeaderBlock, RequestHead, ResponseHead } from "../header-block.ts";
+import { HeaderBlock, RequestHead, ResponseHead } from "../header-block.ts";
 import type { Http2Counters } from "./counters.ts";
 import type { FieldSink } from "./hpack-decoder.ts";
 import { FieldFault, FieldKind, type HpackField } from "./hpack-field.ts";
@@ -243,6 +243,16 @@ export const brokenRule = "http2.violation.of.messaging.rule";
 export class HeadPool {
   readonly #requests: RequestHead[] = [];
   readonly #responses: ResponseHead[] = [];
+  readonly #trailers: HeaderBlock[] = [];
+
+  takeTrailers(): HeaderBlock {
+    return this.#trailers.pop() ?? new HeaderBlock();
+  }
+
+  giveTrailers(block: HeaderBlock): void {
+    block.reset();
+    if (this.#trailers.length < maxIdle) this.#trailers.push(block);
+  }
 
   takeRequest(): RequestHead {
     return this.#requests.pop() ?? new RequestHead();

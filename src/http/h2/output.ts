@@ -1,6 +1,6 @@
 import { frameHeaderSize, writeFrameHeader, writeUint32 } from "./frames.ts";
 
-/** Lends the memory that frames are written to; one per thread is enough. */
+/** Lends the memory that frames are written to, in pieces of 32 KiB or more; one per thread is enough. */
 export interface ChunkPool {
   take(): Buffer;
 }
@@ -33,7 +33,7 @@ export class FrameOutput {
     this.#onOutput = onOutput;
   }
 
-  /** Room for `size` bytes, maxReserve at most, at chunk[at]. */
+  /** Room for `size` bytes at chunk[at]: a frame at most. */
   reserve(size: number): void {
     if (this.at + size <= this.chunk.length) return;
     if (this.at > 0) this.#full.push(this.#endChunk());
@@ -132,8 +132,6 @@ export class Chunks implements ChunkPool {
 }
 
 const none = Buffer.alloc(0);
-/** What reserve() takes at most: a pool's chunks must have at least this. */
-export const maxReserve = 16384 + frameHeaderSize;
 // Four whole DATA frames and some heads.
 const chunkSize = 65536 + 4096;
 const maxIdle = 64;

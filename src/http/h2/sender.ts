@@ -115,6 +115,11 @@ export class FrameSender {
     this.#sendTrailers(stream, block);
   }
 
+  /** Streams that were written to the end and of which nothing could be sent since `sinceMs`. */
+  stalled(sinceMs: number): Http2Stream[] {
+    return this.#waiting.filter((stream) => !stream.isClosed && stream.isWritten && stream.progressMs <= sinceMs);
+  }
+
   /** A window opened, or output was taken: sends what waits, and tells those who may go on. */
   pump(): void {
     if (this.#waiting.length === 0 || this.#isPumping) return;
@@ -153,6 +158,7 @@ export class FrameSender {
       const sent = this.#send(stream, piece, isLast, 1);
       if (sent === 0) continue;
       queue.skip(sent);
+      stream.progressMs = this.#abuse.nowMs;
       if (queue.length > 0) hasMore = true;
       else if (stream.queuedTrailers !== null) this.#sendTrailers(stream, stream.queuedTrailers);
       else if (stream.isLocalDone) this.#onLocalDone(stream);
@@ -203,6 +209,7 @@ export class FrameSender {
     if (!stream.isWritten) stream.isBackedUp = true;
     if (!stream.isWaiting) {
       stream.isWaiting = true;
+      stream.progressMs = this.#abuse.nowMs;
       this.#waiting.push(stream);
     }
     return false;

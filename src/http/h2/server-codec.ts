@@ -1,10 +1,11 @@
 import type { RequestSink, ResponseWriter } from "../codec.ts";
 import { StreamReset } from "../codec.ts";
-import { HeaderBlock, type RequestHead, ResponseHead } from "../header-block.ts";
+import { type RequestHead, ResponseHead } from "../header-block.ts";
 import { Known } from "../names.ts";
 import { Http2Connection } from "./connection.ts";
 import type { Http2Callbacks, Http2Shared } from "./connection-core.ts";
 import { clientPreface, ErrorCode, maxInt31 } from "./frames.ts";
+import type { HeadPool } from "./message-head.ts";
 import { dropConnectionFields } from "./sender.ts";
 import { Http2Stream, StreamEnd } from "./stream-state.ts";
 
@@ -81,11 +82,6 @@ export class Http2ServerCodec extends Http2Connection {
     this.onLocalDone(stream);
   }
 
-  /** Only for Http2ServerStream. */
-  giveHead(head: RequestHead): void {
-    this.shared.heads.giveRequest(head);
-  }
-
   protected override onBlock(): void {
     const id = this.block.streamId;
     const stream = this.streams.get(id);
@@ -124,6 +120,7 @@ export class Http2ServerCodec extends Http2Connection {
     if (id !== this.#lastSeenId + (this.#lastSeenId === 0 ? 1 : 2)) this.#hasGaps = true;
     this.#lastSeenId = id;
     if (this.#isShutDown) {
+      this.closedStreams.add(id, StreamEnd.resetByUs);
       if (this.#decodeNothing() && !this.abuse.onGlitch()) this.fail(ErrorCode.enhanceYourCalm, "");
       return;
     }
@@ -137,9 +134,8 @@ export class Http2ServerCodec extends Http2Connection {
     const reader = this.block.reader;
     reader.startRequest(head);
     if (!this.#decode()) return;
-    const stream = new Http2ServerStream(this, head);
+    const stream = new Http2ServerStream(this, this.shared.heads, head);
     this.addStream(stream, id);
-    this.abuse.onStreamBegin();
     const sink = this.#newStream(stream);
     stream.sink = sink;
     if (stream.isClosed) return;
@@ -163,7 +159,7 @@ export class Http2ServerCodec extends Http2Connection {
       this.failStream(stream, ErrorCode.streamClosed, StreamReset.protocolError, "http2.unknown.nghttp2.error");
       return;
     }
-    const trailers = new HeaderBlock();
+    const trailers = stream.takeTrailers(this.shared.heads);
     this.block.reader.startTrailers(trailers);
     if (this.#decode()) this.onTrailersRead(stream, trailers);
   }
@@ -199,11 +195,13 @@ export class Http2ServerStream extends Http2Stream implements ResponseWriter {
   /** An extended CONNECT, which is told as the HTTP/1.1 upgrade it stands for. */
   isUpgrade = false;
   readonly #codec: Http2ServerCodec;
+  readonly #heads: HeadPool;
   #head: RequestHead | null;
 
-  constructor(codec: Http2ServerCodec, head: RequestHead) {
+  constructor(codec: Http2ServerCodec, heads: HeadPool, head: RequestHead) {
     super(codec);
     this.#codec = codec;
+    this.#heads = heads;
     this.#head = head;
   }
 
@@ -216,11 +214,12 @@ export class Http2ServerStream extends Http2Stream implements ResponseWriter {
     this.writeHead(continueHead, false);
   }
 
-  /** Nobody looks at the request's head any more: another stream may have it. */
+  /** Nobody looks at the request's head and trailers any more: another stream may have them. */
   rest(): void {
     const head = this.#head;
     this.#head = null;
-    if (head !== null) this.#codec.giveHead(head);
+    if (head !== null) this.#heads.giveRequest(head);
+    this.giveTrailers(this.#heads);
   }
 
   /** As Envoy's transformUpgradeRequestFromH2toH1. */

@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from "node:crypto";
 import { once } from "node:events";
 import http2 from "node:http2";
+import fc from "fast-check";
 import { afterEach, expect, test } from "vitest";
 import type { RequestSink } from "../codec.ts";
 import { HeaderBlock, type RequestHead, ResponseHead } from "../header-block.ts";
@@ -257,4 +258,39 @@ test("a PING is answered both ways", async () => {
   await new Promise((resolve) => client.ping(resolve));
   server.connections[0]?.codec.sendPing();
   await expect.poll(() => server.connections[0]?.events).toContain("ping ack");
+});
+
+test("any fields go through node:http2's HPACK to ours and back", async () => {
+  const shared = new TestShared({ maxHeaders: 1000 });
+  const server = await listenH2(shared, (writer) => ({
+    onHead(head: RequestHead): void {
+      const response = new ResponseHead();
+      response.status = 200;
+      for (let i = 0; i < head.size; i++) response.append(head.names[i] as string, head.values[i] as string);
+      writer.writeHead(response, true);
+      writer.rest();
+    },
+    onData(): void {},
+    onTrailers(): void {},
+    onReset(): void {},
+    onWritable(): void {},
+  }));
+  const client = http2.connect(`http://127.0.0.1:${server.port}`, { settings: { headerTableSize: 1000 } });
+  closers.push(() => client.destroy(), server.close);
+  const name = fc.stringMatching(/^x-[a-z0-9!#$%&'*+.^`|~-]{1,12}$/);
+  const value = fc.oneof(
+    fc.constantFrom("", "gzip", "text/html; charset=utf-8", "0", "\xe9\xff"),
+    fc.stringMatching(/^[!-~]([ -~]{0,80}[!-~])?$/),
+    fc.stringMatching(/^[\x80-\xff]{1,40}$/),
+  );
+  const fields = fc.dictionary(name, value, { maxKeys: 30 });
+  await fc.assert(
+    fc.asyncProperty(fields, async (sent) => {
+      const stream = client.request({ ":path": "/", ...sent });
+      stream.resume();
+      const [received] = (await once(stream, "response")) as [http2.IncomingHttpHeaders];
+      for (const [key, text] of Object.entries(sent)) expect(received[key]).toBe(text);
+    }),
+    { numRuns: 400 },
+  );
 });

@@ -1,6 +1,7 @@
 import type { RequestSink, StreamReset } from "../codec.ts";
 import { HeaderBlock } from "../header-block.ts";
 import { ByteQueue, type Receiver } from "./flow-control.ts";
+import type { HeadPool } from "./message-head.ts";
 
 /** What a stream's owner hears behind the head: the common part of RequestSink and ResponseSink. */
 export type StreamSink = Pick<RequestSink, "onData" | "onTrailers" | "onReset" | "onWritable">;
@@ -54,6 +55,9 @@ export abstract class Http2Stream implements Receiver {
   isWaiting = false;
   /** The owner was told false and hears onWritable. */
   isBackedUp = false;
+  /** When something of the queue was last sent, or put into it. */
+  progressMs = 0;
+  #trailers: HeaderBlock | null = null;
 
   constructor(owner: StreamOwner) {
     this.owner = owner;
@@ -82,6 +86,19 @@ export abstract class Http2Stream implements Receiver {
 
   resumeReading(): void {
     if (this.pauses > 0 && --this.pauses === 0) this.owner.onResume(this);
+  }
+
+  /** A block to read trailers into. */
+  takeTrailers(heads: HeadPool): HeaderBlock {
+    const block = this.#trailers ?? heads.takeTrailers();
+    this.#trailers = block;
+    return block;
+  }
+
+  protected giveTrailers(heads: HeadPool): void {
+    const block = this.#trailers;
+    this.#trailers = null;
+    if (block !== null) heads.giveTrailers(block);
   }
 
   get isHolding(): boolean {
@@ -118,17 +135,22 @@ export const StreamEnd = { unknown: 0, resetByUs: 1, resetByPeer: 2 } as const;
 
 /** The last streams that were reset, so that frames which were on their way are told from those that break the protocol. */
 export class ClosedStreams {
-  readonly #ids = new Int32Array(remembered);
-  readonly #ends = new Uint8Array(remembered);
+  #ids: Int32Array = noIds;
+  #ends: Uint8Array = new Uint8Array(0);
   #next = 0;
 
   add(id: number, end: number): void {
+    if (this.#ids === noIds) {
+      this.#ids = new Int32Array(remembered);
+      this.#ends = new Uint8Array(remembered);
+    }
     this.#ids[this.#next] = id;
     this.#ends[this.#next] = end;
     this.#next = (this.#next + 1) % remembered;
   }
 
   find(id: number): number {
+    if (this.#ids === noIds) return StreamEnd.unknown;
     // From the newest: one reset by the peer may have been reset by us since.
     for (let i = this.#next + remembered - 1; i >= this.#next; i--) {
       if (this.#ids[i % remembered] === id) return this.#ends[i % remembered] as number;
@@ -138,4 +160,5 @@ export class ClosedStreams {
 }
 
 // Frames for a stream that was reset come for one round trip: a busy connection resets less than this in one.
-const remembered = 128;
+const remembered = 256;
+const noIds = new Int32Array(0);

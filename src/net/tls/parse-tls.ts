@@ -69,12 +69,8 @@ export function parseUpstreamTls(message: UpstreamTlsContext, problems: Problems
       envoyText: "Multiple TLS certificates are not supported for client contexts",
     });
   }
-  // What is agreed on must be spoken: clusters do not have HTTP/2 yet.
-  const at = common.alpn.indexOf("h2");
-  if (at >= 0) problems.warning(`common_tls_context.alpn_protocols[${at}]`, "h2 is not offered to upstreams yet");
   return {
     ...common,
-    alpn: common.alpn.filter((protocol) => protocol !== "h2"),
     sni: message.sni,
     autoHostSni: message.autoHostSni,
     autoSanValidation: message.autoSniSanValidation,

@@ -1,18 +1,18 @@
 import { Http2Counters } from "../http/h2/counters.ts";
-import type { StatsSlab } from "../observability/stats.ts";
+import type { StatsSlab } from "./stats.ts";
 
-/** `http2.*` of a worker: the codecs count in plain fields, and sync() copies them into the slab. */
+/** `<prefix>http2.*`: the codecs count in plain fields, and sync() copies them into the slab. */
 export class Http2Stats {
   readonly counters = new Http2Counters();
   readonly #slab: StatsSlab;
   readonly #slots: [name: keyof Http2Counters, slot: number][];
 
-  constructor(slab: StatsSlab) {
+  constructor(slab: StatsSlab, prefix: string) {
     this.#slab = slab;
     const names = Object.keys(this.counters) as (keyof Http2Counters)[];
     this.#slots = names.map((name) => [
       name,
-      name === "streams_active" ? slab.gauge(`http2.${name}`) : slab.counter(`http2.${name}`),
+      name === "streams_active" ? slab.gauge(`${prefix}http2.${name}`) : slab.counter(`${prefix}http2.${name}`),
     ]);
   }
 

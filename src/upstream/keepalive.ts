@@ -1,6 +1,6 @@
 import { eventClock } from "../net/event-clock.ts";
 import { LazyTimer } from "../net/lazy-timer.ts";
-import type { KeepaliveSpec } from "../upstream/parse-http2.ts";
+import type { KeepaliveSpec } from "./parse-http2.ts";
 
 /** PINGs on an HTTP/2 connection (Envoy: connection_keepalive). */
 export class Keepalive {
