@@ -139,6 +139,16 @@ export class Http2ServerConnection implements TransportSink, Http2ServerCallback
   /** The client will open no more streams; those that are there go on. */
   onGoAway(): void {}
 
+  pauseInput(): void {
+    this.hcm.stats.count("downstream_flow_control_paused_reading_total");
+    this.#transport.pause();
+  }
+
+  resumeInput(): void {
+    this.hcm.stats.count("downstream_flow_control_resumed_reading_total");
+    this.#transport.resume();
+  }
+
   onPingAck(): void {
     this.#keepalive?.onAck();
   }

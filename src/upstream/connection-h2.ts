@@ -189,6 +189,18 @@ export class ConnectionH2 implements TransportSink, Http2Callbacks {
     this.pool.serveWaiting();
   }
 
+  pauseInput(): void {
+    const stats = this.pool.context.stats;
+    stats.values[stats.flowPaused]++;
+    this.#transport.pause();
+  }
+
+  resumeInput(): void {
+    const stats = this.pool.context.stats;
+    stats.values[stats.flowResumed]++;
+    this.#transport.resume();
+  }
+
   onPingAck(): void {
     this.#keepalive?.onAck();
   }
