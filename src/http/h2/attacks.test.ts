@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { ResponseHead } from "../header-block.ts";
 import { ErrorCode, FrameType } from "./frames.ts";
 import {
   type ClientRecorder,
@@ -348,4 +349,22 @@ test("a notice of shutdown takes nothing away; after the shutdown new requests a
   ).toEqual([0x7fffffff, 3]);
   expect(run.events.filter((event) => event.startsWith("5"))).toEqual([]);
   expect(run.codec.activeStreams).toBe(0);
+});
+
+test("22 a client that reads nothing is not read from once its answers' heads are too much", () => {
+  const run = start();
+  run.isReading = false;
+  const head = new ResponseHead();
+  head.status = 200;
+  head.append("x", "a".repeat(50_000));
+  let opened = 0;
+  for (; opened < 100 && run.events.at(-1) !== "pause"; opened++) {
+    run.feed(silent(opened));
+    run.writers[opened]?.writeHead(head, false);
+  }
+  expect(opened).toBe(10);
+  expect(run.codec.outputBytes).toBeLessThan(65536 * 6);
+  run.isReading = true;
+  run.flush();
+  expect(run.events.at(-1)).toBe("resume");
 });

@@ -85,7 +85,8 @@ export class Http2ClientCodec extends Http2Connection {
     stream.isConnect = method === "CONNECT" || protocol !== "";
     dropConnectionFields(head);
     const sender = this.sender;
-    sender.startBlock(head, method.length + head.path.length + head.authority.length + protocol.length + 160);
+    const bytes = method.length + head.scheme.length + head.path.length + head.authority.length + protocol.length;
+    sender.startBlock(head, bytes + pseudoSlack);
     sender.field(":method", stream.isConnect ? "CONNECT" : method);
     if (!stream.isConnect || protocol !== "") {
       sender.field(":scheme", head.scheme === "" ? "http" : head.scheme);
@@ -262,3 +263,5 @@ export class Http2ClientStream extends Http2Stream implements RequestWriter {
 const connectionId = Known.connection;
 const contentLengthId = Known["content-length"];
 const upgradeId = Known.upgrade;
+// The names of five pseudo-fields, and the integers in front of them and their values.
+const pseudoSlack = 160;

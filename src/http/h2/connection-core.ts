@@ -16,6 +16,9 @@ export interface Http2Callbacks {
   onOutput(): void;
   /** Take the output now if the transport has room: the peer asks for more answers than may wait. */
   flush(): void;
+  /** The peer does not read what it asks for: read no more from the transport, until resumeInput. Never twice in a row. */
+  pauseInput(): void;
+  resumeInput(): void;
   /**
    * The connection is lost by the peer's fault. Every stream was reset and nothing more is read; a GOAWAY with the last
    * stream id is in the output: send it, half-close, and linger. `detail` is in Envoy's words.
@@ -61,6 +64,8 @@ export abstract class ConnectionCore implements StreamOwner, Receiver {
   /** The last stream id that the peer opened, for GOAWAY. */
   protected lastPeerStreamId = 0;
   protected areSettingsAcknowledged = false;
+  readonly #watermark: number;
+  #isInputPaused = false;
   readonly #planned: Http2Stream[] = [];
   readonly #deliverPlanned = (): void => this.#deliverHeld();
 
@@ -71,6 +76,7 @@ export abstract class ConnectionCore implements StreamOwner, Receiver {
     this.counters = counters;
     this.callbacks = callbacks;
     this.isServer = isServer;
+    this.#watermark = watermark;
     this.abuse = new AbuseLimits(options, counters, shared.now);
     this.output = new FrameOutput(shared.chunks, () => callbacks.onOutput());
     this.sender = new FrameSender(options, this.output, this.abuse, watermark, (stream) => this.onLocalDone(stream));
@@ -104,6 +110,9 @@ export abstract class ConnectionCore implements StreamOwner, Receiver {
   /** The output was taken and the transport has room: data that waited is written, onWritable told. */
   onDrain(): void {
     this.sender.pump();
+    if (!this.#isInputPaused || this.output.bytes >= this.#watermark) return;
+    this.#isInputPaused = false;
+    this.callbacks.resumeInput();
   }
 
   /** A PING with our mark; the owner keeps the time until onPingAck. */
@@ -123,6 +132,13 @@ export abstract class ConnectionCore implements StreamOwner, Receiver {
       this.resetByOwner(stream, StreamReset.localReset);
       sink?.onReset(StreamReset.localReset, "stream_flush_timeout");
     }
+  }
+
+  /** Heads are written whatever waits. A peer that does not read them is not read from either. */
+  protected limitInput(): void {
+    if (this.#isInputPaused || this.isClosed || this.output.bytes < this.#watermark * 4) return;
+    this.#isInputPaused = true;
+    this.callbacks.pauseInput();
   }
 
   // From the streams.

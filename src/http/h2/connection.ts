@@ -159,9 +159,11 @@ export abstract class Http2Connection extends ConnectionCore implements FrameSin
   protected feedFrom(bytes: Buffer, from: number, length: number): void {
     if (this.isClosed) return;
     this.reader.feed(bytes, from, length);
-    if (!this.#mustPump) return;
-    this.#mustPump = false;
-    this.sender.pump();
+    if (this.#mustPump) {
+      this.#mustPump = false;
+      this.sender.pump();
+    }
+    this.limitInput();
   }
 
   /** The trailers in `block`, read by its reader, of an open stream. */

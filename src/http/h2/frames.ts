@@ -36,6 +36,13 @@ export const ErrorCode = {
 /** What a client sends first (RFC 9113 section 3.4). */
 export const clientPreface = Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "latin1");
 
+/** Whether a connection begins as HTTP/2: null while it may and may not (Envoy's codec_type AUTO). */
+export function isHttp2Preface(bytes: Uint8Array, length: number): boolean | null {
+  const size = Math.min(length, clientPreface.length);
+  for (let i = 0; i < size; i++) if (bytes[i] !== clientPreface[i]) return false;
+  return size === clientPreface.length || null;
+}
+
 /** Bytes in front of every frame's payload. */
 export const frameHeaderSize = 9;
 

@@ -54,6 +54,14 @@ class Recorder implements Http2Callbacks {
     this.#isFlushing = false;
   }
 
+  pauseInput(): void {
+    this.events.push("pause");
+  }
+
+  resumeInput(): void {
+    this.events.push("resume");
+  }
+
   onConnectionError(code: number, detail: string): void {
     this.events.push(`connection error ${code} ${detail}`);
   }

@@ -62,6 +62,14 @@ class CodecSocket implements Http2Callbacks {
     if (!this.socket.writableNeedDrain) codec?.onDrain();
   }
 
+  pauseInput(): void {
+    this.socket.pause();
+  }
+
+  resumeInput(): void {
+    this.socket.resume();
+  }
+
   onConnectionError(code: number, detail: string): void {
     this.events.push(`connection error ${code} ${detail}`);
     this.flush();

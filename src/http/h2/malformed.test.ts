@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { ErrorCode, FrameFlag, FrameType } from "./frames.ts";
+import { ErrorCode, FrameFlag, FrameType, isHttp2Preface } from "./frames.ts";
 import { frame, get, headers, hello, literals, number, ServerRecorder, settings } from "./h2-recorder.ts";
 import type { Http2Options } from "./settings.ts";
 
@@ -327,4 +327,14 @@ test("an early response is followed by NO_ERROR, and late frames of that stream 
   run.feed(headers(1, [["x", "y"]]));
   expect(run.endings).toEqual(stream(1, noError));
   expect(run.codec.activeStreams).toBe(0);
+});
+
+test("a connection is told for HTTP/2 by its preface", () => {
+  const bytes = Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\nabc");
+  expect(isHttp2Preface(bytes, bytes.length)).toBe(true);
+  expect(isHttp2Preface(bytes, 24)).toBe(true);
+  expect(isHttp2Preface(bytes, 23)).toBeNull();
+  expect(isHttp2Preface(bytes, 0)).toBeNull();
+  expect(isHttp2Preface(Buffer.from("PRI / HTTP/1.1"), 14)).toBe(false);
+  expect(isHttp2Preface(Buffer.from("GET"), 3)).toBe(false);
 });
