@@ -1,4 +1,4 @@
-import { createServer } from "node:net";
+import { type AddressInfo, createServer } from "node:net";
 import { expect, test } from "vitest";
 import { demoBanner, startDemo } from "./demo.ts";
 
@@ -13,10 +13,11 @@ test("the backend says what it was asked", async () => {
 
 test("a port that is taken is named, and the next one is in the bootstrap", async () => {
   const taken = createServer();
-  await new Promise<void>((resolve) => taken.listen({ host: "127.0.0.1", port: wanted.listener }, () => resolve()));
-  const demo = await startDemo(undefined, wanted);
-  expect(demo.ports.listener).toBeGreaterThan(wanted.listener);
-  expect(demo.notes).toContain(`port ${wanted.listener} (listener) is taken, using ${demo.ports.listener}`);
+  await new Promise<void>((resolve) => taken.listen({ host: "127.0.0.1", port: 0 }, () => resolve()));
+  const { port } = taken.address() as AddressInfo;
+  const demo = await startDemo(undefined, { ...wanted, listener: port });
+  expect(demo.ports.listener).toBeGreaterThan(port);
+  expect(demo.notes).toContain(`port ${port} (listener) is taken, using ${demo.ports.listener}`);
   expect(demo.yaml).toContain(`port_value: ${demo.ports.listener} `);
   expect(demo.yaml).toContain(`port_value: ${demo.ports.admin} `);
   expect(demo.yaml).toContain(`port_value: ${demo.ports.backend} `);
