@@ -7,7 +7,9 @@ type Load =
   /** The same fixed rate for every proxy, well below what they can do. */
   | "fixed-rate"
   /** Connections that are opened, used once, and then only kept. */
-  | "idle-connections";
+  | "idle-connections"
+  /** Cleartext HTTP/2 by prior knowledge: 16 connections of 8 streams. */
+  | "http2";
 
 /** The routes of a proxy's one virtual host. All lead to the same backend; a request matches the last. */
 interface RouteTable {
@@ -36,6 +38,7 @@ export const cases: readonly BenchCase[] = [
   define("regex-1000", "last of 1,000 regex routes", { routes: { kind: "regex", count: 1_000 } }),
   define("new-connections", "a new connection for each request", { load: "new-connections" }),
   define("access-log", "access log to a file", { accessLog: true }),
+  define("http2", "HTTP/2, 16 connections of 8 streams, to an HTTP/1.1 backend", { load: "http2" }),
   define("latency", "latency at the same fixed rate, 40 % of what the reference can do", { load: "fixed-rate" }),
   define("idle-connections", "memory of idle keep-alive connections", { load: "idle-connections" }),
 ];

@@ -1,3 +1,6 @@
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { peer } from "../test/peers.ts";
 import { runToEnd } from "./children.ts";
@@ -14,6 +17,8 @@ export interface LoadSpec {
   variesPath: boolean;
   /** Requests a second of all connections together, or null for as many as go through. Needs wrk. */
   ratePerSecond: number | null;
+  /** Streams at a time on each HTTP/2 connection; 0 is HTTP/1.1. Needs h2load. */
+  streams: number;
 }
 
 /** What came back. Latencies are µs; errors are answers that were not 2xx or 3xx, and broken or timed-out connections. */
@@ -34,6 +39,7 @@ export function loadGenerator(): "wrk" | "autocannon" {
 /** Sends load and waits for its end. */
 export async function runLoad(spec: LoadSpec): Promise<LoadResult> {
   const limitSeconds = spec.seconds + 15;
+  if (spec.streams > 0) return runH2load(spec, limitSeconds);
   const wrk = peer("wrk");
   if (wrk !== null) return parseResult(await runToEnd(wrk, wrkArguments(spec), loadCore, limitSeconds));
   const program = fileURLToPath(new URL("./autocannon-load.ts", import.meta.url));
@@ -47,6 +53,36 @@ export async function runLoad(spec: LoadSpec): Promise<LoadResult> {
  */
 export function meanPauseMillis(connections: number, ratePerSecond: number): number {
   return (connections / ratePerSecond) * 1000;
+}
+
+async function runH2load({ url, connections, seconds, streams }: LoadSpec, limitSeconds: number): Promise<LoadResult> {
+  const h2load = peer("h2load");
+  if (h2load === null) throw new Error("h2load is not installed: run scripts/peers nghttp2-client");
+  const folder = mkdtempSync(join(tmpdir(), "nuncio-h2load-"));
+  const log = join(folder, "log");
+  try {
+    const limits = ["-t1", `-c${connections}`, `-m${streams}`, `-D${seconds}`, `--log-file=${log}`];
+    await runToEnd(h2load, [...limits, url], loadCore, limitSeconds);
+    return parseH2loadLog(readFileSync(log, "latin1"), seconds);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+/** Reads h2load's log: start, status and µs of each request, between tabs. */
+export function parseH2loadLog(text: string, seconds: number): LoadResult {
+  const rows = text.split("\n").filter((line) => line !== "");
+  const fields = rows.map((line) => line.split("\t"));
+  const micros = Float64Array.from(fields, ([, , took]) => Number(took)).sort();
+  const at = (part: number) => micros[Math.min(micros.length - 1, Math.floor(micros.length * part))] ?? 0;
+  return {
+    requests: rows.length,
+    seconds,
+    errors: fields.filter(([, status]) => !/^[23]\d\d$/.test(status ?? "")).length,
+    p50Micros: at(0.5),
+    p99Micros: at(0.99),
+    p999Micros: at(0.999),
+  };
 }
 
 /** Reads the line that wrk.lua and autocannon-load.ts print. */
