@@ -294,6 +294,17 @@ test("23 DATA of one byte, 5000 times: passed on, and held in few blocks by a pa
   expect(run.endings).toEqual([]);
 });
 
+test("data that comes between a resume and its microtask keeps its place", async () => {
+  const run = start();
+  run.pauses = true;
+  run.feed(open);
+  run.feed(frame(data, 0, 1, Buffer.from("abc")));
+  run.writers[0]?.resumeReading();
+  run.feed(frame(data, 1, 1, Buffer.from("def")));
+  await Promise.resolve();
+  expect(run.events.slice(1)).toEqual(["1 data abcdef", "1 end"]);
+});
+
 test("a window is given back as the sink consumes, and not before", async () => {
   const run = start({ streamWindow: 65535, connectionWindow: 65535 });
   run.pauses = true;
