@@ -116,7 +116,7 @@ export class Stream implements RequestSink, TerminalStream {
   /** The downstream is gone. */
   onReset(reason: StreamReset, detail: string): void {
     if (!this.#isActive) return;
-    this.info.responseFlags |= reason === "protocol_error" ? ResponseFlag.DPE : ResponseFlag.DC;
+    this.info.responseFlags |= resetFlag(reason);
     if (detail !== "") this.info.details = detail;
     this.hcm.stats.count("downstream_rq_rx_reset");
     this.#finish();
@@ -376,3 +376,9 @@ export class Stream implements RequestSink, TerminalStream {
 }
 
 const noRequest = new RequestHead();
+
+/** HTTP/1 knows only of a connection that is gone; HTTP/2 of a stream that either side reset. */
+function resetFlag(reason: StreamReset): number {
+  if (reason === "connection_termination") return ResponseFlag.DC;
+  return reason === "protocol_error" ? ResponseFlag.DPE : ResponseFlag.DR;
+}

@@ -47,7 +47,7 @@ export class LinkedVirtualHost implements VirtualHost {
   }
 
   match(head: RequestHead, random: number): Route | null {
-    if (this.#requireTls !== "NONE" && head.scheme !== "https") {
+    if (this.#requireTls !== "NONE" && head.get(Known["x-forwarded-proto"]) !== "https") {
       if (this.#requireTls === "ALL" || head.get(Known["x-envoy-internal"]) !== "true") return this.#tlsRedirect;
     }
     const entry = this.#find(head, random);

@@ -14,6 +14,8 @@ export interface Script {
   finish?: "half-close" | "hold";
   /** Requests that other connections have sent before, each on its own, and that stay without an answer meanwhile. */
   beside?: readonly string[];
+  /** Say it by HTTP/2 (see plainRequest). */
+  isHttp2?: boolean;
   /** How long to wait for what never comes. Default 1500. */
   holdMs?: number;
 }

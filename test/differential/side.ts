@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { type Backend, type Seen, startBackend } from "./backend.ts";
 import { bootstrapOf, type Lane, logFileOf } from "./bootstrap.ts";
 import { play, type Received, type Script } from "./client.ts";
+import { playHttp2 } from "./client-http2.ts";
 import { freePorts, type ProxyProcess, startProxy } from "./process.ts";
 import type { Setup } from "./setup.ts";
 
@@ -63,7 +64,7 @@ export async function observe(
 
 async function observeOne(lane: Lane, backend: Backend, script: Script): Promise<Observation> {
   backend.take();
-  const received = await play(lane.port, script);
+  const received = script.isHttp2 ? await playHttp2(lane.port, script) : await play(lane.port, script);
   await new Promise((resolve) => setTimeout(resolve, settleMs));
   return { ...received, seen: backend.take(), log: [] };
 }

@@ -1,3 +1,4 @@
+import { plainRequest } from "../client-http2.ts";
 import { pendingCases } from "../pending.ts";
 import type { Case, Setup } from "../setup.ts";
 import { basicsCases, basicsSetups } from "./basics.ts";
@@ -8,15 +9,24 @@ import { rewritesCases, rewritesSetups } from "./rewrites.ts";
 import { routesCases, routesSetups } from "./routes.ts";
 import { upstreamsCases, upstreamsSetups } from "./upstreams.ts";
 
+/** The same requests by HTTP/2, where HTTP/2 can say them: it is another codec's way to the same behaviour. */
+function byHttp2(cases: readonly Case[]): Case[] {
+  return cases
+    .filter((item) => plainRequest(item) !== null && !onlyOfHttp1.has(item.setup))
+    .map((item) => ({ ...item, name: `HTTP/2: ${item.name}`, isHttp2: true }));
+}
+
+/** Setups that are about HTTP/1 itself. */
+const onlyOfHttp1 = new Set(["http10", "shortLife", "twoRequests", "preserveCase", "properCase"]);
+
 function withPending(cases: readonly Case[]): Case[] {
   return cases.map((item) => {
-    const reason = pendingCases[item.name];
+    const reason = pendingCases[item.name] ?? pendingCases[item.name.replace(/^HTTP\/2: /, "")];
     return reason === undefined ? item : { ...item, allowedDifference: reason };
   });
 }
 
-/** Every case of the differential test. */
-export const allCases: readonly Case[] = withPending([
+const casesOfHttp1 = [
   ...basicsCases,
   ...headersCases,
   ...pathsCases,
@@ -24,7 +34,10 @@ export const allCases: readonly Case[] = withPending([
   ...routesCases,
   ...rewritesCases,
   ...upstreamsCases,
-]);
+];
+
+/** Every case of the differential test. */
+export const allCases: readonly Case[] = withPending([...casesOfHttp1, ...byHttp2(casesOfHttp1)]);
 
 /** Every setup, by the name that cases use. */
 export const allSetups: Readonly<Record<string, Setup>> = {
