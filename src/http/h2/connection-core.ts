@@ -77,6 +77,8 @@ export abstract class ConnectionCore implements StreamOwner, Receiver {
     this.callbacks = callbacks;
     this.isServer = isServer;
     this.#watermark = watermark;
+    if (isServer) counters.nghttp2_downstream_connections++;
+    else counters.nghttp2_upstream_connections++;
     this.abuse = new AbuseLimits(options, counters, shared.now);
     this.output = new FrameOutput(shared.chunks, () => callbacks.onOutput());
     this.sender = new FrameSender(options, this.output, this.abuse, watermark, (stream) => this.onLocalDone(stream));
@@ -148,7 +150,6 @@ export abstract class ConnectionCore implements StreamOwner, Receiver {
   }
 
   writeTrailers(stream: Http2Stream, trailers: HeaderBlock): void {
-    this.counters.trailers++;
     this.sender.trailers(stream, trailers);
   }
 

@@ -116,7 +116,8 @@ export abstract class Http2Connection extends ConnectionCore implements FrameSin
     const total = stream.receivedLength + length - padding;
     const expected = stream.expectedLength;
     if (expected >= 0 && (this.#isDataEnd ? total !== expected : total > expected)) {
-      return this.failMessage(stream, brokenRule);
+      // Envoy leaves it to nghttp2, which resets the stream in any case; the log says so, too.
+      return this.failStream(stream, ErrorCode.protocolError, StreamReset.protocolError, "http2.remote_reset");
     }
     stream.receivedLength = total;
     this.#dataStream = stream;

@@ -6,6 +6,7 @@ const { data, headers: headersType, pushPromise } = FrameType;
 
 // 58: a hostile upstream. What it does is its connection's end, or one response's.
 const malformedResponse = "1 reset protocol_error http2.violation.of.messaging.rule";
+const wrongLength = "1 reset protocol_error http2.remote_reset";
 const upstream: [string, Buffer[], string[], string][] = [
   [
     "PUSH_PROMISE",
@@ -72,7 +73,7 @@ const upstream: [string, Buffer[], string[], string][] = [
       frame(data, 1, 1, 5),
     ],
     ["RST 1 1"],
-    malformedResponse,
+    wrongLength,
   ],
   [
     "END_STREAM instead of content-length bytes",
@@ -85,7 +86,7 @@ const upstream: [string, Buffer[], string[], string][] = [
     ["RST 1 1"],
     malformedResponse,
   ],
-  ["DATA for a 204", [headers(1, [[":status", "204"]], false), frame(data, 1, 1, 5)], ["RST 1 1"], malformedResponse],
+  ["DATA for a 204", [headers(1, [[":status", "204"]], false), frame(data, 1, 1, 5)], ["RST 1 1"], wrongLength],
   [
     "a head of 150 fields",
     [headers(1, [[":status", "200"], ...Array.from({ length: 150 }, (): [string, string] => ["x", "y"])])],

@@ -67,8 +67,11 @@ export class MessageReader implements FieldSink {
     this.#count++;
     this.#bytes += length;
     if (this.isFull) return;
-    if (this.#count > this.#options.maxHeaders) this.#overflow("http2.too_many_headers");
-    else if (this.#bytes > this.#options.maxHeadBytes || length > this.#options.maxFieldBytes) {
+    if (this.#count > this.#options.maxHeaders) {
+      this.#counters.header_overflow++;
+      this.#overflow("http2.too_many_headers");
+    } else if (this.#bytes > this.#options.maxHeadBytes || length > this.#options.maxFieldBytes) {
+      this.#counters.header_list_size_too_large++;
       this.#overflow("http2.header_list_size_too_large");
     } else if (field.kind === FieldKind.regular) this.#onRegular(field);
     else if ((field.valueFault & this.#valueFaults) !== 0) this.#fail(invalidField);
@@ -224,7 +227,6 @@ export class MessageReader implements FieldSink {
   }
 
   #overflow(detail: string): void {
-    this.#counters.header_overflow++;
     this.isOverflow = true;
     this.#fail(detail);
   }
