@@ -379,3 +379,19 @@ test("22 a client that reads nothing is not read from once its answers' heads ar
   run.flush();
   expect(run.events.at(-1)).toBe("resume");
 });
+
+test("24 a preface or a head that does not end is told for the owner's timer", () => {
+  const run = new ServerRecorder();
+  run.feed(hello.subarray(0, 30));
+  expect(run.codec.isHeadPartial).toBe(true);
+  run.feed(hello.subarray(30));
+  expect(run.codec.isHeadPartial).toBe(false);
+  const request = Buffer.concat([frame(headersType, 1, 1, literals(get("/"))), frame(continuation, 4, 1)]);
+  for (let at = 0; at < request.length - 1; at++) {
+    run.feed(request.subarray(at, at + 1));
+    expect(run.codec.isHeadPartial).toBe(true);
+  }
+  run.feed(request.subarray(-1));
+  expect(run.codec.isHeadPartial).toBe(false);
+  expect(run.events).toEqual(["1 GET http://a.test/ [] end"]);
+});

@@ -39,6 +39,11 @@ export class FrameReader {
     this.#sink = sink;
   }
 
+  /** Part of a frame other than DATA came, and the rest of it is awaited. */
+  get isFramePartial(): boolean {
+    return this.#state === "payload" || this.#heldLength > 0;
+  }
+
   /** Nothing more is told. */
   close(): void {
     this.#state = "closed";

@@ -35,6 +35,14 @@ export class Http2ServerCodec extends Http2Connection {
     this.#newStream = (writer) => callbacks.newStream(writer);
   }
 
+  /**
+   * The client owes the rest of something that it began, and no stream's timer runs for it: its preface and SETTINGS, or a
+   * head. To be looked at behind feed(); Envoy's request_headers_timeout is for the head.
+   */
+  get isHeadPartial(): boolean {
+    return !this.isClosed && (this.block.isOpen || this.reader.isFramePartial || !this.sender.peer.isReceived);
+  }
+
   override feed(bytes: Buffer, length: number): void {
     if (length === 0 || this.isClosed) return;
     let at = 0;
