@@ -337,6 +337,6 @@ export abstract class ConnectionCore implements StreamOwner, Receiver {
 }
 
 /** Windows before anyone says otherwise (RFC 9113 section 6.9.2). */
-export const defaultWindow = 65535;
+const defaultWindow = 65535;
 export const pingMark = Buffer.from("nuncio\0\0", "latin1");
 const empty = Buffer.alloc(0);

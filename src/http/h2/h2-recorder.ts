@@ -211,7 +211,7 @@ export interface Frame {
   payload: Buffer;
 }
 
-export function parseFrames(bytes: Buffer): Frame[] {
+function parseFrames(bytes: Buffer): Frame[] {
   const frames: Frame[] = [];
   for (let at = 0; at < bytes.length; ) {
     const end = at + 9 + bytes.readUIntBE(at, 3);

@@ -238,7 +238,7 @@ export class MessageReader implements FieldSink {
 }
 
 /** Envoy's words for a field that nghttp2 refuses, and for a head as a whole. */
-export const invalidField = "http2.invalid.header.field";
+const invalidField = "http2.invalid.header.field";
 export const brokenRule = "http2.violation.of.messaging.rule";
 
 /** Lends heads to the streams of a thread: they are dear to make (HeaderBlock's index) and cheap to reset. */
