@@ -8,7 +8,8 @@ import { LazyTimer } from "../net/lazy-timer.ts";
 import type { Transport, TransportSink } from "../net/transport.ts";
 import { localReplies, localReply } from "../observability/local-replies.ts";
 import { ResponseFlag } from "../observability/response-flags.ts";
-import type { ConnectionOwner } from "./connection-owner.ts";
+import { ClientCert } from "./client-cert.ts";
+import type { ConnectionOwner, TlsFacts } from "./connection-owner.ts";
 import type { Hcm } from "./hcm.ts";
 import type { Stream } from "./stream.ts";
 import type { StreamConnection } from "./stream-connection.ts";
@@ -22,6 +23,7 @@ export class HttpConnection implements TransportSink, StreamConnection {
   readonly hcm: Hcm;
   readonly id: number;
   readonly isTls: boolean;
+  readonly clientCert: ClientCert;
   readonly remoteAddress: string;
   readonly remotePort: number;
   readonly remoteText: string;
@@ -47,19 +49,21 @@ export class HttpConnection implements TransportSink, StreamConnection {
   #bytesRead = 0;
   #bytesWritten = 0;
 
-  /** `open` makes the transport; `isTls`: it is encrypted. */
+  /** `open` makes the transport; `tls`: null for plain text. */
   constructor(
     owner: ConnectionOwner,
     hcm: Hcm,
     exchanges: ServerExchanges,
     id: number,
-    isTls: boolean,
+    tls: TlsFacts | null,
     open: (sink: TransportSink) => Transport,
   ) {
     this.#owner = owner;
     this.hcm = hcm;
     this.id = id;
+    const isTls = tls !== null;
     this.isTls = isTls;
+    this.clientCert = tls === null ? hcm.noClientCert : new ClientCert(hcm.spec.clientCert, tls.peer, tls.own);
     this.#transport = open(this);
     const transport = this.#transport;
     this.remoteAddress = transport.remoteAddress;

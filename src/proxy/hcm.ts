@@ -6,6 +6,7 @@ import type { StatsSlab } from "../observability/stats.ts";
 import type { StreamInfo } from "../observability/stream-info.ts";
 import type { Route } from "../router/route.ts";
 import type { RouteTable } from "../router/route-table.ts";
+import { ClientCert } from "./client-cert.ts";
 import { FilterChain } from "./filter-chain.ts";
 import { HcmStats } from "./hcm-stats.ts";
 import { RequestHeaderPolicy } from "./header-policy.ts";
@@ -52,6 +53,8 @@ export class Hcm {
   };
   readonly requestPolicy: RequestHeaderPolicy;
   readonly responsePolicy: ResponseHeaderPolicy;
+  /** Of connections in plain text. */
+  readonly noClientCert: ClientCert;
   readonly #routes: RouteTable;
   readonly #accessLogs: AccessLog[];
   readonly #localReplies: LocalReplyMapper | null;
@@ -70,6 +73,7 @@ export class Hcm {
     const chain = this.chain;
     this.requestLists = { head: chain.requestHead, data: chain.requestData, trailers: chain.requestTrailers };
     this.responseLists = { head: chain.responseHead, data: chain.responseData, trailers: chain.responseTrailers };
+    this.noClientCert = new ClientCert(spec.clientCert, undefined, undefined);
     this.requestPolicy = new RequestHeaderPolicy(spec);
     this.responsePolicy = new ResponseHeaderPolicy(spec);
     this.#routes = parts.routes;

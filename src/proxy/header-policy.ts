@@ -4,6 +4,7 @@ import type { RequestHead } from "../http/header-block.ts";
 import { Known } from "../http/names.ts";
 import { CidrSet, isLoopback } from "../net/cidr.ts";
 import type { StreamInfo } from "../observability/stream-info.ts";
+import type { ClientCert } from "./client-cert.ts";
 import { clearTraceReason, newRequestId } from "./request-id.ts";
 import type { HcmSpec } from "./spec.ts";
 
@@ -80,7 +81,7 @@ export class RequestHeaderPolicy {
     }
     if (isEdge) head.set("x-envoy-external-address", remote, Known["x-envoy-external-address"]);
     this.#setRequestId(head, isEdge);
-    head.remove("x-forwarded-client-cert", Known["x-forwarded-client-cert"]);
+    peer.clientCert.apply(head);
     if (spec.via !== "") appendVia(head, spec.via);
   }
 
@@ -115,6 +116,7 @@ export interface PeerAddress {
   readonly remoteText: string;
   readonly localPort: number;
   readonly isTls: boolean;
+  readonly clientCert: ClientCert;
 }
 
 /** RFC 9110 section 7.6.1: fields of one hop, and those that Connection names. An upgrade keeps Connection and Upgrade. */

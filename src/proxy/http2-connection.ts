@@ -5,7 +5,8 @@ import { eventClock } from "../net/event-clock.ts";
 import { LazyTimer } from "../net/lazy-timer.ts";
 import type { Transport, TransportSink } from "../net/transport.ts";
 import { Keepalive } from "../upstream/keepalive.ts";
-import type { ConnectionOwner } from "./connection-owner.ts";
+import { ClientCert } from "./client-cert.ts";
+import type { ConnectionOwner, TlsFacts } from "./connection-owner.ts";
 import type { Hcm } from "./hcm.ts";
 import { Http2StreamConnection } from "./http2-stream-connection.ts";
 
@@ -19,6 +20,7 @@ export class Http2ServerConnection implements TransportSink, Http2ServerCallback
   readonly hcm: Hcm;
   readonly id: number;
   readonly isTls: boolean;
+  readonly clientCert: ClientCert;
   readonly remoteAddress: string;
   readonly remotePort: number;
   readonly remoteText: string;
@@ -39,11 +41,19 @@ export class Http2ServerConnection implements TransportSink, Http2ServerCallback
   #bytesRead = 0;
   #bytesWritten = 0;
 
-  constructor(owner: ConnectionOwner, hcm: Hcm, id: number, isTls: boolean, open: (sink: TransportSink) => Transport) {
+  constructor(
+    owner: ConnectionOwner,
+    hcm: Hcm,
+    id: number,
+    tls: TlsFacts | null,
+    open: (sink: TransportSink) => Transport,
+  ) {
     this.#owner = owner;
     this.hcm = hcm;
     this.id = id;
+    const isTls = tls !== null;
     this.isTls = isTls;
+    this.clientCert = tls === null ? hcm.noClientCert : new ClientCert(hcm.spec.clientCert, tls.peer, tls.own);
     const transport = open(this);
     this.#transport = transport;
     this.remoteAddress = transport.remoteAddress;

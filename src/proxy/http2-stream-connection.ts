@@ -24,6 +24,9 @@ export class Http2StreamConnection implements StreamConnection {
   get isTls(): boolean {
     return this.#connection.isTls;
   }
+  get clientCert(): StreamConnection["clientCert"] {
+    return this.#connection.clientCert;
+  }
   get remoteAddress(): string {
     return this.#connection.remoteAddress;
   }

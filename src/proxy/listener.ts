@@ -157,7 +157,7 @@ export class Listener implements ConnectionOwner, InspectionOwner {
   onHttp2(connection: DownstreamConnection, transport: Transport, bytes: Buffer, length: number): void {
     const { hcm } = connection as HttpConnection;
     this.#connections.delete(connection);
-    const http2 = new Http2ServerConnection(this, hcm, nextConnectionId++, false, (sink) => {
+    const http2 = new Http2ServerConnection(this, hcm, nextConnectionId++, null, (sink) => {
       transport.handTo(sink);
       return transport;
     });
@@ -170,10 +170,11 @@ export class Listener implements ConnectionOwner, InspectionOwner {
     const { hcm, exchanges } = chain;
     const isHttp2 = hcm.spec.codec === "HTTP2" || (hcm.spec.codec === "AUTO" && tls?.alpnProtocol === "h2");
     const id = nextConnectionId++;
+    const facts = tls === null ? null : { peer: tls.getPeerX509Certificate(), own: tls.getX509Certificate() };
     this.#connections.add(
       isHttp2
-        ? new Http2ServerConnection(this, hcm, id, tls !== null, open)
-        : new HttpConnection(this, hcm, exchanges, id, tls !== null, open),
+        ? new Http2ServerConnection(this, hcm, id, facts, open)
+        : new HttpConnection(this, hcm, exchanges, id, facts, open),
     );
   }
 }

@@ -26,6 +26,7 @@ import type { CompileValue } from "../router/header-mutation.ts";
 import { parseRouteConfig } from "../router/parse.ts";
 import type { HeaderAddSpec } from "../router/spec.ts";
 import { parseHttp2 } from "../upstream/parse-http2.ts";
+import { parseClientCert } from "./parse-client-cert.ts";
 import type { BodyFormatSpec, HcmSpec, Http1Spec, LocalReplySpec } from "./spec.ts";
 
 /** HttpConnectionManager to its Spec; null when a fault was found. */
@@ -91,6 +92,7 @@ export function parseHcm(message: HttpConnectionManager, problems: Problems): Hc
     maxRequestHeadersKb: message.maxRequestHeadersKb ?? 60,
     maxHeadersCount: common?.maxHeadersCount ?? 100,
     headersWithUnderscores: underscoreActions[common?.headersWithUnderscoresAction ?? 0] ?? "ALLOW",
+    clientCert: parseClientCert(message, problems),
     codec: codecs[message.codecType] ?? "AUTO",
     http1: parseHttp1(message.httpProtocolOptions, problems),
     http2: parseHttp2(message.http2ProtocolOptions, problems.at("http2_protocol_options"), {
@@ -273,6 +275,8 @@ const hcmHonoured = [
   "strip_trailing_host_dot",
   "append_x_forwarded_port",
   "http2_protocol_options",
+  "forward_client_cert_details",
+  "set_current_client_cert_details",
 ];
 const codecs: Record<number, HcmSpec["codec"]> = {
   [HttpConnectionManager_CodecType.HTTP1]: "HTTP1",
@@ -290,7 +294,5 @@ const hcmHarmless = [
   "http1_safe_max_connection_duration",
   "record_route_resolution_stats",
   "add_proxy_protocol_connection_state",
-  "forward_client_cert_details",
-  "set_current_client_cert_details",
   "represent_ipv4_remote_address_as_ipv4_mapped_ipv6",
 ];

@@ -4,6 +4,7 @@ import type { DownstreamTlsSpec } from "../net/tls/spec.ts";
 import type { AccessLogFilterSpec, AccessLogSpec, LogFormatSpec } from "../observability/access-log-spec.ts";
 import type { HeaderAddSpec, RouteConfigSpec } from "../router/spec.ts";
 import type { Http2Spec } from "../upstream/parse-http2.ts";
+import type { ClientCertSpec } from "./client-cert.ts";
 import type { FilterChainMatchSpec } from "./filter-chain-match.ts";
 
 /** A listener, ready to be linked in a worker. */
@@ -51,6 +52,7 @@ export interface HcmSpec {
   maxRequestHeadersKb: number;
   maxHeadersCount: number;
   headersWithUnderscores: "ALLOW" | "REJECT_REQUEST" | "DROP_HEADER";
+  clientCert: ClientCertSpec;
   codec: "AUTO" | "HTTP1" | "HTTP2";
   http1: Http1Spec;
   http2: Http2Spec;

@@ -1,7 +1,10 @@
+import { ClientCert } from "./client-cert.ts";
+
 /** What a stream needs of its connection. */
 export interface StreamConnection {
   readonly id: number;
   readonly isTls: boolean;
+  readonly clientCert: ClientCert;
   readonly remoteAddress: string;
   readonly remotePort: number;
   readonly remoteText: string;
@@ -22,6 +25,11 @@ export interface StreamConnection {
 export const noConnection: StreamConnection = {
   id: 0,
   isTls: false,
+  clientCert: new ClientCert(
+    { mode: "SANITIZE", subject: false, cert: false, dns: false, uri: false },
+    undefined,
+    undefined,
+  ),
   remoteAddress: "",
   remotePort: 0,
   remoteText: "",

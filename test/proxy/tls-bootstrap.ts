@@ -32,6 +32,8 @@ export function tlsBootstrap(
   const manager = {
     "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
     stat_prefix: "in",
+    forward_client_cert_details: "APPEND_FORWARD",
+    set_current_client_cert_details: { subject: true, cert: true, dns: true, uri: true },
     route_config: {
       virtual_hosts: [
         {

@@ -152,6 +152,12 @@ const attempts: Attempt[] = [
     options: { servername: "other.example", ...pem(strange) },
     expected: refused,
   },
+  {
+    name: "the backend hears of the client's certificate",
+    options: { servername: "other.example", ...pem(client) },
+    path: "/headers",
+    expected: ok,
+  },
   { name: "the backend hears of https", options: { servername: "server.example" }, path: "/headers", expected: ok },
   {
     name: "an upstream over TLS",
@@ -280,7 +286,8 @@ function attempt(port: number, options: ConnectionOptions, path: string): Promis
       outcome.cipher = socket.getCipher().name;
       outcome.alpn = socket.alpnProtocol || "-";
       outcome.certificate = String(socket.getPeerCertificate().subject.CN);
-      socket.write(`GET ${path} HTTP/1.1\r\nHost: a.example\r\nConnection: close\r\n\r\n`);
+      const fields = "Host: a.example\r\nX-Forwarded-Client-Cert: By=earlier\r\nConnection: close";
+      socket.write(`GET ${path} HTTP/1.1\r\n${fields}\r\n\r\n`);
     });
     socket.on("data", (data) => (text += data));
     socket.on("error", () => {});
