@@ -30,6 +30,10 @@ export class LazyTimer {
     if (this.#node.deadline === 0 || this.#node.deadline > deadline) timers.add(this.#node, delayMs);
   }
 
+  get isSet(): boolean {
+    return this.#deadline !== 0;
+  }
+
   clear(): void {
     this.#deadline = 0;
   }

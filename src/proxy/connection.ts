@@ -2,6 +2,7 @@ import type { RequestSink, ResponseWriter } from "../http/codec.ts";
 import { missingHost, type ProtocolError } from "../http/h1/protocol-error.ts";
 import { Http1ServerCodec } from "../http/h1/server-codec.ts";
 import type { ServerExchanges } from "../http/h1/server-exchange.ts";
+import { isHttp2Preface } from "../http/h2/frames.ts";
 import { hostPort } from "../net/address.ts";
 import { eventClock } from "../net/event-clock.ts";
 import { LazyTimer } from "../net/lazy-timer.ts";
@@ -45,6 +46,7 @@ export class HttpConnection implements TransportSink, StreamConnection {
   #isHeadTimed = false;
   /** codec_type AUTO, and nothing was read yet. */
   #mayBeHttp2: boolean;
+  #first: Buffer | null = null;
   #wasLocalClose = false;
   #bytesRead = 0;
   #bytesWritten = 0;
@@ -105,12 +107,32 @@ export class HttpConnection implements TransportSink, StreamConnection {
   onBytes(bytes: Buffer, length: number): void {
     if (this.#isClosing && this.#stream === null) return;
     if (this.#mayBeHttp2) {
-      this.#mayBeHttp2 = false;
-      if (isHttp2Preface(bytes, length)) {
-        this.#handOver(bytes, length);
-        return;
-      }
+      this.#readFirst(bytes, length);
+      return;
     }
+    this.#read(bytes, length);
+  }
+
+  /** codec_type AUTO: HTTP/2 by its preface. Four bytes tell it from every method. */
+  #readFirst(bytes: Buffer, length: number): void {
+    let first = bytes;
+    let size = length;
+    if (this.#first !== null) {
+      first = Buffer.concat([this.#first, bytes.subarray(0, length)]);
+      size = first.length;
+    }
+    const isHttp2 = isHttp2Preface(first, size);
+    if (isHttp2 === null && size < 4) {
+      this.#first = Buffer.from(first.subarray(0, size));
+      return;
+    }
+    this.#mayBeHttp2 = false;
+    this.#first = null;
+    if (isHttp2 === false) this.#read(first, size);
+    else this.#handOver(first, size);
+  }
+
+  #read(bytes: Buffer, length: number): void {
     this.#codec.feed(bytes, length);
     this.#countBytes();
     if (this.#codec.isHeadPartial) this.#onPartialHead();
@@ -351,8 +373,3 @@ export class HttpConnection implements TransportSink, StreamConnection {
 }
 
 const drainGraceMs = 1000;
-
-/** No HTTP/1 method begins so (RFC 9113 section 3.4). */
-function isHttp2Preface(bytes: Buffer, length: number): boolean {
-  return length >= 4 && bytes[0] === 80 && bytes[1] === 82 && bytes[2] === 73 && bytes[3] === 32;
-}

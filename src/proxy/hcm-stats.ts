@@ -150,6 +150,7 @@ const counterNames = [
   "downstream_rq_rx_reset",
   "downstream_rq_timeout",
   "downstream_rq_too_large",
+  "downstream_rq_too_many_premature_resets",
   "downstream_rq_total",
   "downstream_rq_tx_reset",
   "downstream_rq_ws_on_non_ws_route",

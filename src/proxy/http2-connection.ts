@@ -35,6 +35,10 @@ export class Http2ServerConnection implements TransportSink, Http2ServerCallback
   /** max_connection_duration, or the moments of a drain. */
   readonly #drainTimer: LazyTimer;
   readonly #keepalive: Keepalive | null;
+  /** request_headers_timeout, made when a head first comes in parts. */
+  #headTimer: LazyTimer | null = null;
+  /** Runs while there are streams. */
+  readonly #upkeep: LazyTimer;
   #requests = 0;
   #phase: "open" | "announced" | "draining" | "closing" = "open";
   #wasLocalClose = false;
@@ -64,6 +68,7 @@ export class Http2ServerConnection implements TransportSink, Http2ServerCallback
     this.#codec = new Http2ServerCodec(hcm.http2, this, transport.watermark);
     this.#timer = new LazyTimer(() => this.#onTimer());
     this.#drainTimer = new LazyTimer(() => this.#onDrainTimer());
+    this.#upkeep = new LazyTimer(() => this.#onUpkeep());
     const spec = hcm.spec;
     const now = eventClock.tick();
     this.#start = now;
@@ -82,6 +87,13 @@ export class Http2ServerConnection implements TransportSink, Http2ServerCallback
     if (this.#phase === "closing") return;
     this.#codec.feed(bytes, length);
     this.#countBytes();
+    const limit = this.hcm.spec.requestHeadersTimeoutMs;
+    if (limit === 0) return;
+    if (!this.#codec.isHeadPartial) this.#headTimer?.clear();
+    else if (this.#headTimer === null || !this.#headTimer.isSet) {
+      this.#headTimer ??= new LazyTimer(() => this.#onHeadTimeout());
+      this.#headTimer.set(eventClock.now, limit);
+    }
   }
 
   onEnd(): void {
@@ -94,6 +106,8 @@ export class Http2ServerConnection implements TransportSink, Http2ServerCallback
     this.#codec.onTransportEnd();
     this.#timer.dispose();
     this.#drainTimer.dispose();
+    this.#upkeep.dispose();
+    this.#headTimer?.dispose();
     this.#keepalive?.stop();
     this.#countBytes();
     const stats = this.hcm.stats;
@@ -114,6 +128,7 @@ export class Http2ServerConnection implements TransportSink, Http2ServerCallback
 
   newStream(writer: Http2ServerStream): RequestSink {
     this.#timer.clear();
+    if (!this.#upkeep.isSet) this.#upkeep.set(eventClock.now, upkeepMs);
     if (++this.#requests === this.hcm.spec.maxRequestsPerConnection) {
       this.hcm.stats.count("downstream_cx_max_requests_reached");
       this.#startDrain(this.hcm.spec.drainTimeoutMs);
@@ -140,7 +155,8 @@ export class Http2ServerConnection implements TransportSink, Http2ServerCallback
     }
   }
 
-  onConnectionError(): void {
+  onConnectionError(_code: number, detail: string): void {
+    if (detail === "too_many_premature_resets") this.hcm.stats.count("downstream_rq_too_many_premature_resets");
     this.hcm.stats.count("downstream_cx_protocol_error");
     this.flush();
     this.#close();
@@ -215,7 +231,20 @@ export class Http2ServerConnection implements TransportSink, Http2ServerCallback
     this.#startDrain(this.hcm.spec.drainTimeoutMs);
   }
 
+  /** What a client does not let out is not kept for ever. */
+  #onUpkeep(): void {
+    if (this.hcm.spec.streamFlushTimeoutMs > 0) this.#codec.resetStalled(this.hcm.spec.streamFlushTimeoutMs);
+    if (this.#codec.activeStreams > 0) this.#upkeep.set(eventClock.now, upkeepMs);
+  }
+
+  #onHeadTimeout(): void {
+    this.hcm.stats.count("downstream_rq_header_timeout");
+    this.#codec.shutdown();
+    this.#close();
+  }
+
   #onKeepaliveTimeout(): void {
+    this.hcm.http2.counters.keepalive_timeout++;
     this.#wasLocalClose = true;
     this.#transport.destroy();
   }
@@ -239,3 +268,4 @@ export class Http2ServerConnection implements TransportSink, Http2ServerCallback
 }
 
 const drainGraceMs = 1000;
+const upkeepMs = 5000;

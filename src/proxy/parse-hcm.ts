@@ -92,6 +92,7 @@ export function parseHcm(message: HttpConnectionManager, problems: Problems): Hc
     maxRequestHeadersKb: message.maxRequestHeadersKb ?? 60,
     maxHeadersCount: common?.maxHeadersCount ?? 100,
     headersWithUnderscores: underscoreActions[common?.headersWithUnderscoresAction ?? 0] ?? "ALLOW",
+    streamFlushTimeoutMs: durationMsOr(message.streamFlushTimeout, durationMsOr(message.streamIdleTimeout, 300_000)),
     clientCert: parseClientCert(message, problems),
     codec: codecs[message.codecType] ?? "AUTO",
     http1: parseHttp1(message.httpProtocolOptions, problems),
@@ -276,6 +277,7 @@ const hcmHonoured = [
   "append_x_forwarded_port",
   "http2_protocol_options",
   "forward_client_cert_details",
+  "stream_flush_timeout",
   "set_current_client_cert_details",
 ];
 const codecs: Record<number, HcmSpec["codec"]> = {
@@ -285,7 +287,6 @@ const codecs: Record<number, HcmSpec["codec"]> = {
 const hcmHarmless = [
   "http3_protocol_options",
   "tracing",
-  "stream_flush_timeout",
   "drain_timeout_jitter",
   "access_log_flush_interval",
   "flush_access_log_on_new_request",

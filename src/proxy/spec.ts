@@ -45,6 +45,8 @@ export interface HcmSpec {
   maxStreamDurationMs: number;
   maxRequestsPerConnection: number;
   streamIdleTimeoutMs: number;
+  /** Of what a finished HTTP/2 stream still has to send. */
+  streamFlushTimeoutMs: number;
   requestTimeoutMs: number;
   requestHeadersTimeoutMs: number;
   drainTimeoutMs: number;

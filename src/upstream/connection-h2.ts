@@ -245,6 +245,7 @@ export class ConnectionH2 implements TransportSink, Http2Callbacks {
   }
 
   #onKeepaliveTimeout(): void {
+    this.pool.context.http2.counters.keepalive_timeout++;
     this.#codec.onTransportEnd();
     this.close();
   }

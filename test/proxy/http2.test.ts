@@ -8,7 +8,7 @@ import {
   constants,
   type IncomingHttpHeaders,
 } from "node:http2";
-import type { AddressInfo } from "node:net";
+import { type AddressInfo, connect as connectTcp } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, expect, test, vi } from "vitest";
 import { type Nuncio, type NuncioOptions, startNuncio } from "./nuncio.ts";
@@ -197,4 +197,27 @@ function socketSymbol(session: ClientHttp2Session): symbol {
   const found = Object.getOwnPropertySymbols(session).find((symbol) => symbol.description === "socket");
   if (found === undefined) throw new Error("no raw socket in an Http2Session");
   return found;
+}
+
+test("HTTP/1 and HTTP/2 are told apart however the first bytes are cut", async () => {
+  const { nuncio } = await start((_request, response) => response.end("ok"));
+  const preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+  for (let cut = 1; cut < 24; cut++) {
+    expect(await firstAnswer(nuncio.port, preface, cut)).toMatch(/^\0\0/);
+    expect(await firstAnswer(nuncio.port, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n", cut)).toMatch(
+      /^HTTP\/1\.1 200/,
+    );
+  }
+});
+
+/** What the proxy says to bytes that come in two parts. */
+async function firstAnswer(port: number, text: string, cut: number): Promise<string> {
+  const socket = connectTcp({ port, host: "127.0.0.1", noDelay: true });
+  await once(socket, "connect");
+  socket.write(text.slice(0, cut), "latin1");
+  await sleep(3);
+  socket.write(text.slice(cut), "latin1");
+  const [answer] = (await once(socket, "data")) as [Buffer];
+  socket.destroy();
+  return answer.toString("latin1");
 }
