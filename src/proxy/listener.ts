@@ -1,3 +1,4 @@
+import type { X509Certificate } from "node:crypto";
 import type { Server } from "node:net";
 import type { TLSSocket } from "node:tls";
 import { type AcceptedHandle, listen } from "../net/listen.ts";
@@ -129,7 +130,7 @@ export class Listener implements ConnectionOwner, InspectionOwner {
 
   #onSecure(chain: LinkedChain, tls: ServerTls, socket: TLSSocket): void {
     const { validation, requireClientCertificate } = tls.spec;
-    const peer = socket.getPeerX509Certificate();
+    const peer = tls.requestsCertificate ? socket.getPeerX509Certificate() : undefined;
     let fault: PeerFault | null = null;
     if (validation !== null)
       fault = verifyPeer(peer, chainError(socket), validation, chain.sans, requireClientCertificate);
@@ -140,8 +141,8 @@ export class Listener implements ConnectionOwner, InspectionOwner {
       socket.destroy();
       return;
     }
-    this.#ssl.onHandshake(handshakeOf(socket));
-    this.#serve(chain, (sink) => openTransport(socket, sink, chain.hcm.bufferLimitBytes), socket);
+    this.#ssl.onHandshake(handshakeOf(socket, peer !== undefined));
+    this.#serve(chain, (sink) => openTransport(socket, sink, chain.hcm.bufferLimitBytes), socket, peer);
   }
 
   #accept(handle: AcceptedHandle): void {
@@ -165,12 +166,17 @@ export class Listener implements ConnectionOwner, InspectionOwner {
     http2.onBytes(bytes, length);
   }
 
-  #serve(chain: LinkedChain, open: (sink: TransportSink) => Transport, tls: TLSSocket | null = null): void {
+  #serve(
+    chain: LinkedChain,
+    open: (sink: TransportSink) => Transport,
+    tls: TLSSocket | null = null,
+    peer: X509Certificate | undefined = undefined,
+  ): void {
     this.#stats.onBegin();
     const { hcm, exchanges } = chain;
     const isHttp2 = hcm.spec.codec === "HTTP2" || (hcm.spec.codec === "AUTO" && tls?.alpnProtocol === "h2");
     const id = nextConnectionId++;
-    const facts = tls === null ? null : { peer: tls.getPeerX509Certificate(), own: tls.getX509Certificate() };
+    const facts = tls === null ? null : { peer, own: peer === undefined ? undefined : tls.getX509Certificate() };
     this.#connections.add(
       isHttp2
         ? new Http2ServerConnection(this, hcm, id, facts, open)

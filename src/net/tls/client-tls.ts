@@ -43,7 +43,7 @@ export class ClientTls {
     socket.once("secureConnect", () => {
       const fault = this.#faultOf(socket, servername);
       if (fault === null) {
-        this.#stats.onHandshake(handshakeOf(socket));
+        this.#stats.onHandshake(handshakeOf(socket, true));
         onSecure();
         return;
       }

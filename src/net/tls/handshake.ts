@@ -17,11 +17,12 @@ export interface HandshakeStats {
   onHandshake(handshake: Handshake): void;
 }
 
-export function handshakeOf(socket: TLSSocket): Handshake {
+/** `hasPeerCertificate`: as the caller knows it; to ask costs a parsed certificate. */
+export function handshakeOf(socket: TLSSocket, hasPeerCertificate: boolean): Handshake {
   return {
     version: socket.getProtocol() ?? "",
     cipher: socket.getCipher().name,
     isResumed: socket.isSessionReused(),
-    hasPeerCertificate: socket.getPeerX509Certificate() !== undefined,
+    hasPeerCertificate,
   };
 }
