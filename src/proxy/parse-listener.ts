@@ -1,6 +1,5 @@
 import type { SocketAddress } from "../net/address.ts";
 import { addressText } from "../net/address.ts";
-import { parseAccessLogs } from "../observability/access-log-parse.ts";
 import { unpackExtension } from "../proto/any.ts";
 import { checkCoverage } from "../proto/coverage.ts";
 import { durationMsOr } from "../proto/duration.ts";
@@ -41,7 +40,6 @@ export function parseListener(message: Listener, problems: Problems): ListenerSp
     message.defaultFilterChain === undefined
       ? null
       : parseFilterChain(message.defaultFilterChain, problems.at("default_filter_chain"));
-  const accessLogs = parseAccessLogs(message.accessLog, problems);
   if (address === null || problems.errorCount > before) return null;
   const text = addressText(address);
   return {
@@ -54,7 +52,6 @@ export function parseListener(message: Listener, problems: Problems): ListenerSp
     filterChains,
     defaultFilterChain,
     listenerFiltersTimeoutMs: durationMsOr(message.listenerFiltersTimeout, 15_000),
-    accessLogs,
   };
 }
 
@@ -113,13 +110,14 @@ const honoured = [
   "filter_chains",
   "default_filter_chain",
   "per_connection_buffer_limit_bytes",
-  "access_log",
   "traffic_direction",
   "tcp_backlog_size",
   "listener_filters",
   "listener_filters_timeout",
 ];
 const harmless = [
+  // Of connections that no filter chain serves, or of a TCP proxy.
+  "access_log",
   "metadata",
   "drain_type",
   "enable_reuse_port",

@@ -21,7 +21,6 @@ export interface ListenerSpec {
   defaultFilterChain: FilterChainSpec | null;
   /** 0: none. */
   listenerFiltersTimeoutMs: number;
-  accessLogs: AccessLogSpec[];
 }
 
 /** One filter chain. */

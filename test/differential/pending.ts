@@ -27,6 +27,5 @@ export const refusedSetups: Readonly<Record<string, string>> = {
 /** Cases of h1-malformed.json by id. */
 export const pendingMalformed: Readonly<Record<string, string>> = {
   "CH-09": "the request stays incomplete, as the case's own check asks and Envoy does it; the list wants a status",
-  "RL-27": "HTTP/2 comes with issue 4",
   "RS-14": "70 KiB of response head pass, as Envoy's limit is 80; the strict list asks for less",
 };
