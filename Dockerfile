@@ -11,15 +11,17 @@ COPY --from=build /opt/nuncio/package.json /opt/nuncio/LICENSE /opt/nuncio/NOTIC
 COPY --from=build /opt/nuncio/bin /opt/nuncio/bin
 COPY --from=build /opt/nuncio/scripts/find-node /opt/nuncio/scripts/find-node
 COPY --from=build /opt/nuncio/node_modules /opt/nuncio/node_modules
+COPY --from=build /opt/nuncio/examples /opt/nuncio/examples
 COPY --from=build /opt/nuncio/dist /opt/nuncio/dist
 COPY docker-entrypoint.sh /docker-entrypoint.sh
 ENV NUNCIO_NODE=/usr/local/bin/node NODE_COMPILE_CACHE=/opt/nuncio/code
-# The compiled code is kept in the image, since a read-only root cannot keep it later.
 RUN ln -s /opt/nuncio/bin/nuncio /usr/local/bin/envoy \
   && ln -s /opt/nuncio/bin/nuncio /usr/local/bin/nuncio \
-  && mkdir -p /etc/envoy \
-  && envoy --version
+  && mkdir -p /etc/envoy /opt/nuncio/code \
+  && chown 65532:65532 /opt/nuncio/code
 USER 65532:65532
+# The compiled code is kept in the image, since a read-only root cannot keep it later. Node keeps it by user: this runs as the one that serves.
+RUN envoy --mode init_only --concurrency 1 -c /opt/nuncio/examples/demo.yaml
 EXPOSE 10000
 ENTRYPOINT ["/docker-entrypoint.sh"]
 CMD ["envoy", "-c", "/etc/envoy/envoy.yaml"]

@@ -40,7 +40,7 @@ export const flagTable: readonly FlagSpec[] = [
   flag("reject-unknown-dynamic-fields", "switch", "Refuse unknown fields from xDS"),
   flag("ignore-unknown-dynamic-fields", "switch", "Ignore unknown fields from xDS, uncounted"),
   flag("stats-tag", "list", "tag:value put on every stat; may be repeated"),
-  flag("disable-extensions", "string", "Comma-separated extensions to disable"),
+  accepted("disable-extensions", "string", "Accepted: shown in /server_info; no extension is left out"),
   flag("cpuset-threads", "switch", "Take the default of --concurrency from the CPU set"),
   flag("hot-restart-version", "switch", "Print the hot restart compatibility version and exit"),
   accepted("disable-hot-restart", "switch", "Accepted: there is no shared-memory hot restart to disable"),
