@@ -1,8 +1,9 @@
 import type { StatsSlab } from "../observability/stats.ts";
 import { DnsCluster } from "../upstream/dns.ts";
+import { Membership } from "../upstream/membership.ts";
 import type { ClusterSpec, DnsSpec, HostUpdate, LocalitySpec } from "../upstream/spec.ts";
 
-/** The DNS clusters of the process: resolved on the main thread, their endpoints sent to the workers. */
+/** The DNS clusters of the process: resolved on the main thread, their endpoints sent to the workers. Counts the members of every cluster. */
 export class DnsClusters {
   readonly #clusters: DnsCluster[] = [];
   readonly #localities = new Map<string, LocalitySpec[]>();
@@ -10,10 +11,12 @@ export class DnsClusters {
 
   constructor(specs: readonly ClusterSpec[], workers: number, slab: StatsSlab) {
     for (const spec of specs) {
+      const membership = new Membership(spec, slab);
       if (spec.dns === null) continue;
       this.#clusters.push(
         new DnsCluster(spec as ClusterSpec & { dns: DnsSpec }, workers, slab, (update) => {
           this.#localities.set(update.cluster, update.localities);
+          membership.update(update.localities);
           this.#send?.(update);
         }),
       );

@@ -1,6 +1,5 @@
 import { expect, test } from "vitest";
 import { StatsSlab } from "../observability/stats.ts";
-import { viewCluster } from "./cluster-view.ts";
 import { fakeHost, fakeLocality, fakeSpec } from "./fake-world.ts";
 import { Membership } from "./membership.ts";
 
@@ -18,16 +17,4 @@ test("membership counts hosts by health and changes of the set", () => {
   expect(stat("membership_change")).toBe(2);
   expect(stat("membership_total")).toBe(1);
   expect(stat("default.total_match_count")).toBe(3);
-});
-
-test("the view of a cluster names its hosts", () => {
-  const spec = fakeSpec([fakeHost(1, { health: "UNHEALTHY", hostname: "h" })]);
-  const view = viewCluster(spec, spec.localities);
-  expect(view.hosts[0]).toMatchObject({
-    address: "127.0.0.1:1",
-    hostname: "h",
-    healthFlags: "/failed_eds_health",
-    priority: 0,
-  });
-  expect(view.hosts[0]?.stats.cx_total).toBe(0);
 });
