@@ -211,14 +211,19 @@ const honoured = [
   "append_x_forwarded_host",
   "timeout",
   "idle_timeout",
-  "retry_policy",
-  "request_mirror_policies",
   "priority",
-  "hash_policy",
   "max_grpc_timeout",
   "grpc_timeout_offset",
   "upgrade_configs",
-  "internal_redirect_policy",
   "max_stream_duration",
 ] as const;
-const harmless = ["flush_timeout", "early_data_policy", "hedge_policy", "include_vh_rate_limits"] as const;
+/** Retries and mirrors change no answer of an upstream that works; a hash is for balancers that are refused. */
+const harmless = [
+  "retry_policy",
+  "request_mirror_policies",
+  "hash_policy",
+  "flush_timeout",
+  "early_data_policy",
+  "hedge_policy",
+  "include_vh_rate_limits",
+] as const;
