@@ -210,6 +210,25 @@ test("HTTP/1 and HTTP/2 are told apart however the first bytes are cut", async (
   }
 });
 
+test("a stream whose answer is whole, but not let out yet, touches no other request when it is reset", async () => {
+  const { nuncio } = await start((request, response) => {
+    if (request.url === "/slow") setTimeout(() => response.end("slow"), 400);
+    else response.end("x".repeat(4000));
+  });
+  const narrow = connect(`http://127.0.0.1:${nuncio.port}`, { settings: { initialWindowSize: 100 } });
+  clients.push(narrow);
+  narrow.on("error", () => {});
+  const stuck = narrow.request({ ":path": "/", ":authority": "a" });
+  stuck.on("error", () => {});
+  await once(stuck, "response");
+  await sleep(100);
+  // The proxy's part of it is over: what it used serves this request now.
+  const slow = fetch(`http://127.0.0.1:${nuncio.port}/slow`).then((answer) => answer.text());
+  await sleep(100);
+  stuck.close(constants.NGHTTP2_CANCEL);
+  expect(await slow).toBe("slow");
+});
+
 /** What the proxy says to bytes that come in two parts. */
 async function firstAnswer(port: number, text: string, cut: number): Promise<string> {
   const socket = connectTcp({ port, host: "127.0.0.1", noDelay: true });

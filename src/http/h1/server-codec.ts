@@ -108,8 +108,12 @@ export class Http1ServerCodec implements ResponseWriter {
     this.#sink?.onWritable();
   }
 
-  /** The stream is over and nobody looks at its head any more: an idle connection keeps nothing of it. */
+  /**
+   * The stream is over: it hears nothing more, not even of the end of its tunnel, and nobody looks at its head any more. An idle
+   * connection keeps nothing of it.
+   */
   rest(): void {
+    this.#sink = null;
     const exchange = this.#exchange;
     if (exchange === null || (this.#state !== "closed" && (this.#state !== "head" || !this.#isParserUsed))) return;
     this.#exchanges.give(exchange);

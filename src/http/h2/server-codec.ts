@@ -222,8 +222,16 @@ export class Http2ServerStream extends Http2Stream implements ResponseWriter {
     this.writeHead(continueHead, false);
   }
 
-  /** Nobody looks at the request's head and trailers any more: another stream may have them. */
+  /**
+   * The owner is done with the stream: it hears nothing more, though a part of the answer may wait for the client's window. The
+   * request's head and trailers may be another stream's.
+   */
   rest(): void {
+    this.sink = null;
+    if (this.pauses > 0) {
+      this.pauses = 0;
+      this.owner.onResume(this);
+    }
     const head = this.#head;
     this.#head = null;
     if (head !== null) this.#heads.giveRequest(head);
