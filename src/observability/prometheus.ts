@@ -4,7 +4,7 @@ import { compare } from "./stats-aggregate.ts";
 import type { StatsQuery } from "./stats-query.ts";
 import { passes } from "./stats-query.ts";
 import type { BucketsOf } from "./stats-render.ts";
-import { defaultBuckets, isWanted, quantiles } from "./stats-render.ts";
+import { defaultBuckets, isWanted, numberText, quantiles } from "./stats-render.ts";
 import type { TagExtractor } from "./tags.ts";
 
 /** /stats/prometheus, as Envoy writes it: TYPE lines only, braces always, the tags cut out of the name as labels. */
@@ -20,7 +20,12 @@ export function renderPrometheus(
   const out: string[] = [];
   for (const kind of ["counter", "gauge"] as const) {
     const ofKind = numbers.filter((reading) => reading.kind === kind);
-    writeFamilies(out, kind, group(ofKind, tags), (name, labels, { value }) => `${name}{${labels}} ${value}\n`);
+    writeFamilies(
+      out,
+      kind,
+      group(ofKind, tags),
+      (name, labels, { value }) => `${name}{${labels}} ${numberText(value)}\n`,
+    );
   }
   if (query.textReadouts && (query.type === "All" || query.type === "TextReadouts")) {
     const readouts = stats

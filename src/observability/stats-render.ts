@@ -18,7 +18,7 @@ export function renderText(
   }
   if (query.type === "All" || query.type === "Counters" || query.type === "Gauges") {
     for (const { name, kind, value, used } of stats.numbers()) {
-      if (isWanted(query, kind, used) && passes(query, name)) lines.push(`${name}: ${value}\n`);
+      if (isWanted(query, kind, used) && passes(query, name)) lines.push(`${name}: ${numberText(value)}\n`);
     }
   }
   if (query.type === "All" || query.type === "Histograms") {
@@ -45,7 +45,7 @@ export function renderJson(
   if (query.type === "All" || query.type === "Counters" || query.type === "Gauges") {
     for (const { name, kind, value, used } of stats.numbers()) {
       if (isWanted(query, kind, used) && passes(query, name)) {
-        items.push(`{"name":${JSON.stringify(name)},"value":${value}}`);
+        items.push(`{"name":${JSON.stringify(name)},"value":${numberText(value)}}`);
       }
     }
   }
@@ -56,6 +56,12 @@ export function renderJson(
     if (histograms.length > 0) items.push(`{"histograms":${histogramsJson(histograms, query, bucketsOf)}}`);
   }
   return `{"stats":[${items.join(",")}]}`;
+}
+
+/** Digits of an unsigned 64-bit number, as far as a double knows them. */
+export function numberText(value: number): string {
+  if (value <= Number.MAX_SAFE_INTEGER) return String(value);
+  return value >= 2 ** 64 ? "18446744073709551615" : BigInt(value).toString();
 }
 
 /** Whether a counter or gauge is of the kind asked for. */

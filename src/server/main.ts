@@ -81,21 +81,22 @@ async function run(flags: Flags, log: ServerLog): Promise<number | undefined> {
     return 0;
   }
 
-  const [{ ServerProcess }, { ProcessStats }, { TagExtractor }, { clusterStatus }, { DnsClusters }] = await Promise.all(
-    [
+  const [{ ServerProcess }, { ProcessStats }, { TagExtractor }, { clusterStatus }, { DnsClusters }, { BreakerGauges }] =
+    await Promise.all([
       import("./process.ts"),
       import("./process-stats.ts"),
       import("../observability/tags.ts"),
       import("./cluster-status.ts"),
       import("./dns-clusters.ts"),
-    ],
-  );
+      import("../upstream/breaker-gauges.ts"),
+    ]);
   const pattern = logPattern(loaded.bootstrap);
   if (pattern !== null) log.setPattern(pattern);
   const { tags, useAllDefaultTags, flushIntervalMs } = statsOptions(loaded.bootstrap);
   const extractor = new TagExtractor([...tags, ...fixedTags(flags)], useAllDefaultTags, re2Finder);
   const stats = new ProcessStats(concurrency, extractor, flushIntervalMs);
   const dns = new DnsClusters(specs.clusters, concurrency, stats.mainSlab);
+  for (const spec of specs.clusters) stats.keepSynced(new BreakerGauges(spec, stats.mainSlab));
   await dns.warm();
   const server = new ServerProcess({
     ...bootConfig(loaded.bootstrap, flags),

@@ -16,12 +16,18 @@ export class ProcessStats implements StatsSource {
   readonly mainSlab = new StatsSlab();
   private readonly workerSlabs = new Map<number, StatsSlab>();
   private readonly tags: TagExtractor;
+  private readonly synced: { sync(): void }[] = [];
 
   constructor(concurrency: number, tags: TagExtractor, flushIntervalMs = 5000) {
     this.tags = tags;
     this.serverStats = new ServerStats(this.mainSlab, concurrency);
     this.announceMain();
     setInterval(() => this.aggregate.flush(), flushIntervalMs).unref();
+  }
+
+  /** Has `source` bring its part of the main slab up to date in front of each look at the stats. */
+  keepSynced(source: { sync(): void }): void {
+    this.synced.push(source);
   }
 
   /** Memory for a worker that is about to start. Its predecessor's was retired. */
@@ -46,6 +52,7 @@ export class ProcessStats implements StatsSource {
 
   refresh(facts: ServerFacts): void {
     this.serverStats.refresh(facts);
+    for (const source of this.synced) source.sync();
     this.announceMain();
   }
 

@@ -20,7 +20,7 @@ export class CircuitBreaker {
     this.#cells = new Int32Array(spec.counters);
     this.#sums = priority * resourceCount;
     this.#own = rowCells * (1 + worker) + priority * resourceCount;
-    this.#limits = limitsOf(spec.thresholds[priority] as ThresholdsSpec);
+    this.#limits = thresholdLimits(spec.thresholds[priority] as ThresholdsSpec);
     for (let i = 0; i < resourceCount; i++) {
       Atomics.sub(this.#cells, this.#sums + i, this.#cells[this.#own + i] as number);
       this.#cells[this.#own + i] = 0;
@@ -53,35 +53,12 @@ export function allocateBreakerCounters(workers: number): SharedArrayBuffer {
   return new SharedArrayBuffer(rowCells * 4 * (1 + Math.max(1, workers)));
 }
 
-/** The gauges below `cluster.<name>.`, for the main thread to show: they belong to all workers at once. */
-export function readBreakerGauges(spec: BreakersSpec): { name: string; value: number }[] {
-  const cells = new Int32Array(spec.counters);
-  const gauges: { name: string; value: number }[] = [];
-  for (const [priority, thresholds] of spec.thresholds.entries()) {
-    const prefix = `circuit_breakers.${priority === 0 ? "default" : "high"}.`;
-    const limits = limitsOf(thresholds);
-    for (let i = 0; i < resourceCount; i++) {
-      const count = Atomics.load(cells, priority * resourceCount + i);
-      const limit = limits[i] as number;
-      const [open, remaining] = gaugeNames[i] as [string, string];
-      gauges.push({ name: prefix + open, value: count >= limit ? 1 : 0 });
-      if (thresholds.trackRemaining) gauges.push({ name: prefix + remaining, value: Math.max(0, limit - count) });
-    }
-  }
-  return gauges;
-}
-
-function limitsOf(spec: ThresholdsSpec): number[] {
+/** The limits of a routing priority, by Resource. */
+export function thresholdLimits(spec: ThresholdsSpec): number[] {
   return [spec.maxConnections, spec.maxPendingRequests, spec.maxRequests, spec.maxRetries, spec.maxConnectionPools];
 }
 
-const gaugeNames = [
-  ["cx_open", "remaining_cx"],
-  ["rq_pending_open", "remaining_pending"],
-  ["rq_open", "remaining_rq"],
-  ["rq_retry_open", "remaining_retries"],
-  ["cx_pool_open", "remaining_cx_pools"],
-] as const;
-const resourceCount = 5;
+/** How many kinds of Resource there are. */
+export const resourceCount = 5;
 /** Two priorities of five cells, then padding to a cache line. */
 const rowCells = 16;

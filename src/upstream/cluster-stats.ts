@@ -132,6 +132,11 @@ export class ClusterStats {
     this.#slab.record(slot, value);
   }
 
+  /** The names that Envoy's HTTP/1 codec brings with its first connection. */
+  nameHttp1(): void {
+    for (const name of http1Counters) this.#slab.counter(`${this.#prefix}http1.${name}`);
+  }
+
   #nameCode(status: number, at: number): void {
     const slab = this.#slab;
     const prefix = this.#prefix;
@@ -166,4 +171,11 @@ const gauges = [
   "upstream_cx_rx_bytes_buffered",
   "upstream_cx_tx_bytes_buffered",
   "upstream_queue_overloaded",
+];
+/** Never counted: responses are not looked at for these. */
+const http1Counters = [
+  "dropped_headers_with_underscores",
+  "metadata_not_supported_error",
+  "requests_rejected_with_underscores_in_headers",
+  "response_flood",
 ];

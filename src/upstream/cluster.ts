@@ -181,6 +181,7 @@ export class Cluster {
   #openPool(host: Host, index: number): Pool | null {
     const breaker = this.#breakers[(index & 1) as 0 | 1];
     if (!breaker.canTake(Resource.pools)) return null;
+    if (index < 2) this.stats.nameHttp1();
     const pool = index < 2 ? new PoolH1(this.#context, host, breaker) : new PoolH2(this.#context, host, breaker);
     host.pools[index] = pool;
     if (this.#isClosed) pool.drain();

@@ -33,7 +33,7 @@ export class DnsCluster {
   readonly #environment: DnsEnvironment;
   readonly #onUpdate: (update: HostUpdate) => void;
   readonly #values: Float64Array;
-  readonly #slots: { attempt: number; success: number; failure: number; empty: number; noRebuild: number };
+  readonly #slots: { attempt: number; success: number; failure: number; matches: number; noRebuild: number };
   readonly #names: NamedEndpoint[] = [];
   /** By address: a host that stays keeps its numbers. */
   #shared = new Map<string, SharedArrayBuffer>();
@@ -59,7 +59,7 @@ export class DnsCluster {
       attempt: counter("update_attempt"),
       success: counter("update_success"),
       failure: counter("update_failure"),
-      empty: counter("update_empty"),
+      matches: counter("default.total_match_count"),
       noRebuild: counter("update_no_rebuild"),
     };
     for (const [i, locality] of spec.dns.template.entries()) {
@@ -110,7 +110,8 @@ export class DnsCluster {
 
   #take(name: NamedEndpoint, found: readonly ResolvedAddress[]): void {
     this.#values[this.#slots.success]++;
-    if (found.length === 0) this.#values[this.#slots.empty]++;
+    // Envoy makes a host of each answer before it looks whether it is new, and matches a transport socket for it.
+    if (found.length > 0 && this.#spec.discovery === "STRICT_DNS") this.#values[this.#slots.matches] += found.length;
     let addresses = [...new Set(found.map((entry) => entry.address))].sort();
     // A logical host is one host: it keeps its address while DNS still names it.
     if (this.#spec.discovery === "LOGICAL_DNS" && found.length > 0) {
@@ -119,7 +120,7 @@ export class DnsCluster {
         current !== undefined && addresses.includes(current) ? current : (found[0] as ResolvedAddress).address,
       ];
     }
-    const isSame = name.isKnown && addresses.join() === name.addresses.join();
+    const isSame = addresses.join() === name.addresses.join();
     name.isKnown = true;
     if (isSame) {
       this.#values[this.#slots.noRebuild]++;

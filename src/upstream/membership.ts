@@ -15,13 +15,13 @@ export class Membership {
     maxWeight: number;
     matches: number;
   };
-  readonly #isDynamic: boolean;
+  readonly #discovery: ClusterSpec["discovery"];
   #addresses = new Set<string>();
 
   constructor(spec: ClusterSpec, slab: StatsSlab) {
     const prefix = clusterStatPrefix(spec.observabilityName);
     this.#values = slab.values;
-    this.#isDynamic = spec.discovery !== "STATIC";
+    this.#discovery = spec.discovery;
     this.#slots = {
       change: slab.counter(`${prefix}membership_change`),
       total: slab.gauge(`${prefix}membership_total`),
@@ -31,8 +31,10 @@ export class Membership {
       maxWeight: slab.gauge(`${prefix}max_host_weight`),
       matches: slab.counter(`${prefix}default.total_match_count`),
     };
-    for (const name of ["version", "warming_state"]) slab.gauge(prefix + name);
+    slab.gauge(`${prefix}version`);
+    this.#values[slab.gauge(`${prefix}warming_state`)] = 0;
     for (const name of updateCounters) slab.counter(prefix + name);
+    if (spec.discovery !== "STATIC") this.#values[this.#slots.maxWeight] = 1;
     this.update(spec.localities);
   }
 
@@ -42,22 +44,20 @@ export class Membership {
     const addresses = new Set(hosts.map((host) => addressText(host.address)));
     const values = this.#values;
     const slots = this.#slots;
+    // Envoy's host set is not touched by nothing: its gauges stay unused.
+    if (addresses.size === 0 && this.#addresses.size === 0) return;
     const added = [...addresses].filter((address) => !this.#addresses.has(address)).length;
     if (added > 0 || addresses.size < this.#addresses.size) values[slots.change]++;
-    // Envoy matches a transport socket for each host it makes.
-    if (added > 0) values[slots.matches] += added;
+    // Envoy matches a transport socket for each host it makes; STRICT_DNS makes one of each answer, so DnsCluster counts them.
+    if (added > 0 && this.#discovery !== "STRICT_DNS") values[slots.matches] += added;
     this.#addresses = addresses;
     const count = (health: HostSpec["health"]): number => hosts.filter((host) => host.health === health).length;
-    set(values, slots.total, hosts.length);
-    set(values, slots.healthy, count("HEALTHY"));
-    set(values, slots.degraded, count("DEGRADED"));
-    if (this.#isDynamic) set(values, slots.maxWeight, Math.max(0, ...hosts.map((host) => host.weight)));
+    values[slots.total] = hosts.length;
+    values[slots.healthy] = count("HEALTHY");
+    values[slots.degraded] = count("DEGRADED");
+    values[slots.excluded] = 0;
+    if (this.#discovery !== "STATIC") values[slots.maxWeight] = Math.max(1, ...hosts.map((host) => host.weight));
   }
-}
-
-/** A zero that was never anything else stays unused. */
-function set(values: Float64Array, slot: number, value: number): void {
-  if (values[slot] !== value) values[slot] = value;
 }
 
 const updateCounters = ["update_attempt", "update_success", "update_failure", "update_empty", "update_no_rebuild"];

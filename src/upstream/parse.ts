@@ -125,7 +125,7 @@ function toThresholds(entry: CircuitBreakers_Thresholds | undefined): Thresholds
     maxPendingRequests: entry?.maxPendingRequests ?? 1024,
     maxRequests: entry?.maxRequests ?? 1024,
     maxRetries: entry?.maxRetries ?? 3,
-    maxConnectionPools: entry?.maxConnectionPools ?? Number.MAX_SAFE_INTEGER,
+    maxConnectionPools: entry?.maxConnectionPools ?? 2 ** 64,
     trackRemaining: entry?.trackRemaining ?? false,
   };
 }
