@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { basename } from "node:path";
+import { basename, isAbsolute } from "node:path";
 import { create, fromBinary, merge } from "@bufbuild/protobuf";
 import { fromText } from "@bufbuild/protobuf/txtpb";
 import { type Bootstrap, BootstrapSchema } from "../proto/generated/envoy/config/bootstrap/v3/bootstrap_pb.ts";
@@ -161,10 +161,16 @@ function readFile(path: string, problems: Problems): Buffer | null {
   try {
     return readFileSync(path);
   } catch (error) {
-    const why = error instanceof Error && "code" in error ? error.code : error;
-    problems.error("", `cannot read ${path}: ${why}`, {
+    const why = error instanceof Error && "code" in error ? String(error.code) : String(error);
+    problems.error("", readFaults[why]?.(path) ?? `cannot read ${path}: ${why}`, {
       envoyText: why === "ENOENT" ? `Invalid path: ${path}` : `unable to read file: ${path}`,
     });
     return null;
   }
 }
+
+const readFaults: Readonly<Record<string, (path: string) => string>> = {
+  ENOENT: (path) => `there is no file ${path}${isAbsolute(path) ? "" : ` in ${process.cwd()}`}`,
+  EACCES: (path) => `${path} may not be read by this user`,
+  EISDIR: (path) => `${path} is a folder`,
+};

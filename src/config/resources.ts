@@ -76,7 +76,7 @@ function checkAddress(spec: ListenerSpec, i: number, addresses: Map<string, stri
   const other = addresses.get(text);
   if (other !== undefined) {
     problems.error(`listeners[${i}].address`, `${text} is the address of listener "${other}" already`, {
-      envoyText: `error adding listener: '${spec.name}' has duplicate address '${text}' as existing listener`,
+      envoyText: `error adding listener: '${spec.name}' has duplicate address '${text}' as existing listener, to check if the listener has duplicated addresses with other listeners or 'enable_reuse_port' is set to 'false' for the listener`,
     });
   }
   addresses.set(text, spec.name);

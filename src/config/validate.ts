@@ -144,7 +144,7 @@ function check(
 ): void {
   for (const one of checks) {
     const broken = one(value);
-    if (broken !== null) violation(desc, fieldName, broken, humanReason(broken), problems, context);
+    if (broken !== null) violation(desc, fieldName, broken, humanReason(broken, value), problems, context);
   }
 }
 
@@ -161,9 +161,10 @@ function violation(
   });
 }
 
-function humanReason(envoyReason: string): string {
+function humanReason(envoyReason: string, value: unknown): string {
   if (/^value length must be at least 1 (characters|bytes)$/.test(envoyReason)) return "must not be empty";
-  return envoyReason.replace(/^value /, "");
+  const reason = envoyReason.replace(/^value /, "");
+  return typeof value === "number" || typeof value === "bigint" ? `${reason}, found ${value}` : reason;
 }
 
 function deprecated(field: DescField, problems: Problems): void {

@@ -79,6 +79,7 @@ test("blocks are strings", () => {
 
 const faults: readonly [name: string, text: string, line: number, column: number][] = [
   ["a tab for indentation", "node:\n\tid: a", 2, 1],
+  ["a line indented too little", "a:\n  - b: 1\n   c: 2", 3, 4],
   ["a map as a key", "a: 1\n{b: c}: d", 2, 1],
   ["an anchor within itself", "a: &x [1, *x]", 1, 11],
   ["an anchor that is not there", "a: *x", 1, 4],

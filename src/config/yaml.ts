@@ -1,4 +1,15 @@
-import { isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseAllDocuments, Scalar, type YAMLMap } from "yaml";
+import {
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type Node,
+  parseAllDocuments,
+  Scalar,
+  type YAMLMap,
+  type YAMLParseError,
+} from "yaml";
 import { type Position, type SourceEntry, type SourceNode, SourceSyntaxError } from "./source.ts";
 
 /**
@@ -22,7 +33,7 @@ export function parseYaml(text: string): SourceNode | null {
   if (!Array.isArray(documents) || documents.length === 0) return null;
   const document = documents[0];
   const [error] = document.errors;
-  if (error !== undefined) throw new SourceSyntaxError(error.message, positionAt(lines, error.pos[0]));
+  if (error !== undefined) throw syntaxError(error, text, lines);
   const reader: Reader = {
     lines,
     resolve: (alias) => alias.resolve(document) ?? null,
@@ -30,6 +41,17 @@ export function parseYaml(text: string): SourceNode | null {
     open: new Set(),
   };
   return document.contents === null ? null : readNode(document.contents, reader);
+}
+
+/** At the first character of a line that begins wrong, not in its indentation, and with that line. */
+function syntaxError(error: YAMLParseError, text: string, lines: LineCounter): SourceSyntaxError {
+  const at = positionAt(lines, error.pos[0]);
+  const line = text.split(/\r?\n/, at.line)[at.line - 1] ?? "";
+  const blank = line.length - line.trimStart().length;
+  const column = line.slice(0, blank).includes("\t") ? at.column : Math.max(at.column, blank + 1);
+  const words = plainWords.find(([start]) => error.message.startsWith(start))?.[1] ?? error.message;
+  const shown = line.trim() === "" ? "" : ` (in "${line.trim().slice(0, 80)}")`;
+  return new SourceSyntaxError(words + shown, { line: at.line, column });
 }
 
 interface Reader {
@@ -116,6 +138,23 @@ function positionAt(lines: LineCounter, offset: number): Position {
   const { line, col } = lines.linePos(offset);
   return { line, column: col };
 }
+
+/** What the library says in words of YAML's grammar, for someone who looks at a file. */
+const plainWords: readonly [start: string, words: string][] = [
+  ["All mapping items", "YAML: this line is not indented as the other fields of its map"],
+  ["All sequence items", "YAML: this line is not indented as the other items of its list"],
+  [
+    "Sequence item without",
+    "YAML: this line is indented less than the other fields of its list item, and begins no new one",
+  ],
+  ["Implicit keys need", 'YAML: a field is "name: value"; is the ":" missing, or the blank after it?'],
+  [
+    "Nested mappings",
+    "YAML: the value here goes on in the line below, which looks like a field; is that one indented too far?",
+  ],
+  ["Alias cannot", 'YAML: a value that begins with "*" needs quotes'],
+  ["Tabs are not allowed", "YAML: a tab in the indentation; it takes blanks only"],
+];
 
 const nullWords = new Set(["", "~", "null", "Null", "NULL"]);
 // yaml-cpp's IsFlexibleCase: all small, all capitals, or a capital first.

@@ -19,6 +19,9 @@ export interface HttpFilterSpec {
 /** Reads http_filters; the main thread's half of the registry. A new filter is one line here and one in linkers.ts. */
 export function parseHttpFilters(filters: readonly HttpFilter[], problems: Problems): HttpFilterSpec[] {
   const specs: HttpFilterSpec[] = [];
+  if (filters.length === 0) {
+    problems.warning("http_filters", "is empty: Nuncio goes to the router, real Envoy would never answer a request");
+  }
   for (const [i, filter] of filters.entries()) {
     const scope = problems.at(`http_filters[${i}]`);
     if (filter.configType.case === "configDiscovery") {

@@ -167,8 +167,10 @@ function unknownField(desc: DescMessage, key: string, problems: Problems, walk: 
     return;
   }
   const where = desc.typeName === walk.root ? "" : ` @ ${problems.path}: message ${desc.typeName}`;
-  problems.error(key, "no such field", {
-    suggestion: suggest(key, names),
+  const suggestion = suggest(key, names);
+  const isShort = suggestion === null && names.length > 0 && names.length <= 12;
+  problems.error(key, isShort ? `no such field; ${desc.name} has ${names.join(", ")}` : "no such field", {
+    suggestion,
     envoyText: `Protobuf message (type ${walk.root} reason INVALID_ARGUMENT: invalid JSON in ${walk.root}${where}, no such field: '${key}') has unknown fields`,
   });
 }

@@ -36,6 +36,18 @@ for (const [written, meant] of [
   });
 }
 
+for (const [written, meant] of [
+  ["port", "port_value"],
+  ["rewrite", "host_rewrite"],
+  ["value", "port_value"],
+  ["host", "host_rewrite"],
+  ["name", null],
+] as const) {
+  test(`${written}, a part of a name, suggests ${meant}`, () => {
+    expect(suggest(written, ["port_value", "named_port", "host_rewrite", "first_name_a", "last_name_b"])).toBe(meant);
+  });
+}
+
 test("a swap of neighbours is one edit", () => {
   expect([editDistance("ab", "ba"), editDistance("kitten", "sitting"), editDistance("", "abc")]).toEqual([1, 3, 3]);
 });

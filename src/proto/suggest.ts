@@ -1,6 +1,7 @@
 /**
  * The candidate nearest to what was written, or null where none is near enough to be what was meant. One typing error
- * in three letters is the limit, so that `foo` does not become `bar`.
+ * in three letters is the limit, so that `foo` does not become `bar`. Where none is near, the only one that begins with its
+ * words, or has them: `port` means `port_value`.
  */
 export function suggest(written: string, candidates: Iterable<string>): string | null {
   const wanted = written.toLowerCase();
@@ -14,7 +15,15 @@ export function suggest(written: string, candidates: Iterable<string>): string |
       bestDistance = distance;
     }
   }
-  return best;
+  return best ?? withWords(wanted, candidates);
+}
+
+function withWords(wanted: string, candidates: Iterable<string>): string | null {
+  if (wanted === "") return null;
+  const found = [...candidates].filter((candidate) => `_${candidate.toLowerCase()}_`.includes(`_${wanted}_`));
+  const first = found.filter((candidate) => candidate.toLowerCase().startsWith(wanted));
+  if (first.length === 1) return first[0] ?? null;
+  return found.length === 1 ? (found[0] ?? null) : null;
 }
 
 /** Insertions, deletions, changes and swaps of neighbours that make one string the other (optimal string alignment). */

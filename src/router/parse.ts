@@ -183,10 +183,10 @@ function checkDomains(message: RouteConfiguration, problems: Problems): void {
       if (!seen.has(domain)) seen.add(domain);
       else if (domain === "*") {
         const text = `Only a single wildcard domain is permitted in route ${message.name}`;
-        problems.error(path, text, { envoyText: text });
+        problems.error(path, 'a virtual host before has the domain "*" already', { envoyText: text });
       } else {
         const text = `Only unique values for domains are permitted. Duplicate entry of domain ${domain} in route ${message.name}`;
-        problems.error(path, text, { envoyText: text });
+        problems.error(path, `a virtual host before has the domain "${domain}" already`, { envoyText: text });
       }
     }
   }
