@@ -44,11 +44,14 @@ export async function startProxy(
   return { stop: () => stop(child) };
 }
 
-/** Free loopback ports below the ephemeral range, so that no outgoing connection takes one meanwhile. */
+/**
+ * Free loopback ports below the ephemeral range, so that no outgoing connection takes one meanwhile. Test processes that run at the
+ * same time take them from different parts of it.
+ */
 export async function freePorts(count: number): Promise<number[]> {
   const ports: number[] = [];
   while (ports.length < count) {
-    const port = 12_000 + Math.floor(Math.random() * 18_000);
+    const port = 12_000 + portSlot * slotSize + Math.floor(Math.random() * slotSize);
     if (!ports.includes(port) && (await canListen(port))) ports.push(port);
   }
   return ports;
@@ -85,3 +88,6 @@ function canListen(port: number): Promise<boolean> {
 }
 
 const readyTimeoutMs = 20_000;
+
+const slotSize = 1_500;
+const portSlot = process.pid % 12;
