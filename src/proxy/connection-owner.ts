@@ -18,6 +18,8 @@ export interface DownstreamConnection {
 /** What a connection tells the listener that accepted it. */
 export interface ConnectionOwner {
   readonly isDraining: boolean;
+  /** It drains, or the health check of the process was failed: each connection is told to go with its next response. */
+  readonly sendsAway: boolean;
   onConnectionEnd(connection: DownstreamConnection): void;
   /** The first bytes are HTTP/2's preface (codec_type AUTO): the transport goes to another connection. */
   onHttp2(connection: DownstreamConnection, transport: Transport, bytes: Buffer, length: number): void;

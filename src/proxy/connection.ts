@@ -92,8 +92,13 @@ export class HttpConnection implements TransportSink, StreamConnection {
     return this.#codec.isHttp10 ? "HTTP/1.0" : "HTTP/1.1";
   }
 
+  /** Asked in front of each response. Envoy begins to drain a connection here. */
   get mustClose(): boolean {
-    return this.#isClosing || this.#isDraining || this.#owner.isDraining;
+    if (this.#isClosing || this.#isDraining) return true;
+    if (!this.#owner.sendsAway) return false;
+    this.hcm.stats.count("downstream_cx_drain_close");
+    this.#startDrain();
+    return true;
   }
 
   get isIdle(): boolean {
@@ -242,7 +247,7 @@ export class HttpConnection implements TransportSink, StreamConnection {
   }
 
   #closeDrained(): void {
-    this.hcm.stats.count("downstream_cx_drain_close");
+    if (!this.#isDraining) this.hcm.stats.count("downstream_cx_drain_close");
     this.close();
   }
 

@@ -133,6 +133,7 @@ export class Http2ServerConnection implements TransportSink, Http2ServerCallback
       this.hcm.stats.count("downstream_cx_max_requests_reached");
       this.#startDrain(this.hcm.spec.drainTimeoutMs);
     }
+    if (this.#owner.sendsAway) this.#sendAway();
     const stream = this.hcm.takeStream();
     stream.begin(new Http2StreamConnection(this, writer), writer);
     return stream;
@@ -196,6 +197,12 @@ export class Http2ServerConnection implements TransportSink, Http2ServerCallback
   /** The listener drains: new requests should go elsewhere, those on their way are served. */
   drain(): void {
     this.#startDrain(drainGraceMs);
+  }
+
+  #sendAway(): void {
+    if (this.#phase !== "open") return;
+    this.hcm.stats.count("downstream_cx_drain_close");
+    this.#startDrain(this.hcm.spec.drainTimeoutMs);
   }
 
   destroy(): void {

@@ -22,6 +22,7 @@ import type { ListenerSpec } from "./spec.ts";
 export class Listener implements ConnectionOwner, InspectionOwner {
   readonly spec: ListenerSpec;
   isDraining = false;
+  sendsAway = false;
   readonly #stats: ListenerStats;
   readonly #connections = new Set<DownstreamConnection>();
   #chains: LinkedChains;
@@ -60,7 +61,13 @@ export class Listener implements ConnectionOwner, InspectionOwner {
   /** No more keep-alive: connections close when they are idle, busy ones after their response. Accepting goes on until close(). */
   drain(): void {
     this.isDraining = true;
+    this.sendsAway = true;
     for (const connection of this.#connections) connection.drain();
+  }
+
+  /** POST /healthcheck/fail: connections are told to go with their next response, and others are taken. */
+  setHealthFailed(failed: boolean): void {
+    this.sendsAway = this.isDraining || (failed && this.spec.drainType === "DEFAULT");
   }
 
   /** Accepts what waits in the queue, then closes the socket: a plain close would reset it. */

@@ -9,7 +9,11 @@ import {
   type FilterChain,
   FilterChainSchema,
 } from "../proto/generated/envoy/config/listener/v3/listener_components_pb.ts";
-import { type Listener, ListenerSchema } from "../proto/generated/envoy/config/listener/v3/listener_pb.ts";
+import {
+  type Listener,
+  Listener_DrainType,
+  ListenerSchema,
+} from "../proto/generated/envoy/config/listener/v3/listener_pb.ts";
 import {
   type HttpConnectionManager,
   HttpConnectionManagerSchema,
@@ -48,6 +52,7 @@ export function parseListener(message: Listener, problems: Problems): ListenerSp
     statName: message.statPrefix || text.replaceAll(":", "_"),
     bufferLimitBytes: message.perConnectionBufferLimitBytes ?? 1024 * 1024,
     trafficDirection: trafficDirections[message.trafficDirection] ?? "UNSPECIFIED",
+    drainType: message.drainType === Listener_DrainType.MODIFY_ONLY ? "MODIFY_ONLY" : "DEFAULT",
     backlog: message.tcpBacklogSize ?? 4096,
     filterChains,
     defaultFilterChain,
@@ -111,6 +116,7 @@ const honoured = [
   "default_filter_chain",
   "per_connection_buffer_limit_bytes",
   "traffic_direction",
+  "drain_type",
   "tcp_backlog_size",
   "listener_filters",
   "listener_filters_timeout",
@@ -119,7 +125,6 @@ const harmless = [
   // Of connections that no filter chain serves, or of a TCP proxy.
   "access_log",
   "metadata",
-  "drain_type",
   "enable_reuse_port",
   "reuse_port",
   "connection_balance_config",

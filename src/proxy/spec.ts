@@ -16,6 +16,8 @@ export interface ListenerSpec {
   /** per_connection_buffer_limit_bytes; 1 MiB by default. */
   bufferLimitBytes: number;
   trafficDirection: "UNSPECIFIED" | "INBOUND" | "OUTBOUND";
+  /** MODIFY_ONLY: POST /healthcheck/fail changes nothing. */
+  drainType: "DEFAULT" | "MODIFY_ONLY";
   backlog: number;
   filterChains: FilterChainSpec[];
   defaultFilterChain: FilterChainSpec | null;

@@ -64,10 +64,6 @@ export class WorkerRuntime {
     return sum;
   }
 
-  get isHealthFailed(): boolean {
-    return this.#isHealthFailed;
-  }
-
   /** Clusters first: a listener's routes name them. */
   apply(update: RuntimeUpdate): void {
     for (const spec of update.clusters) {
@@ -104,6 +100,7 @@ export class WorkerRuntime {
 
   setHealthFailed(failed: boolean): void {
     this.#isHealthFailed = failed;
+    for (const listener of this.#listeners.values()) listener.setHealthFailed(failed);
   }
 
   /** Brings what is counted elsewhere into the slab. */
@@ -142,6 +139,7 @@ export class WorkerRuntime {
       return;
     }
     const listener = new Listener(spec, linked, this.#slab);
+    listener.setHealthFailed(this.#isHealthFailed);
     this.#listeners.set(spec.name, listener);
     listener.open(0).then(
       (port) => this.#report({ kind: "listening", listener: spec.name, address: { ...spec.address, port } }),

@@ -30,12 +30,18 @@ export interface DrainOptions {
 /**
  * The end of the process, and draining without an end.
  *
- *     serving --signal--> draining, still accepting --quiet, or 5 s--> not accepting --no connection left--> exit(0)
+ *     serving --signal--> draining, accepting --quiet, or lame duck over--> not accepting --no connection left--> exit(0)
  *        |                   \--second signal, or time over--> exit(0) at once
  *        \--quitquitquit--> exit(0)
  *
- * A load balancer goes on sending for a moment after it was told not to, so connections are taken at first, and told to
- * close behind their response.
+ * Made for a pod behind a load balancer, which learns from /ready (503 at once) or from the endpoints of the service that it
+ * should send no more, and goes on sending for seconds. So connections are taken meanwhile, until none came and none was open for
+ * half a second, but no longer than the lame duck: 10 s, or half the drain time, for what is taken last must end in time too. A
+ * socket is closed after what waited in its accept queue was taken; only a handshake of that very moment can be reset.
+ *
+ * Responses say `Connection: close`, and a request that crosses one is answered still. A connection idle for a second is
+ * closed by FIN: a client that sends at that moment reads the end in place of a response, knows that its request was not
+ * looked at, and may send it again (RFC 9112 section 9.3.1).
  */
 export class Drain {
   private readonly options: DrainOptions;
@@ -77,12 +83,13 @@ export class Drain {
     this.quit();
   }
 
-  /** Settles when no connection came or was open for a while, and in any case after lameDuckMs. */
+  /** Settles when no connection came or was open for a while, and in any case when the lame duck is over. */
   private async quiet(): Promise<void> {
-    const { connections } = this.options;
+    const { connections, signalDrainS } = this.options;
     let last = connections().total;
     let quietMs = 0;
-    for (let passed = 0; passed < lameDuckMs && quietMs < quietEnoughMs; passed += pollMs) {
+    const longestMs = Math.min(lameDuckMs, signalDrainS * 500);
+    for (let passed = 0; passed < longestMs && quietMs < quietEnoughMs; passed += pollMs) {
       await sleep(pollMs);
       const { open, total } = connections();
       quietMs = open === 0 && total === last ? quietMs + pollMs : 0;
@@ -113,6 +120,6 @@ export class Drain {
   }
 }
 
-const lameDuckMs = 5000;
+const lameDuckMs = 10_000;
 const quietEnoughMs = 500;
 const pollMs = 50;

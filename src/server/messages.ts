@@ -10,6 +10,8 @@ export interface NamedSpec {
 /** A listener's spec, as far as the supervisor reads it: a port 0 is resolved by the first worker that binds it. */
 export interface NamedListener extends NamedSpec {
   address: SocketAddress;
+  /** INBOUND: `inboundonly` drains mean it. */
+  trafficDirection?: string;
 }
 
 /** A change of configuration. Specs named here replace those of the same name; the others stay. */

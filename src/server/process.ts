@@ -5,7 +5,7 @@ import type { AdminServer } from "./admin/server.ts";
 import type { AdminState, ClusterStatus, ConfigSnapshot, ServerState } from "./admin/state.ts";
 import { Drain } from "./drain.ts";
 import type { Flags } from "./flags.ts";
-import type { ConfigUpdate, WorkerInit } from "./messages.ts";
+import type { ConfigUpdate, DrainOrder, WorkerInit } from "./messages.ts";
 import type { ProcessStats } from "./process-stats.ts";
 import { type RuntimeLayer, RuntimeLayers } from "./runtime-layers.ts";
 import type { ServerLog } from "./server-log.ts";
@@ -44,6 +44,8 @@ export class ServerProcess {
   private admin: AdminServer | null = null;
   private phase: "PRE_INITIALIZING" | "INITIALIZING" | "LIVE" = "PRE_INITIALIZING";
   private healthFailed = false;
+  /** Listeners that accept no more. */
+  private readonly stopped = new Set<string>();
   private readonly mainThread = { watchdogMiss: 0, watchdogMegaMiss: 0 };
 
   constructor(options: ServerOptions) {
@@ -65,7 +67,7 @@ export class ServerProcess {
       onGone: (index) => options.stats.retireWorker(index),
     });
     this.drain = new Drain({
-      target: this.supervisor,
+      target: { drain: (order) => this.drainWorkers(order) },
       signalDrainS: flags.drainOnSigtermS ?? flags.drainTimeS,
       drainTimeS: flags.drainStrategy === "immediate" ? 0 : flags.drainTimeS,
       connections: () => options.stats.connections(),
@@ -128,6 +130,17 @@ export class ServerProcess {
       workers: this.supervisor.counters,
       mainThread: this.mainThread,
     });
+  }
+
+  private drainWorkers(order: DrainOrder): Promise<void> {
+    if (order.stopListeners) {
+      for (const { name, trafficDirection } of this.options.config.listeners) {
+        if ((order.inboundOnly && trafficDirection !== "INBOUND") || this.stopped.has(name)) continue;
+        this.stopped.add(name);
+        this.options.stats.serverStats.count("listener_manager.listener_stopped");
+      }
+    }
+    return this.supervisor.drain(order);
   }
 
   private get isDraining(): boolean {
