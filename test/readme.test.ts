@@ -55,6 +55,27 @@ test("paths that the walk through the code names are there", () => {
   for (const path of paths) expect(existsSync(join(repository, path)), path).toBe(true);
 });
 
+test("what the walk through the code names is in the code", () => {
+  const walk = readFileSync(join(repository, "docs/life-of-a-request.md"), "utf8");
+  const names = globSync("src/**/*.ts", { cwd: repository, exclude: ["**/generated/**"] });
+  const sources = names.map((file) => readFileSync(join(repository, file), "utf8"));
+  for (const [, file = ""] of walk.matchAll(/`([\w-]+\.ts)`/g)) {
+    expect(
+      names.some((name) => name.endsWith(`/${file}`)),
+      file,
+    ).toBe(true);
+  }
+  const members = [...walk.matchAll(/`(\w+)\.(#?\w+)`/g)].filter(([, , member]) => member !== "ts");
+  expect(members.length).toBeGreaterThan(10);
+  for (const [name, owner = "", member = ""] of members) {
+    const isThere = new RegExp(`\\b(?:class|interface) ${owner}\\b[\\s\\S]*^ {2}${member}\\(`, "m");
+    expect(
+      sources.some((text) => isThere.test(text)),
+      name,
+    ).toBe(true);
+  }
+});
+
 test.each(plain)("%s", (command) => {
   const run = spawnSync("sh", ["-c", command], { cwd: repository, encoding: "utf8" });
   expect(run.status, run.stdout + run.stderr).toBe(0);
