@@ -1,6 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { flushCompileCache } from "node:module";
 import { addressText, type SocketAddress } from "../net/address.ts";
+import { errnoText } from "../net/errno.ts";
 import type { AdminServer } from "./admin/server.ts";
 import type { AdminState, ClusterStatus, ConfigSnapshot, ServerState } from "./admin/state.ts";
 import { Drain } from "./drain.ts";
@@ -103,8 +104,12 @@ export class ServerProcess {
 
   /** Ends the workers and the admin interface; the process can exit after it. */
   async stop(): Promise<void> {
-    await this.supervisor.stop();
+    const haveEnded = await this.supervisor.stop();
     this.admin?.close();
+    if (!haveEnded) {
+      this.options.log.log("critical", "main", "a worker does not end; killing the process");
+      process.kill(process.pid, "SIGKILL");
+    }
     this.options.log.log("info", "main", "exiting");
   }
 
@@ -159,7 +164,12 @@ export class ServerProcess {
     }
     const { AdminServer } = await import("./admin/server.ts");
     this.admin = new AdminServer(this.adminState(admin.profilePath));
-    this.adminAddress = await this.admin.listen(admin.address);
+    try {
+      this.adminAddress = await this.admin.listen(admin.address);
+    } catch (error) {
+      const code = error instanceof Error && "code" in error ? String(error.code) : String(error);
+      throw new Error(`cannot bind '${addressText(admin.address)}': ${errnoText(code)}`);
+    }
     log.log("info", "main", `admin address: ${addressText(this.adminAddress)}`);
     if (flags.adminAddressPath === "") return;
     try {

@@ -38,6 +38,14 @@ describe("with real worker threads", () => {
     expect(supervisor.counters[0].crashes).toBe(0);
   });
 
+  test("a drain does not wait for a worker that hangs", async () => {
+    const supervisor = await started(2);
+    await ask(port(supervisor), "stuck");
+    await supervisor.drain({ stopListeners: true, inboundOnly: false });
+    expect(supervisor.readyCount).toBe(2);
+    expect(await supervisor.stop(50)).toBe(true);
+  });
+
   test("an address that is taken rejects the start with Envoy's sentence", async () => {
     const first = await started(1);
     const taken: ConfigUpdate = {

@@ -1,5 +1,7 @@
 import type { EventEmitter } from "node:events";
+import { setTimeout as sleep } from "node:timers/promises";
 import { addressText, type SocketAddress } from "../net/address.ts";
+import { errnoText } from "../net/errno.ts";
 import type { HostUpdate } from "../upstream/spec.ts";
 import type { ConfigUpdate, FromWorker, NamedListener, NamedSpec, ToWorker, WorkerInit } from "./messages.ts";
 import { wrappedNowMs } from "./messages.ts";
@@ -127,22 +129,23 @@ export class Supervisor {
     this.workers[index]?.worker?.postMessage(message);
   }
 
-  /** Ends every worker: asks, waits `graceMs`, then terminates. */
-  async stop(graceMs = 500): Promise<void> {
+  /** Ends every worker: asks, waits `graceMs`, then terminates. False when one is stuck outside of JavaScript: process.exit would wait for it. */
+  async stop(graceMs = 500): Promise<boolean> {
     this.isStopping = true;
     if (this.watchdog !== null) clearInterval(this.watchdog);
-    await Promise.all(
+    const ended = await Promise.all(
       this.workers.map(async (slot) => {
         if (slot.timer !== null) clearTimeout(slot.timer);
         const worker = slot.worker;
-        if (worker === null) return;
-        const gone = new Promise<void>((resolve) => worker.on("exit", () => resolve()));
+        if (worker === null) return true;
+        const gone = new Promise<true>((resolve) => worker.on("exit", () => resolve(true)));
         worker.postMessage({ kind: "stop" });
-        const timer = setTimeout(() => void worker.terminate(), graceMs);
-        await gone;
-        clearTimeout(timer);
+        if (await Promise.race([gone, sleep(graceMs, false)])) return true;
+        void worker.terminate();
+        return Promise.race([gone, sleep(terminateMs, false)]);
       }),
     );
+    return !ended.includes(false);
   }
 
   get concurrency(): number {
@@ -211,9 +214,10 @@ export class Supervisor {
       case "listenFailed":
         // Envoy's sentence, which operators grep for.
         this.failures.push(
-          `error adding listener named '${message.listener}': cannot bind '${addressText(message.address)}': ${message.message}`,
+          `error adding listener named '${message.listener}': cannot bind '${addressText(message.address)}': ${message.code === "" ? message.message : errnoText(message.code)}`,
         );
-        this.options.log("error", this.failures[this.failures.length - 1]);
+        // start() rejects with the first one.
+        if (slot.hasServed) this.options.log("error", this.failures[this.failures.length - 1]);
         return;
       case "drained":
         slot.isDrained = true;
@@ -269,6 +273,11 @@ export class Supervisor {
         slot.isMissed = false;
         slot.isMegaMissed = false;
         continue;
+      }
+      if (silentMs > hungMs && !slot.isDrained) {
+        // It will not say that it is drained; what it holds is lost.
+        slot.isDrained = true;
+        this.checkDrained();
       }
       if (!slot.isMissed) this.counters[slot.index].watchdogMiss++;
       slot.isMissed = true;
@@ -336,6 +345,8 @@ function causeText(error: unknown): string {
 const watchdogPeriodMs = 100;
 const missMs = 200;
 const megaMissMs = 1000;
+const hungMs = 3000;
+const terminateMs = 2000;
 const maxStartTries = 3;
 const stableAfterMs = 5000;
 const maxBackoffMs = 10_000;

@@ -3,7 +3,7 @@ import { parentPort, workerData } from "node:worker_threads";
 import { serveWorker } from "./worker-loop.ts";
 
 /**
- * A worker for tests: its runtime greets each connection with its index, and a line "crash", "hang" or "exit" on it does
+ * A worker for tests: its runtime greets each connection with its index, and a line "crash", "hang", "stuck" or "exit" on it does
  * what it says.
  */
 if (parentPort !== null) {
@@ -62,5 +62,6 @@ if (parentPort !== null) {
 function act(order: string): void {
   if (order === "crash") throw new Error("crashed as asked");
   if (order === "exit") process.exit(7);
+  if (order === "stuck") for (;;);
   if (order === "hang") Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1500);
 }

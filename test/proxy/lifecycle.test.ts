@@ -48,7 +48,7 @@ test("SIGTERM under load fails no request of a load balancer that asks /ready", 
 });
 
 test("SIGTERM lets a request in flight finish, tells it to close, and takes connections meanwhile", async () => {
-  const { nuncio } = await start((_request, response) => void setTimeout(() => response.end("late"), 700));
+  const { nuncio } = await start((_request, response) => void setTimeout(() => response.end("late"), 2000));
   const inFlight = fetch(`http://127.0.0.1:${nuncio.port}/`);
   await vi.waitFor(async () => expect(await nuncio.stat("http.in.downstream_rq_active")).toBe(1));
   nuncio.child.kill("SIGTERM");
@@ -128,7 +128,9 @@ test("a port that is taken ends the start with Envoy's sentence and exit code 1"
     },
   );
   expect(run.status).toBe(1);
-  expect(run.stderr).toMatch(/error adding listener named 'second': cannot bind '127\.0\.0\.1:\d+'/);
+  expect(run.stderr).toMatch(
+    /error adding listener named 'second': cannot bind '127\.0\.0\.1:\d+': Address already in use\n/,
+  );
 });
 
 const running: Nuncio[] = [];
