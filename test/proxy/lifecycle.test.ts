@@ -1,6 +1,7 @@
-import { readFileSync, renameSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { type AddressInfo, connect } from "node:net";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, expect, test, vi } from "vitest";
@@ -9,7 +10,7 @@ import { type Nuncio, type NuncioOptions, startNuncio } from "./nuncio.ts";
 
 test("a worker that dies under load takes its own connections and no other", async () => {
   const fault = new URL("./fault.mjs", import.meta.url).href;
-  const faultFile = join(process.env.TMPDIR ?? "/tmp", `nuncio-fault-${process.pid}`);
+  const faultFile = newFaultFile();
   const { nuncio } = await start(answer, {
     args: ["--concurrency", "2"],
     env: { NODE_OPTIONS: `--import=${fault}`, FAULT_FILE: faultFile },
@@ -30,6 +31,28 @@ test("a worker that dies under load takes its own connections and no other", asy
   expect(load.sum("refused")).toBe(0);
   expect(nuncio.output()).toMatch(/worker 0 died after \d+ ms \(Error: fault asked for/);
   expect((await nuncio.admin("/ready")).body).toBe("LIVE\n");
+});
+
+test("a worker that runs out of memory is replaced, the other serves on", async () => {
+  const fault = new URL("./fault.mjs", import.meta.url).href;
+  const faultFile = newFaultFile();
+  const { nuncio } = await start(answer, {
+    args: ["--concurrency", "2"],
+    env: {
+      NODE_OPTIONS: `--max-old-space-size=150 --import=${fault}`,
+      FAULT_FILE: faultFile,
+      FAULT_KIND: "memory",
+    },
+  });
+  writeFileSync(`${faultFile}.done`, "");
+  writeFileSync(faultFile, "");
+  await vi.waitFor(async () => expect(await nuncio.stat("server.worker_crashes")).toBe(1), 15_000);
+  await vi.waitFor(() => expect(nuncio.output()).toContain("worker 0 died"), 5000);
+  expect(nuncio.output()).toContain("ERR_WORKER_OUT_OF_MEMORY");
+  const load = new Load(nuncio.port, { keepAlive: 0, newConnection: 8 });
+  await vi.waitFor(() => expect(load.sum("answered")).toBeGreaterThan(200), 10_000);
+  await load.stop();
+  expect([load.sum("failed"), load.sum("refused")]).toEqual([0, 0]);
 });
 
 test("SIGTERM under load fails no request of a load balancer that asks /ready", async () => {
@@ -134,10 +157,12 @@ test("a port that is taken ends the start with Envoy's sentence and exit code 1"
 });
 
 const running: Nuncio[] = [];
+const folders: string[] = [];
 const servers: Server[] = [];
 
 afterEach(async () => {
   await Promise.all(running.splice(0).map((nuncio) => nuncio.stop()));
+  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true });
   for (const server of servers.splice(0)) {
     server.closeAllConnections();
     server.close();
@@ -152,6 +177,13 @@ async function start(handler: Handler, options: Omit<NuncioOptions, "backendPort
   const nuncio = await startNuncio({ backendPort: await portOf(backend), args: ["--concurrency", "1"], ...options });
   running.push(nuncio);
   return { nuncio };
+}
+
+/** For fault.mjs. */
+function newFaultFile(): string {
+  const folder = mkdtempSync(join(tmpdir(), "nuncio-fault-"));
+  folders.push(folder);
+  return join(folder, "now");
 }
 
 function answer(_request: IncomingMessage, response: ServerResponse): void {
