@@ -1,7 +1,7 @@
 import { ServerExchanges } from "../http/h1/server-exchange.ts";
 import { ServerTls } from "../net/tls/secure-context.ts";
 import type { SanMatcher } from "../net/tls/verify-peer.ts";
-import { StringMatcher } from "../router/matchers.ts";
+import { linkSans } from "../upstream/link-sans.ts";
 import { type FilterChainMatch, linkMatch, matchesAll } from "./filter-chain-match.ts";
 import type { Hcm } from "./hcm.ts";
 import { type HcmDeps, linkHcm } from "./link-hcm.ts";
@@ -34,10 +34,7 @@ export function linkChains(spec: ListenerSpec, deps: HcmDeps): LinkedChains {
       hcm,
       exchanges: new ServerExchanges(http1),
       tls: chain.tls === null ? null : new ServerTls(chain.tls),
-      sans: (chain.tls?.validation?.sans ?? []).map((san) => {
-        const matcher = new StringMatcher(san);
-        return { type: san.type, matches: (value) => matcher.matches(value) };
-      }),
+      sans: linkSans(chain.tls?.validation ?? null),
     };
   };
   const all = [...spec.filterChains, ...(spec.defaultFilterChain === null ? [] : [spec.defaultFilterChain])];

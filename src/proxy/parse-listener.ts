@@ -1,5 +1,6 @@
 import type { SocketAddress } from "../net/address.ts";
 import { addressText } from "../net/address.ts";
+import { parseDownstreamTransportSocket } from "../net/tls/parse-transport-socket.ts";
 import { unpackExtension } from "../proto/any.ts";
 import { checkCoverage } from "../proto/coverage.ts";
 import { durationMsOr } from "../proto/duration.ts";
@@ -22,7 +23,6 @@ import type { Problems } from "../proto/problems.ts";
 import { checkDuplicates, checkListenerFilters } from "./check-listener.ts";
 import { parseMatch } from "./parse-filter-chain-match.ts";
 import { parseHcm } from "./parse-hcm.ts";
-import { parseTransportSocket } from "./parse-transport-socket.ts";
 import type { FilterChainSpec, ListenerSpec } from "./spec.ts";
 
 /** Listener to its Spec; null when a fault was found. */
@@ -100,7 +100,7 @@ function parseFilterChain(chain: FilterChain, problems: Problems): FilterChainSp
   }
   const hcm = parseHcm(unpacked.message as HttpConnectionManager, scope.at("typed_config"));
   const match = parseMatch(chain.filterChainMatch, problems.at("filter_chain_match"));
-  const tls = parseTransportSocket(chain.transportSocket, problems.at("transport_socket"));
+  const tls = parseDownstreamTransportSocket(chain.transportSocket, problems.at("transport_socket"));
   return hcm === null ? null : { name: chain.name, match, tls, hcm };
 }
 

@@ -2,12 +2,10 @@ import { HeadPool } from "../http/h2/message-head.ts";
 import type { RequestHead } from "../http/header-block.ts";
 import { addressText } from "../net/address.ts";
 import { ClientTls } from "../net/tls/client-tls.ts";
-import type { UpstreamTlsSpec } from "../net/tls/spec.ts";
 import { threadChunks } from "../net/transport.ts";
 import { Http2Stats } from "../observability/http2-stats.ts";
 import { SslStats } from "../observability/ssl-stats.ts";
 import type { StatsSlab } from "../observability/stats.ts";
-import { StringMatcher } from "../router/matchers.ts";
 import type { Borrower } from "./borrower.ts";
 import { CircuitBreaker, Resource } from "./circuit-breaker.ts";
 import { ClusterStats } from "./cluster-stats.ts";
@@ -15,6 +13,7 @@ import type { UpstreamEnvironment } from "./environment.ts";
 import { realEnvironment } from "./environment.ts";
 import { Host, HostSet } from "./host-set.ts";
 import { HostStat } from "./host-stats.ts";
+import { linkSans } from "./link-sans.ts";
 import type { Pool } from "./pool.ts";
 import type { PoolContext } from "./pool-h1.ts";
 import { PoolH1 } from "./pool-h1.ts";
@@ -23,15 +22,6 @@ import type { ClusterSpec, LocalitySpec } from "./spec.ts";
 
 /** Heads of the thread's HTTP/2 exchanges. */
 const heads = new HeadPool();
-
-/** Spec to live: the SANs' matchers are the router's. */
-function linkTls(spec: UpstreamTlsSpec, stats: SslStats): ClientTls {
-  const sans = (spec.validation?.sans ?? []).map((san) => {
-    const matcher = new StringMatcher(san);
-    return { type: san.type, matches: (value: string) => matcher.matches(value) };
-  });
-  return new ClientTls(spec, sans, stats);
-}
 
 /** What a route asks of a cluster by priority. Envoy: RoutingPriority. */
 export type RoutingPriority = "DEFAULT" | "HIGH";
@@ -61,7 +51,14 @@ export class Cluster {
     this.observabilityName = spec.observabilityName;
     this.stats = new ClusterStats(slab, spec.observabilityName);
     this.#worker = worker;
-    const tls = spec.tls === null ? null : linkTls(spec.tls, new SslStats(slab, `cluster.${spec.observabilityName}.`));
+    const tls =
+      spec.tls === null
+        ? null
+        : new ClientTls(
+            spec.tls,
+            linkSans(spec.tls.validation),
+            new SslStats(slab, `cluster.${spec.observabilityName}.`),
+          );
     this.#http2 = new Http2Stats(slab, `cluster.${spec.observabilityName}.`);
     this.#context = {
       spec,

@@ -1,3 +1,4 @@
+import { parseUpstreamTransportSocket } from "../net/tls/parse-transport-socket.ts";
 import { checkCoverage } from "../proto/coverage.ts";
 import { durationMsOr } from "../proto/duration.ts";
 import type {
@@ -20,7 +21,6 @@ import { parseDiscovery } from "./parse-discovery.ts";
 import { parseLocalities, parseOverprovisioning } from "./parse-endpoints.ts";
 import { parseHttp } from "./parse-http.ts";
 import { parseLb } from "./parse-lb.ts";
-import { parseTransportSocket } from "./parse-transport-socket.ts";
 import type { BreakersSpec, ClusterSpec, ThresholdsSpec } from "./spec.ts";
 
 /** What of the process a cluster's spec depends on. */
@@ -56,7 +56,7 @@ export function parseCluster(message: Cluster, problems: Problems, options: Clus
     bufferLimitBytes: message.perConnectionBufferLimitBytes ?? 1024 * 1024,
     tcpKeepaliveMs: parseKeepalive(message, problems),
     sourceAddress: parseBind(message, problems),
-    tls: parseTransportSocket(message.transportSocket, problems.at("transport_socket")),
+    tls: parseUpstreamTransportSocket(message.transportSocket, problems.at("transport_socket")),
     ...parseHttp(message, problems, options.leniency),
   };
   return problems.errorCount > before ? null : spec;
