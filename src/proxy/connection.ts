@@ -101,10 +101,6 @@ export class HttpConnection implements TransportSink, StreamConnection {
     return true;
   }
 
-  get isIdle(): boolean {
-    return this.#stream === null;
-  }
-
   // From the transport.
 
   onConnect(): void {}
@@ -255,14 +251,8 @@ export class HttpConnection implements TransportSink, StreamConnection {
   close(): void {
     this.#isClosing = true;
     this.#wasLocalClose = true;
-    const delay = this.hcm.spec.delayedCloseTimeoutMs;
-    if (delay === 0) {
-      this.#transport.end();
-      this.#timer.set(eventClock.now, 5);
-      return;
-    }
     this.#transport.end();
-    this.#timer.set(eventClock.now, delay);
+    this.#timer.set(eventClock.now, this.hcm.spec.delayedCloseTimeoutMs || 5);
   }
 
   /** Ends it with what it was doing. */

@@ -1,5 +1,6 @@
 import type { RequestSink } from "../http/codec.ts";
 import { type Http2ServerCallbacks, Http2ServerCodec, type Http2ServerStream } from "../http/h2/server-codec.ts";
+import { writeOutput } from "../http/h2/write-output.ts";
 import { hostPort } from "../net/address.ts";
 import { eventClock } from "../net/event-clock.ts";
 import { LazyTimer } from "../net/lazy-timer.ts";
@@ -144,16 +145,7 @@ export class Http2ServerConnection implements TransportSink, Http2ServerCallback
   }
 
   flush(): void {
-    const transport = this.#transport;
-    while (transport.isWritable) {
-      const piece = this.#codec.takeOutput();
-      if (piece === null) {
-        this.#codec.onDrain();
-        if (this.#codec.outputBytes === 0) return;
-        continue;
-      }
-      transport.writeChunk(piece.chunk, piece.length);
-    }
+    writeOutput(this.#codec, this.#transport);
   }
 
   onConnectionError(_code: number, detail: string): void {

@@ -1,5 +1,5 @@
 import type { Http2ServerStream } from "../http/h2/server-codec.ts";
-import type { StreamConnection } from "./stream-connection.ts";
+import type { ConnectionFacts, StreamConnection } from "./stream-connection.ts";
 
 /** An HTTP/2 connection as one of its streams sees it. */
 export class Http2StreamConnection implements StreamConnection {
@@ -7,13 +7,10 @@ export class Http2StreamConnection implements StreamConnection {
   readonly isHttp2 = true;
   /** A stream's end never closes an HTTP/2 connection. */
   readonly mustClose = false;
-  readonly #connection: Omit<StreamConnection, "protocol" | "isHttp2" | "mustClose" | keyof StreamEvents>;
+  readonly #connection: ConnectionFacts;
   readonly #writer: Http2ServerStream;
 
-  constructor(
-    connection: Omit<StreamConnection, "protocol" | "isHttp2" | "mustClose" | keyof StreamEvents>,
-    writer: Http2ServerStream,
-  ) {
+  constructor(connection: ConnectionFacts, writer: Http2ServerStream) {
     this.#connection = connection;
     this.#writer = writer;
   }
@@ -50,10 +47,4 @@ export class Http2StreamConnection implements StreamConnection {
   }
 
   closeAfterResponse(): void {}
-}
-
-interface StreamEvents {
-  onStreamBegin(): void;
-  onStreamEnd(): void;
-  closeAfterResponse(): void;
 }

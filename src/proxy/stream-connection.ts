@@ -1,7 +1,7 @@
 import { ClientCert } from "./client-cert.ts";
 
-/** What a stream needs of its connection. */
-export interface StreamConnection {
+/** What is the same for all streams of a connection. */
+export interface ConnectionFacts {
   readonly id: number;
   readonly isTls: boolean;
   readonly clientCert: ClientCert;
@@ -10,6 +10,10 @@ export interface StreamConnection {
   readonly remoteText: string;
   readonly localPort: number;
   readonly localText: string;
+}
+
+/** What a stream needs of its connection. */
+export interface StreamConnection extends ConnectionFacts {
   readonly protocol: string;
   readonly isHttp2: boolean;
   /** The response must say `connection: close`. */

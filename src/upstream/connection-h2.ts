@@ -1,5 +1,6 @@
 import { Http2ClientCodec } from "../http/h2/client-codec.ts";
 import type { Http2Callbacks } from "../http/h2/connection-core.ts";
+import { writeOutput } from "../http/h2/write-output.ts";
 import { TimerNode } from "../net/timer-wheel.ts";
 import type { TransportSink } from "../net/transport.ts";
 import type { Borrower } from "./borrower.ts";
@@ -55,10 +56,6 @@ export class ConnectionH2 implements TransportSink, Http2Callbacks {
 
   get canLend(): boolean {
     return this.#state === "open" && !this.#isDraining && this.#codec.canOpen;
-  }
-
-  get activeStreams(): number {
-    return this.#codec.activeStreams;
   }
 
   /** Lends a stream of it; only while canLend. */
@@ -162,16 +159,7 @@ export class ConnectionH2 implements TransportSink, Http2Callbacks {
   }
 
   flush(): void {
-    const transport = this.#transport;
-    while (transport.isWritable) {
-      const piece = this.#codec.takeOutput();
-      if (piece === null) {
-        this.#codec.onDrain();
-        if (this.#codec.outputBytes === 0) break;
-        continue;
-      }
-      transport.writeChunk(piece.chunk, piece.length);
-    }
+    writeOutput(this.#codec, this.#transport);
     this.#countTx();
   }
 
