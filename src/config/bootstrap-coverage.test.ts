@@ -10,7 +10,6 @@ test("what the process does not read is refused where it changes a response, els
       overload_manager: {resource_monitors: [{name: a}]}
       stats_sinks: [{name: envoy.stat_sinks.statsd}]
       admin: {address: {pipe: {path: /a}}, allow_paths: [{exact: /ready}], ignore_global_conn_limit: true}
-      static_resources: {secrets: [{name: a}]}
       cluster_manager: {local_cluster_name: a, upstream_bind_config: {source_address: {address: 127.0.0.2, port_value: 0}}}
       layered_runtime: {layers: [{name: a, static_layer: {}}, {name: b, rtds_layer: {name: c, rtds_config: {ads: {}}}}]}
       stats_config: {use_all_default_tags: false, stats_matcher: {reject_all: true}}`),
@@ -21,7 +20,6 @@ test("what the process does not read is refused where it changes a response, els
       "warning stats_sinks",
       "error admin.allow_paths",
       "warning admin.ignore_global_conn_limit",
-      "warning static_resources.secrets",
       "error cluster_manager.upstream_bind_config",
       "warning cluster_manager.local_cluster_name",
       "error layered_runtime.layers[1].rtds_layer",
@@ -43,7 +41,11 @@ test("a tag's regex must be one of RE2 with a group", () => {
 });
 
 function verdicts(configYaml: string): string[] {
-  const { bootstrap, problems } = loadBootstrap({ configPath: null, configYaml, allowUnknownStaticFields: false });
+  const { message: bootstrap, problems } = loadBootstrap({
+    configPath: null,
+    configYaml,
+    allowUnknownStaticFields: false,
+  });
   expect(problems.filter((problem) => problem.severity === "error")).toEqual([]);
   const found = new Problems("");
   if (bootstrap !== null) checkBootstrap(bootstrap, found);

@@ -16,8 +16,8 @@ export function checkBootstrap(bootstrap: Bootstrap, problems: Problems): void {
   checkCoverage(BootstrapSchema, bootstrap, problems, { honoured, harmless });
   if (bootstrap.staticResources !== undefined) {
     checkCoverage(Bootstrap_StaticResourcesSchema, bootstrap.staticResources, problems.at("static_resources"), {
-      honoured: ["listeners", "clusters"],
-      harmless: ["secrets"],
+      honoured: ["listeners", "clusters", "secrets"],
+      harmless: [],
     });
   }
   if (bootstrap.admin !== undefined) {

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { create, toBinary } from "@bufbuild/protobuf";
 import { afterAll, describe, expect, test } from "vitest";
 import { requirePeer } from "../../test/peers.ts";
-import { BootstrapSchema } from "../proto/generated/envoy/config/bootstrap/v3/bootstrap_pb.ts";
+import { type Bootstrap, BootstrapSchema } from "../proto/generated/envoy/config/bootstrap/v3/bootstrap_pb.ts";
 import { type BootstrapCase, bootstrapCases } from "./bootstrap-cases.ts";
 import { type LoadResult, loadBootstrap } from "./load.ts";
 
@@ -17,7 +17,7 @@ describe("a bootstrap is taken or refused as by Envoy", () => {
     test(c.name, () => {
       const result = load(c);
       expect(errorsOf(result)).toEqual(c.error === null ? [] : [c.error]);
-      expect(result.bootstrap !== null).toBe(c.envoyAccepts);
+      expect(result.message !== null).toBe(c.envoyAccepts);
       const name = c.at ?? /([\w@<]+)$/.exec(c.error ?? "")?.[1];
       if (name !== undefined) expect(textAt(c, result).replace('"', "").slice(0, name.length)).toBe(name);
     });
@@ -41,7 +41,7 @@ describe("what is read", () => {
 
   test("octal, hexadecimal and quoted numbers have their value", () => {
     const port = (text: string) => {
-      const { bootstrap } = yaml(`admin: {address: {socket_address: {address: a, port_value: ${text}}}}`);
+      const { message: bootstrap } = yaml(`admin: {address: {socket_address: {address: a, port_value: ${text}}}}`);
       const address = bootstrap?.admin?.address?.address;
       return address?.case === "socketAddress" ? address.value.portSpecifier.value : null;
     };
@@ -49,7 +49,7 @@ describe("what is read", () => {
   });
 
   test("--config-yaml overrides fields, merges messages and appends to lists", () => {
-    const { bootstrap } = load({
+    const { message: bootstrap } = load({
       name: "merge",
       text: "node: {id: a, cluster: b}\nstatic_resources: {clusters: [{name: a}]}",
       configYaml: "node: {id: x}\nstatic_resources: {clusters: [{name: b}]}",
@@ -82,10 +82,10 @@ describe("what is read", () => {
     const path = join(dir, "b.pb");
     writeFileSync(path, bytes);
     const options = { configPath: path, configYaml: null, allowUnknownStaticFields: false };
-    expect(loadBootstrap(options).bootstrap?.flagsPath).toBe("/a");
+    expect(loadBootstrap(options).message?.flagsPath).toBe("/a");
     writeFileSync(path, Buffer.concat([bytes, Buffer.from([0xf8, 0x7f, 1])]));
     expect(loadBootstrap(options).problems).toMatchObject([{ reason: expect.stringContaining("number 2047") }]);
-    expect(loadBootstrap({ ...options, allowUnknownStaticFields: true }).bootstrap?.flagsPath).toBe("/a");
+    expect(loadBootstrap({ ...options, allowUnknownStaticFields: true }).message?.flagsPath).toBe("/a");
   });
 
   test("all faults are told at once, each with what was meant", () => {
@@ -121,7 +121,7 @@ describe("what is read", () => {
   });
 });
 
-function load(c: BootstrapCase): LoadResult {
+function load(c: BootstrapCase): LoadResult<Bootstrap> {
   return loadBootstrap({
     configPath: fileOf(c),
     configYaml: c.configYaml ?? null,
@@ -135,12 +135,12 @@ function fileOf(c: BootstrapCase): string {
   return path;
 }
 
-function errorsOf(result: LoadResult): string[] {
+function errorsOf(result: LoadResult<Bootstrap>): string[] {
   return result.problems.filter((problem) => problem.severity === "error").map((problem) => problem.path);
 }
 
 /** The text from where the first error is placed on. */
-function textAt(c: BootstrapCase, result: LoadResult): string {
+function textAt(c: BootstrapCase, result: LoadResult<Bootstrap>): string {
   const at = result.locations.get(result.problems[0]);
   if (at === undefined) return "";
   const text = at.file === "--config-yaml" ? (c.configYaml ?? "") : c.text;

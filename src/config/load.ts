@@ -1,8 +1,12 @@
 import { readFileSync } from "node:fs";
 import { basename, isAbsolute } from "node:path";
-import { create, fromBinary, merge } from "@bufbuild/protobuf";
+import { create, type DescMessage, fromBinary, type MessageShape, merge } from "@bufbuild/protobuf";
 import { fromText } from "@bufbuild/protobuf/txtpb";
 import { type Bootstrap, BootstrapSchema } from "../proto/generated/envoy/config/bootstrap/v3/bootstrap_pb.ts";
+import {
+  type DiscoveryResponse,
+  DiscoveryResponseSchema,
+} from "../proto/generated/envoy/service/discovery/v3/discovery_pb.ts";
 import { readJson, type UnknownFields } from "../proto/json-tree.ts";
 import { type Problem, Problems } from "../proto/problems.ts";
 import { typeRegistry } from "../proto/type-registry.ts";
@@ -21,21 +25,21 @@ export interface LoadOptions {
   allowUnknownStaticFields: boolean;
 }
 
-/** A bootstrap that was read, with all that is wrong with it. */
-export interface LoadResult {
-  /** The merged bootstrap. Null if there is any error. */
-  bootstrap: Bootstrap | null;
+/** A message that was read, with all that is wrong with it. */
+export interface LoadResult<M> {
+  /** Of all texts, merged. Null if there is any error. */
+  message: M | null;
   /** Errors and warnings, in the order of the texts. */
   problems: Problem[];
   /** The place of each of these problems; a problem of a binary file has none. */
   locations: Map<Problem, Location>;
-  /** The place of a field path of the bootstrap, for problems found later. */
+  /** The place of a field path of the message, for problems found later. */
   locate: (path: string) => Location | null;
 }
 
 /** Reads the bootstrap named by the flags, merges, and checks it against the API's own rules. Does not throw. */
-export function loadBootstrap(options: LoadOptions): LoadResult {
-  const load = new Load(options.allowUnknownStaticFields ? "warn" : "refuse");
+export function loadBootstrap(options: LoadOptions): LoadResult<Bootstrap> {
+  const load = new Load(BootstrapSchema, "a bootstrap", options.allowUnknownStaticFields ? "warn" : "refuse");
   if (options.configPath !== null && options.configPath !== "") load.file(options.configPath);
   if (options.configYaml !== null && options.configYaml !== "") {
     load.text("--config-yaml", options.configYaml, parseYaml);
@@ -48,14 +52,27 @@ export function loadBootstrap(options: LoadOptions): LoadResult {
   return load.finish();
 }
 
-class Load {
+/** Reads a file of resources (path_config_source), in the form that its suffix says. Does not throw. */
+export function loadResources(path: string, unknownFields: UnknownFields): LoadResult<DiscoveryResponse> {
+  const load = new Load(DiscoveryResponseSchema, "a file of resources", unknownFields);
+  load.file(path);
+  return load.finish();
+}
+
+class Load<Desc extends DescMessage> {
   readonly problems = new Problems();
-  readonly #bootstrap = create(BootstrapSchema);
+  readonly #schema: Desc;
+  readonly #message: MessageShape<Desc>;
+  /** What the texts are called: "a bootstrap". */
+  readonly #title: string;
   readonly #sources: Source[] = [];
   readonly #locations = new Map<Problem, Location>();
   readonly #unknownFields: UnknownFields;
 
-  constructor(unknownFields: UnknownFields) {
+  constructor(schema: Desc, title: string, unknownFields: UnknownFields) {
+    this.#schema = schema;
+    this.#message = create(schema);
+    this.#title = title;
     this.#unknownFields = unknownFields;
   }
 
@@ -63,9 +80,9 @@ class Load {
     const bytes = readFile(path, this.problems);
     if (bytes === null) return;
     const suffix = path.toLowerCase();
-    if (suffix.endsWith(".pb")) this.#proto(path, () => fromBinary(BootstrapSchema, bytes));
+    if (suffix.endsWith(".pb")) this.#proto(path, () => fromBinary(this.#schema, bytes));
     else if (suffix.endsWith(".pb_text")) {
-      this.#proto(path, () => fromText(BootstrapSchema, bytes.toString(), { registry: typeRegistry }));
+      this.#proto(path, () => fromText(this.#schema, bytes.toString(), { registry: typeRegistry }));
     } else this.text(basename(path), bytes.toString(), /\.ya?ml$/.test(suffix) ? parseYaml : parseJson);
   }
 
@@ -78,24 +95,24 @@ class Load {
     if (root.kind !== "map") {
       this.problems.error(
         "",
-        `a bootstrap is a map of fields, this is ${root.kind === "list" ? "a list" : "one word"}`,
+        `${this.#title} is a map of fields, this is ${root.kind === "list" ? "a list" : "one word"}`,
         {
           envoyText: root.kind === "list" ? "Unable to parse JSON as proto" : "Unable to convert YAML as JSON",
         },
       );
     } else {
-      const message = readJson(BootstrapSchema, toJson(root), this.problems, this.#unknownFields);
-      if (message !== null) merge(BootstrapSchema, this.#bootstrap, message);
+      const message = readJson(this.#schema, toJson(root), this.problems, this.#unknownFields);
+      if (message !== null) merge(this.#schema, this.#message, message);
     }
     // Before the merge: indexes are those of this text alone.
     for (const problem of this.problems.list.slice(before)) this.#place(problem, [source]);
   }
 
-  finish(): LoadResult {
+  finish(): LoadResult<MessageShape<Desc>> {
     const read = [...this.problems.list];
     const checks = new Problems();
     if (this.#sources.length > 0 || !this.problems.hasErrors) {
-      validate(BootstrapSchema, this.#bootstrap, checks, this.#unknownFields);
+      validate(this.#schema, this.#message, checks, this.#unknownFields);
     }
     for (const problem of checks.list) {
       if (read.some((cause) => explains(cause, problem))) continue;
@@ -103,7 +120,7 @@ class Load {
       this.#place(problem, this.#sources);
     }
     return {
-      bootstrap: this.problems.hasErrors ? null : this.#bootstrap,
+      message: this.problems.hasErrors ? null : this.#message,
       problems: this.problems.list,
       locations: this.#locations,
       locate: (path) => locate(this.#sources, path),
@@ -125,13 +142,13 @@ class Load {
     }
   }
 
-  #proto(path: string, read: () => Bootstrap): void {
+  #proto(path: string, read: () => MessageShape<Desc>): void {
     try {
-      merge(BootstrapSchema, this.#bootstrap, read());
+      merge(this.#schema, this.#message, read());
     } catch (error) {
       // protobuf-es throws on what is not the wire format, or not the text format.
       this.problems.error("", `${basename(path)}: ${error instanceof Error ? error.message : String(error)}`, {
-        envoyText: `Unable to parse file "${path}" as a ${path.endsWith("_text") ? "text" : "binary"} protobuf (type envoy.config.bootstrap.v3.Bootstrap)`,
+        envoyText: `Unable to parse file "${path}" as a ${path.endsWith("_text") ? "text" : "binary"} protobuf (type ${this.#schema.typeName})`,
       });
     }
   }

@@ -10,6 +10,7 @@ import { clusterNames } from "../router/spec.ts";
 import { parseCluster } from "../upstream/parse.ts";
 import type { ClusterSpec } from "../upstream/spec.ts";
 import { checkBootstrap } from "./bootstrap-coverage.ts";
+import type { SecretStore } from "./secret-store.ts";
 
 /** What a bootstrap's static resources become. */
 export interface ServerSpec {
@@ -23,6 +24,7 @@ export function bootstrapToSpecs(
   problems: Problems,
   workers: number,
   leniency: boolean,
+  secrets: SecretStore,
 ): ServerSpec | null {
   const before = problems.errorCount;
   checkBootstrap(bootstrap, problems);
@@ -30,8 +32,9 @@ export function bootstrapToSpecs(
   const listeners: ListenerSpec[] = [];
   const clusters: ClusterSpec[] = [];
   const at = problems.at("static_resources");
+  secrets.addStatic(resources?.secrets ?? [], at.at("secrets"));
   for (const [i, message] of (resources?.clusters ?? []).entries()) {
-    const spec = parseCluster(message, at.at(`clusters[${i}]`), { workers, leniency });
+    const spec = parseCluster(message, at.at(`clusters[${i}]`), { workers, leniency, contexts: secrets });
     if (spec === null) continue;
     if (clusters.some((other) => other.name === spec.name)) {
       at.error(`clusters[${i}].name`, `a second cluster is called "${spec.name}"`, {
@@ -43,7 +46,7 @@ export function bootstrapToSpecs(
   const known = new Set((resources?.clusters ?? []).map((cluster) => cluster.name));
   const addresses = new Map<string, string>();
   for (const [i, message] of (resources?.listeners ?? []).entries()) {
-    const spec = parseListener(message, at.at(`listeners[${i}]`));
+    const spec = parseListener(message, at.at(`listeners[${i}]`), secrets);
     if (spec === null) continue;
     checkAddress(spec, i, addresses, at);
     for (const [c, chain] of spec.filterChains.entries()) {

@@ -3,11 +3,14 @@ import type { StatsSlab } from "./stats.ts";
 
 /** `<prefix>ssl.*` of a listener or a cluster, by Envoy's names. */
 export class SslStats implements HandshakeStats {
+  readonly #notReady: number;
   readonly #slab: StatsSlab;
   readonly #prefix: string;
   readonly #slots: Record<SslCounter, number>;
 
-  constructor(slab: StatsSlab, prefix: string) {
+  constructor(slab: StatsSlab, prefix: string, side: "client" | "server") {
+    const kind = side === "client" ? "upstream" : "downstream";
+    this.#notReady = slab.counter(`${prefix}${side}_ssl_socket_factory.${kind}_context_secrets_not_ready`);
     this.#slab = slab;
     this.#prefix = `${prefix}ssl.`;
     const slots = counters.map((name) => [name, slab.counter(this.#prefix + name)]);
@@ -16,6 +19,10 @@ export class SslStats implements HandshakeStats {
 
   count(name: SslCounter): void {
     this.#slab.values[this.#slots[name]]++;
+  }
+
+  onSecretsNotReady(): void {
+    this.#slab.values[this.#notReady]++;
   }
 
   onHandshake({ version, cipher, isResumed, hasPeerCertificate }: Handshake): void {

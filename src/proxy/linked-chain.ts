@@ -1,6 +1,7 @@
 import { ServerExchanges } from "../http/h1/server-exchange.ts";
+import type { TlsContextSpec } from "../net/tls/contexts.ts";
 import { ServerTls } from "../net/tls/secure-context.ts";
-import type { SanMatcher } from "../net/tls/verify-peer.ts";
+import type { DownstreamTlsSpec } from "../net/tls/spec.ts";
 import { linkSans } from "../upstream/link-sans.ts";
 import { type FilterChainMatch, linkMatch, matchesAll } from "./filter-chain-match.ts";
 import type { Hcm } from "./hcm.ts";
@@ -12,10 +13,10 @@ export interface LinkedChain {
   match: FilterChainMatch;
   hcm: Hcm;
   exchanges: ServerExchanges;
-  /** null for plain text. */
+  /** Of its TLS context; null for plain text. */
+  tlsId: number | null;
+  /** null for plain text, and while the secrets of its context have not come. */
   tls: ServerTls | null;
-  /** Of the client's certificate. */
-  sans: SanMatcher[];
 }
 
 /** The filter chains of a listener, live. */
@@ -33,8 +34,8 @@ export function linkChains(spec: ListenerSpec, deps: HcmDeps): LinkedChains {
       match: linkMatch(chain.match),
       hcm,
       exchanges: new ServerExchanges(http1),
-      tls: chain.tls === null ? null : new ServerTls(chain.tls),
-      sans: linkSans(chain.tls?.validation ?? null),
+      tlsId: chain.tls === null ? null : chain.tls.id,
+      tls: linkTls(chain.tls?.spec ?? null),
     };
   };
   const all = [...spec.filterChains, ...(spec.defaultFilterChain === null ? [] : [spec.defaultFilterChain])];
@@ -43,4 +44,15 @@ export function linkChains(spec: ListenerSpec, deps: HcmDeps): LinkedChains {
     byDefault: spec.defaultFilterChain === null ? null : link(spec.defaultFilterChain),
     needsInspection: all.length > 1 || all.some((chain) => chain.tls !== null || !matchesAll(chain.match)),
   };
+}
+
+/** The secrets of a context changed: new connections of the chains with it handshake by `update`. */
+export function updateTls({ chains, byDefault }: LinkedChains, update: TlsContextSpec<unknown>): void {
+  for (const chain of byDefault === null ? chains : [...chains, byDefault]) {
+    if (chain.tlsId === update.id) chain.tls = linkTls(update.spec as DownstreamTlsSpec);
+  }
+}
+
+function linkTls(spec: DownstreamTlsSpec | null): ServerTls | null {
+  return spec === null ? null : new ServerTls(spec, linkSans(spec.validation));
 }

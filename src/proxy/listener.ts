@@ -4,6 +4,7 @@ import type { TLSSocket } from "node:tls";
 import { type AcceptedHandle, listen } from "../net/listen.ts";
 import { InspectedSocket, type InspectionOwner } from "../net/tls/accept.ts";
 import type { ClientHello } from "../net/tls/client-hello.ts";
+import type { TlsContextSpec } from "../net/tls/contexts.ts";
 import { handshakeOf } from "../net/tls/handshake.ts";
 import type { ServerTls } from "../net/tls/secure-context.ts";
 import { chainError, type PeerFault, verifyPeer } from "../net/tls/verify-peer.ts";
@@ -14,7 +15,7 @@ import { HttpConnection } from "./connection.ts";
 import type { ConnectionOwner, DownstreamConnection } from "./connection-owner.ts";
 import { chooseFilterChain } from "./filter-chain-match.ts";
 import { Http2ServerConnection } from "./http2-connection.ts";
-import type { LinkedChain, LinkedChains } from "./linked-chain.ts";
+import { type LinkedChain, type LinkedChains, updateTls } from "./linked-chain.ts";
 import { ListenerStats } from "./listener-stats.ts";
 import type { ListenerSpec } from "./spec.ts";
 
@@ -34,7 +35,7 @@ export class Listener implements ConnectionOwner, InspectionOwner {
     this.spec = spec;
     this.#chains = chains;
     this.#stats = new ListenerStats(slab, spec.statName);
-    this.#ssl = new SslStats(slab, `listener.${spec.statName}.`);
+    this.#ssl = new SslStats(slab, `listener.${spec.statName}.`, "server");
   }
 
   get activeConnections(): number {
@@ -56,6 +57,11 @@ export class Listener implements ConnectionOwner, InspectionOwner {
   /** New connections come under `chains`; those that are open finish under the old ones. */
   replace(chains: LinkedChains): void {
     this.#chains = chains;
+  }
+
+  /** The secrets of some TLS context changed. */
+  onTlsUpdate(update: TlsContextSpec<unknown>): void {
+    updateTls(this.#chains, update);
   }
 
   /** No more keep-alive: connections close when they are idle, busy ones after their response. Accepting goes on until close(). */
@@ -109,11 +115,16 @@ export class Listener implements ConnectionOwner, InspectionOwner {
       inspected.destroy();
       return;
     }
-    const { tls, hcm } = chain;
-    if (tls === null) {
+    const { tls, tlsId, hcm } = chain;
+    if (tlsId === null) {
       const socket = inspected.plain();
       this.#serve(chain, (sink) => openTransport(socket, sink, hcm.bufferLimitBytes));
       socket.resume();
+      return;
+    }
+    if (tls === null) {
+      this.#ssl.onSecretsNotReady();
+      inspected.destroy();
       return;
     }
     if (hello === null || (tls.spec.requireSni && hello.serverName === "")) {
@@ -140,7 +151,7 @@ export class Listener implements ConnectionOwner, InspectionOwner {
     const peer = tls.requestsCertificate ? socket.getPeerX509Certificate() : undefined;
     let fault: PeerFault | null = null;
     if (validation !== null)
-      fault = verifyPeer(peer, chainError(socket), validation, chain.sans, requireClientCertificate);
+      fault = verifyPeer(peer, chainError(socket), validation, tls.sans, requireClientCertificate);
     else if (requireClientCertificate && peer === undefined) fault = "fail_verify_no_cert";
     if (fault !== null) {
       this.#ssl.count(fault);

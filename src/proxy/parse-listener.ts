@@ -1,5 +1,6 @@
 import type { SocketAddress } from "../net/address.ts";
 import { addressText } from "../net/address.ts";
+import type { TlsContexts } from "../net/tls/contexts.ts";
 import { parseDownstreamTransportSocket } from "../net/tls/parse-transport-socket.ts";
 import { unpackExtension } from "../proto/any.ts";
 import { checkCoverage } from "../proto/coverage.ts";
@@ -26,30 +27,32 @@ import { parseHcm } from "./parse-hcm.ts";
 import type { FilterChainSpec, ListenerSpec } from "./spec.ts";
 
 /** Listener to its Spec; null when a fault was found. */
-export function parseListener(message: Listener, problems: Problems): ListenerSpec | null {
+export function parseListener(message: Listener, problems: Problems, contexts: TlsContexts): ListenerSpec | null {
   const before = problems.errorCount;
   checkCoverage(ListenerSchema, message, problems, { honoured, harmless });
   const address = parseSocketAddress(message.address, problems.at("address"));
   checkListenerFilters(message, problems);
+  const text = address === null ? "" : addressText(address);
+  const statName = message.statPrefix || text.replaceAll(":", "_");
   if (message.filterChains.length === 0 && message.defaultFilterChain === undefined) {
     problems.error("filter_chains", "is empty: a listener needs at least one filter chain", {
-      envoyText: `error adding listener '${address === null ? "" : addressText(address)}': no filter chains specified`,
+      envoyText: `error adding listener '${text}': no filter chains specified`,
     });
   }
+  const tls: ChainTls = { contexts, owner: `listener.${statName}.` };
   const filterChains = message.filterChains
-    .map((chain, i) => parseFilterChain(chain, problems.at(`filter_chains[${i}]`)))
+    .map((chain, i) => parseFilterChain(chain, problems.at(`filter_chains[${i}]`), tls))
     .filter((spec) => spec !== null);
   checkDuplicates(filterChains, address, problems);
   const defaultFilterChain =
     message.defaultFilterChain === undefined
       ? null
-      : parseFilterChain(message.defaultFilterChain, problems.at("default_filter_chain"));
+      : parseFilterChain(message.defaultFilterChain, problems.at("default_filter_chain"), tls);
   if (address === null || problems.errorCount > before) return null;
-  const text = addressText(address);
   return {
     name: message.name || text,
     address,
-    statName: message.statPrefix || text.replaceAll(":", "_"),
+    statName,
     bufferLimitBytes: message.perConnectionBufferLimitBytes ?? 1024 * 1024,
     trafficDirection: trafficDirections[message.trafficDirection] ?? "UNSPECIFIED",
     drainType: message.drainType === Listener_DrainType.MODIFY_ONLY ? "MODIFY_ONLY" : "DEFAULT",
@@ -74,7 +77,14 @@ function parseSocketAddress(message: Address | undefined, problems: Problems): S
   return null;
 }
 
-function parseFilterChain(chain: FilterChain, problems: Problems): FilterChainSpec | null {
+/** What the TLS contexts of a listener's chains need. */
+interface ChainTls {
+  contexts: TlsContexts;
+  /** The listener's stat prefix. */
+  owner: string;
+}
+
+function parseFilterChain(chain: FilterChain, problems: Problems, chainTls: ChainTls): FilterChainSpec | null {
   checkCoverage(FilterChainSchema, chain, problems, {
     honoured: ["filters", "name", "filter_chain_match", "transport_socket"],
     harmless: ["metadata", "transport_socket_connect_timeout"],
@@ -100,7 +110,12 @@ function parseFilterChain(chain: FilterChain, problems: Problems): FilterChainSp
   }
   const hcm = parseHcm(unpacked.message as HttpConnectionManager, scope.at("typed_config"));
   const match = parseMatch(chain.filterChainMatch, problems.at("filter_chain_match"));
-  const tls = parseDownstreamTransportSocket(chain.transportSocket, problems.at("transport_socket"));
+  const tls = parseDownstreamTransportSocket(
+    chain.transportSocket,
+    problems.at("transport_socket"),
+    chainTls.contexts,
+    chainTls.owner,
+  );
   return hcm === null ? null : { name: chain.name, match, tls, hcm };
 }
 

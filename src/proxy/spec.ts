@@ -1,5 +1,6 @@
 import type { HttpFilterSpec } from "../filters/parsers.ts";
 import type { SocketAddress } from "../net/address.ts";
+import type { TlsContextSpec } from "../net/tls/contexts.ts";
 import type { DownstreamTlsSpec } from "../net/tls/spec.ts";
 import type { AccessLogFilterSpec, AccessLogSpec, LogFormatSpec } from "../observability/access-log-spec.ts";
 import type { HeaderAddSpec, RouteConfigSpec } from "../router/spec.ts";
@@ -30,7 +31,7 @@ export interface FilterChainSpec {
   name: string;
   match: FilterChainMatchSpec;
   /** null for plain text. */
-  tls: DownstreamTlsSpec | null;
+  tls: TlsContextSpec<DownstreamTlsSpec> | null;
   hcm: HcmSpec;
 }
 

@@ -1,4 +1,5 @@
 import { eventClock } from "../net/event-clock.ts";
+import type { TlsContextSpec } from "../net/tls/contexts.ts";
 import { AccessLogSinks } from "../observability/access-log-sink.ts";
 import { Http2Stats } from "../observability/http2-stats.ts";
 import type { StatsSlab } from "../observability/stats.ts";
@@ -85,6 +86,12 @@ export class WorkerRuntime {
 
   applyHosts(update: HostUpdate): void {
     this.#clusters.get(update.cluster)?.updateHosts(update.localities);
+  }
+
+  /** The secrets of a TLS context came or changed. */
+  applyTls(update: TlsContextSpec<unknown>): void {
+    for (const listener of this.#listeners.values()) listener.onTlsUpdate(update);
+    for (const cluster of this.#clusters.values()) cluster.onTlsUpdate(update);
   }
 
   startDraining(order: { stopListeners: boolean; inboundOnly: boolean }): void {

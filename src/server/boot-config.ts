@@ -1,5 +1,7 @@
-import { type DescMessage, type Message, toJson } from "@bufbuild/protobuf";
+import type { DescMessage, Message } from "@bufbuild/protobuf";
 import { RE2JS } from "re2js";
+import type { SdsSecret } from "../config/sds-secret.ts";
+import type { SecretStore } from "../config/secret-store.ts";
 import type { SocketAddress } from "../net/address.ts";
 import type { GroupFinder, TagSpec } from "../observability/tags.ts";
 import { durationMsOr } from "../proto/duration.ts";
@@ -7,9 +9,10 @@ import { type Bootstrap, BootstrapSchema } from "../proto/generated/envoy/config
 import { ClusterSchema } from "../proto/generated/envoy/config/cluster/v3/cluster_pb.ts";
 import type { Address } from "../proto/generated/envoy/config/core/v3/address_pb.ts";
 import { ListenerSchema } from "../proto/generated/envoy/config/listener/v3/listener_pb.ts";
-import { typeRegistry } from "../proto/type-registry.ts";
-import type { ConfigSnapshot, DumpedResource } from "./admin/state.ts";
+import { SecretSchema } from "../proto/generated/envoy/extensions/transport_sockets/tls/v3/secret_pb.ts";
+import type { ConfigSnapshot, DumpedResource, DumpedSdsSecret } from "./admin/state.ts";
 import type { Flags } from "./flags.ts";
+import { protoJson, redact, typedJson, typePrefix } from "./resource-json.ts";
 import { flatten, type RuntimeLayer } from "./runtime-layers.ts";
 import { userAgentBuildVersion } from "./version.ts";
 
@@ -67,13 +70,16 @@ export function logPattern(bootstrap: Bootstrap): string | null {
 }
 
 /** Reads the process's part of a bootstrap that has been found valid. JSON is made only when the admin interface asks. */
-export function bootConfig(bootstrap: Bootstrap, flags: Flags): BootConfig {
+export function bootConfig(bootstrap: Bootstrap, flags: Flags, secrets: SecretStore): BootConfig {
   const loadedAt = new Date();
   const address = bootstrap.admin === undefined ? null : socketAddress(bootstrap.admin.address);
   return {
     admin: address && { address, profilePath: bootstrap.admin?.profilePath || "/var/log/envoy/envoy.prof" },
     node: () => nodeJson(bootstrap, flags),
-    snapshot: (includeEds) => snapshot(bootstrap, flags, loadedAt, includeEds),
+    snapshot: (includeEds) => ({
+      ...snapshot(bootstrap, flags, loadedAt, includeEds),
+      sdsSecrets: secrets.sdsSecrets.map(dumpedSecret),
+    }),
     runtimeLayers: runtimeLayers(bootstrap),
   };
 }
@@ -89,7 +95,25 @@ function nodeJson(bootstrap: Bootstrap, flags: Flags): Json {
   return node;
 }
 
-function snapshot(bootstrap: Bootstrap, flags: Flags, at: Date, includeEds: boolean): ConfigSnapshot {
+function dumpedSecret({ name, message, versionInfo, updatedAt, refusal }: SdsSecret): DumpedSdsSecret {
+  const json = message === null ? { name } : protoJson(SecretSchema, message);
+  redact(json);
+  return {
+    name,
+    json: { "@type": `${typePrefix}${SecretSchema.typeName}`, ...json },
+    versionInfo,
+    updatedAt,
+    refusal,
+    isWarming: message === null,
+  };
+}
+
+function snapshot(
+  bootstrap: Bootstrap,
+  flags: Flags,
+  at: Date,
+  includeEds: boolean,
+): Omit<ConfigSnapshot, "sdsSecrets"> {
   const json = protoJson(BootstrapSchema, bootstrap);
   const node = nodeJson(bootstrap, flags);
   if ((node.extensions as unknown[]).length === 0) delete node.extensions;
@@ -158,15 +182,6 @@ function endpointsOf(cluster: Json): Json[] {
   ];
 }
 
-/** Replaces what a secret keeps secret, as Envoy does: private keys, passwords and generic secrets, not certificates. */
-function redact(value: Json): void {
-  for (const [key, child] of Object.entries(value)) {
-    if (secretFields.includes(key)) value[key] = { inline_string: "[redacted]" };
-    else if (Array.isArray(child) && key === "keys") value[key] = child.map(() => ({ inline_string: "[redacted]" }));
-    else if (typeof child === "object" && child !== null) redact(child as Json);
-  }
-}
-
 /** The layers of layered_runtime, lowest first. */
 export function runtimeLayers(bootstrap: Bootstrap): RuntimeLayer[] {
   return (bootstrap.layeredRuntime?.layers ?? []).map(({ name, layerSpecifier }) => ({
@@ -184,26 +199,6 @@ function socketAddress(address: Address | undefined): SocketAddress | null {
   return { host: choice.value.address, port: port.case === "portValue" ? port.value : 0, path: null };
 }
 
-function typedJson(schema: DescMessage, message: Message): Json {
-  return { "@type": `${typePrefix}${schema.typeName}`, ...protoJson(schema, message) };
-}
-
-function protoJson(schema: DescMessage, message: Message): Json {
-  return typeFirst(toJson(schema, message, { registry: typeRegistry, useProtoFieldName: true })) as Json;
-}
-
-/** Puts each "@type" before the fields of its message, as Envoy prints them; protobuf-es puts it after. */
-function typeFirst(value: unknown): unknown {
-  if (typeof value !== "object" || value === null) return value;
-  if (Array.isArray(value)) return value.map(typeFirst);
-  const { "@type": type, ...fields } = value as Json;
-  const out: Json = type === undefined ? {} : { "@type": type };
-  for (const [key, child] of Object.entries(fields)) out[key] = typeFirst(child);
-  return out;
-}
-
-const typePrefix = "type.googleapis.com/";
 const hcmType = `${typePrefix}envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager`;
 const routeConfigType = `${typePrefix}envoy.config.route.v3.RouteConfiguration`;
-const secretFields = ["private_key", "password", "secret", "private_key_provider"];
 const layerKinds = { staticLayer: "static", adminLayer: "admin", rtdsLayer: "rtds", diskLayer: "disk" } as const;

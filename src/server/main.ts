@@ -49,6 +49,7 @@ async function run(flags: Flags, log: ServerLog): Promise<number | undefined> {
     { bootstrapToSpecs },
     { bootConfig, logPattern, re2Finder, runtimeLayers, statsOptions },
     { RuntimeLayers },
+    { SecretStore },
   ] = await Promise.all([
     import("../config/load.ts"),
     import("../config/report.ts"),
@@ -56,6 +57,7 @@ async function run(flags: Flags, log: ServerLog): Promise<number | undefined> {
     import("../config/resources.ts"),
     import("./boot-config.ts"),
     import("./runtime-layers.ts"),
+    import("../config/secret-store.ts"),
   ]);
   const concurrency = flags.concurrency ?? availableParallelism();
   const loaded = loadBootstrap({
@@ -63,15 +65,17 @@ async function run(flags: Flags, log: ServerLog): Promise<number | undefined> {
     configYaml: flags.configYaml,
     allowUnknownStaticFields: flags.allowUnknownStaticFields,
   });
+  const bootstrap = loaded.message;
   const problems = new Problems("", loaded.problems);
   const runtime: Record<string, string> =
-    loaded.bootstrap === null ? {} : new RuntimeLayers(runtimeLayers(loaded.bootstrap)).finalValues();
+    bootstrap === null ? {} : new RuntimeLayers(runtimeLayers(bootstrap)).finalValues();
   const leniency = runtime["nuncio.http1_envoy_leniency"] === "true";
-  const specs = loaded.bootstrap === null ? null : bootstrapToSpecs(loaded.bootstrap, problems, concurrency, leniency);
+  const secrets = new SecretStore();
+  const specs = bootstrap === null ? null : bootstrapToSpecs(bootstrap, problems, concurrency, leniency, secrets);
   const text = formatProblems(problems.list, (problem) => {
     return loaded.locations.get(problem) ?? (problem.path === "" ? null : loaded.locate(problem.path));
   });
-  if (loaded.bootstrap === null || specs === null || problems.hasErrors) {
+  if (bootstrap === null || specs === null || problems.hasErrors) {
     process.stderr.write(`error initializing configuration '${flags.configPath}':\n${text}\n`);
     return 1;
   }
@@ -90,16 +94,19 @@ async function run(flags: Flags, log: ServerLog): Promise<number | undefined> {
       import("./dns-clusters.ts"),
       import("../upstream/breaker-gauges.ts"),
     ]);
-  const pattern = logPattern(loaded.bootstrap);
+  const pattern = logPattern(bootstrap);
   if (pattern !== null) log.setPattern(pattern);
-  const { tags, useAllDefaultTags, flushIntervalMs } = statsOptions(loaded.bootstrap);
+  const { tags, useAllDefaultTags, flushIntervalMs } = statsOptions(bootstrap);
   const extractor = new TagExtractor([...tags, ...fixedTags(flags)], useAllDefaultTags, re2Finder);
   const stats = new ProcessStats(concurrency, extractor, flushIntervalMs);
   const dns = new DnsClusters(specs.clusters, concurrency, stats.mainSlab);
   for (const spec of specs.clusters) stats.keepSynced(new BreakerGauges(spec, stats.mainSlab));
+  stats.keepSynced({
+    sync: () => secrets.sync(stats.mainSlab, (name, value) => stats.aggregate.setTextReadout(name, value)),
+  });
   await dns.warm();
   const server = new ServerProcess({
-    ...bootConfig(loaded.bootstrap, flags),
+    ...bootConfig(bootstrap, flags, secrets),
     flags,
     log,
     concurrency,
@@ -117,6 +124,10 @@ async function run(flags: Flags, log: ServerLog): Promise<number | undefined> {
       runtime,
     }),
     exit: (code) => process.exit(code),
+  });
+  secrets.connect({
+    onTlsContext: (update) => server.supervisor.broadcast({ kind: "tls", update }),
+    log: (level, message) => log.log(level, "config", message),
   });
   dns.connect((update) => server.supervisor.updateHosts(update));
   try {

@@ -1,4 +1,5 @@
 import type { SocketAddress } from "../net/address.ts";
+import type { TlsContextSpec } from "../net/tls/contexts.ts";
 import type { StatAnnouncement } from "../observability/stats.ts";
 import type { HostUpdate } from "../upstream/spec.ts";
 
@@ -48,6 +49,8 @@ export type ToWorker =
   | { kind: "config"; update: ConfigUpdate }
   /** New endpoints of a cluster, from DNS. */
   | { kind: "hosts"; update: HostUpdate }
+  /** The secrets of a TLS context came or changed. */
+  | { kind: "tls"; update: TlsContextSpec<unknown> }
   | { kind: "drain"; order: DrainOrder }
   | { kind: "healthFailed"; failed: boolean }
   | { kind: "reopenLogs" }

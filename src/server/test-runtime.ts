@@ -47,6 +47,7 @@ if (parentPort !== null) {
         if (order.stopListeners) for (const server of servers.values()) server.close();
       },
       applyHosts() {},
+      applyTls() {},
       setHealthFailed() {},
       setRuntimeKey() {},
       reopenLogs() {},

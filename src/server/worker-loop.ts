@@ -1,5 +1,6 @@
 import { flushCompileCache } from "node:module";
 import type { MessagePort } from "node:worker_threads";
+import type { TlsContextSpec } from "../net/tls/contexts.ts";
 import { StatsSlab } from "../observability/stats.ts";
 import type { HostUpdate } from "../upstream/spec.ts";
 import type { ConfigUpdate, DrainOrder, FromWorker, ToWorker, WorkerInit } from "./messages.ts";
@@ -10,6 +11,7 @@ interface WorkerRuntime {
   /** Swaps the configuration. Listeners report themselves through `report`. */
   apply(update: ConfigUpdate): void;
   applyHosts(update: HostUpdate): void;
+  applyTls(update: TlsContextSpec<unknown>): void;
   startDraining(order: DrainOrder): void;
   setHealthFailed(failed: boolean): void;
   reopenLogs(): void;
@@ -81,6 +83,9 @@ export function serveWorker(port: MessagePort, init: WorkerInit, createRuntime: 
         return;
       case "hosts":
         runtime.applyHosts(message.update);
+        return;
+      case "tls":
+        runtime.applyTls(message.update);
         return;
       case "drain":
         runtime.startDraining(message.order);

@@ -2,6 +2,8 @@ import { HeadPool } from "../http/h2/message-head.ts";
 import type { RequestHead } from "../http/header-block.ts";
 import { addressText } from "../net/address.ts";
 import { ClientTls } from "../net/tls/client-tls.ts";
+import type { TlsContextSpec } from "../net/tls/contexts.ts";
+import type { UpstreamTlsSpec } from "../net/tls/spec.ts";
 import { threadChunks } from "../net/transport.ts";
 import { Http2Stats } from "../observability/http2-stats.ts";
 import { SslStats } from "../observability/ssl-stats.ts";
@@ -34,6 +36,8 @@ export class Cluster {
   readonly #worker: number;
   readonly #context: PoolContext;
   readonly #http2: Http2Stats;
+  /** null for plain text. */
+  readonly #tls: ClientTls | null;
   readonly #breakers: [CircuitBreaker, CircuitBreaker];
   /** By address. */
   #hosts = new Map<string, Host>();
@@ -50,20 +54,15 @@ export class Cluster {
     this.observabilityName = spec.observabilityName;
     this.stats = new ClusterStats(slab, spec.observabilityName);
     this.#worker = worker;
-    const tls =
-      spec.tls === null
-        ? null
-        : new ClientTls(
-            spec.tls,
-            linkSans(spec.tls.validation),
-            new SslStats(slab, `cluster.${spec.observabilityName}.`),
-          );
+    this.#tls =
+      spec.tls === null ? null : new ClientTls(new SslStats(slab, `cluster.${spec.observabilityName}.`, "client"));
+    if (spec.tls !== null) this.onTlsUpdate(spec.tls);
     this.#http2 = new Http2Stats(slab, `cluster.${spec.observabilityName}.`);
     this.#context = {
       spec,
       stats: this.stats,
       environment,
-      tls,
+      tls: this.#tls,
       waiting: new Map(),
       http2: {
         options: spec.http2.options,
@@ -138,6 +137,13 @@ export class Cluster {
     const { cells, base } = host.stats;
     cells[base + HostStat.rqTimeout]++;
     if (!isResponseStarted) cells[base + HostStat.rqError]++;
+  }
+
+  /** The secrets of some TLS context came or changed. */
+  onTlsUpdate(update: TlsContextSpec<unknown>): void {
+    if (this.#tls === null || update.id !== this.spec.tls?.id || update.spec === null) return;
+    const spec = update.spec as UpstreamTlsSpec;
+    this.#tls.update(spec, linkSans(spec.validation));
   }
 
   /** New endpoints. A host whose address stays keeps its connections; those of one that went drain. */

@@ -9,7 +9,11 @@ function parse(json: object): { spec: ClusterSpec | null; problems: Problem[] } 
   const problems = new Problems();
   const message = readJson(ClusterSchema, { name: "a", ...json }, problems, "refuse");
   if (message === null) throw new Error(problems.list.map((problem) => problem.reason).join());
-  const spec = parseCluster(message, problems, { workers: 2, leniency: false });
+  const spec = parseCluster(message, problems, {
+    workers: 2,
+    leniency: false,
+    contexts: { open: (read, scope) => ({ id: 1, spec: read({ resolve: () => null }, scope) }) },
+  });
   return { spec, problems: problems.list };
 }
 

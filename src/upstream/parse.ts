@@ -1,3 +1,4 @@
+import type { TlsContexts } from "../net/tls/contexts.ts";
 import { parseUpstreamTransportSocket } from "../net/tls/parse-transport-socket.ts";
 import { checkCoverage } from "../proto/coverage.ts";
 import { durationMsOr } from "../proto/duration.ts";
@@ -17,6 +18,7 @@ import {
 import { BindConfigSchema } from "../proto/generated/envoy/config/core/v3/address_pb.ts";
 import type { Problems } from "../proto/problems.ts";
 import { allocateBreakerCounters } from "./circuit-breaker.ts";
+import { clusterStatPrefix } from "./cluster-stats.ts";
 import { parseDiscovery } from "./parse-discovery.ts";
 import { parseLocalities, parseOverprovisioning } from "./parse-endpoints.ts";
 import { parseHttp } from "./parse-http.ts";
@@ -29,6 +31,7 @@ export interface ClusterParseOptions {
   workers: number;
   /** Runtime key nuncio.http1_envoy_leniency. */
   leniency: boolean;
+  contexts: TlsContexts;
 }
 
 /** envoy.config.cluster.v3.Cluster to its Spec; null when a fault was found. */
@@ -56,7 +59,12 @@ export function parseCluster(message: Cluster, problems: Problems, options: Clus
     bufferLimitBytes: message.perConnectionBufferLimitBytes ?? 1024 * 1024,
     tcpKeepaliveMs: parseKeepalive(message, problems),
     sourceAddress: parseBind(message, problems),
-    tls: parseUpstreamTransportSocket(message.transportSocket, problems.at("transport_socket")),
+    tls: parseUpstreamTransportSocket(
+      message.transportSocket,
+      problems.at("transport_socket"),
+      options.contexts,
+      clusterStatPrefix(message.altStatName || message.name),
+    ),
     ...parseHttp(message, problems, options.leniency),
   };
   return problems.errorCount > before ? null : spec;

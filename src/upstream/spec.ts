@@ -1,5 +1,6 @@
 import type { Http1Options } from "../http/h1/options.ts";
 import type { SocketAddress } from "../net/address.ts";
+import type { TlsContextSpec } from "../net/tls/contexts.ts";
 import type { UpstreamTlsSpec } from "../net/tls/spec.ts";
 import type { Http2Spec } from "./parse-http2.ts";
 
@@ -35,7 +36,7 @@ export interface ClusterSpec {
   /** The source address of connections; "" lets the system choose. */
   sourceAddress: string;
   /** null for plain text. */
-  tls: UpstreamTlsSpec | null;
+  tls: TlsContextSpec<UpstreamTlsSpec> | null;
 }
 
 /** How a host is chosen. */

@@ -51,10 +51,37 @@ const good = `static_resources:
         endpoints:
           - lb_endpoints:
               - endpoint: { address: { socket_address: { address: 127.0.0.1, port_value: 8080 } } }
+node: { id: here, cluster: test }
 `;
+
+/** A cluster's transport socket with this in its common_tls_context. */
+function upstreamTls(common: string): string {
+  const type = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext";
+  return `transport_socket: { name: tls, typed_config: { "@type": ${type}, common_tls_context: { ${common} } } }`;
+}
 
 const hcm = "static_resources.listeners[0].filter_chains[0].filters[0].typed_config";
 const mistakes: Mistake[] = [
+  {
+    name: "a secret that is not in the bootstrap",
+    edit: {
+      from: "connect_timeout: 1s",
+      to: `connect_timeout: 1s\n      ${upstreamTls("validation_context_sds_secret_config: { name: ca }")}`,
+    },
+    says: [
+      'common_tls_context.validation_context_sds_secret_config.name: there is no secret "ca" in static_resources.secrets, and no sds_config to get it from',
+    ],
+    envoySays: "Unknown static certificate validation context: ca",
+  },
+  {
+    name: "a file of secrets that is not there",
+    edit: {
+      from: "connect_timeout: 1s",
+      to: `connect_timeout: 1s\n      ${upstreamTls("tls_certificate_sds_secret_configs: [{ name: a, sds_config: { path_config_source: { path: /no/such.yaml } } }]")}`,
+    },
+    says: ['sds_config.path_config_source.path: there is no file "/no/such.yaml"'],
+    envoySays: "paths must refer to an existing path in the system: '/no/such.yaml' does not exist",
+  },
   {
     name: "a field misspelt",
     edit: { from: "  listeners:", to: "  listenerz:" },

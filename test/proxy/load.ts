@@ -1,4 +1,5 @@
 import { connect, type Socket } from "node:net";
+import { connect as connectTls } from "node:tls";
 
 /** What one client of the load met. */
 interface Client {
@@ -13,12 +14,14 @@ interface Client {
 export class Load {
   readonly clients: Client[] = [];
   readonly #port: number;
+  readonly #isTls: boolean;
   readonly #done: Promise<void>[] = [];
   #isStopping = false;
 
   /** `keepAlive` clients use a connection until it closes, `newConnection` ones a new one for each request. */
-  constructor(port: number, counts: { keepAlive: number; newConnection: number }) {
+  constructor(port: number, counts: { keepAlive: number; newConnection: number }, isTls = false) {
     this.#port = port;
+    this.#isTls = isTls;
     for (let i = 0; i < counts.keepAlive; i++) this.#start(true);
     for (let i = 0; i < counts.newConnection; i++) this.#start(false);
   }
@@ -40,7 +43,7 @@ export class Load {
 
   async #run(client: Client, keepsAlive: boolean): Promise<void> {
     while (!this.#isStopping) {
-      const socket = await open(this.#port);
+      const socket = await open(this.#port, this.#isTls);
       if (socket === null) {
         client.refused++;
         return;
@@ -57,10 +60,12 @@ export class Load {
   }
 }
 
-function open(port: number): Promise<Socket | null> {
+function open(port: number, isTls: boolean): Promise<Socket | null> {
   return new Promise((resolve) => {
-    const socket = connect(port, "127.0.0.1");
-    socket.once("connect", () => resolve(socket));
+    const socket = isTls
+      ? connectTls({ port, host: "127.0.0.1", rejectUnauthorized: false })
+      : connect(port, "127.0.0.1");
+    socket.once(isTls ? "secureConnect" : "connect", () => resolve(socket));
     socket.on("error", () => resolve(null));
   });
 }

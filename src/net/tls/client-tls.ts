@@ -1,36 +1,49 @@
+import { connect as connectPlain, type NetConnectOpts, type Socket } from "node:net";
 import { type ConnectionOptions, connect, type SecureContext, type TLSSocket } from "node:tls";
 import { type HandshakeStats, handshakeOf } from "./handshake.ts";
 import { createClientContext } from "./secure-context.ts";
 import type { UpstreamTlsSpec } from "./spec.ts";
-import { chainError, type SanMatcher, verifyPeer } from "./verify-peer.ts";
+import { chainError, type PeerFault, type SanMatcher, verifyPeer } from "./verify-peer.ts";
 
-/** A client's TLS, linked: for all connections of one cluster in one worker. */
+/** A context's Spec, linked. */
+interface Linked {
+  spec: UpstreamTlsSpec;
+  context: SecureContext;
+  sans: readonly SanMatcher[];
+}
+
+/** A client's TLS: for all connections of one context in one worker. */
 export class ClientTls {
-  readonly #spec: UpstreamTlsSpec;
-  readonly #context: SecureContext;
-  readonly #sans: readonly SanMatcher[];
-  readonly #stats: HandshakeStats;
+  readonly #stats: ClientTlsStats;
+  /** null while its secrets have not come. */
+  #linked: Linked | null = null;
   /** The newest first. */
   #sessions: Buffer[] = [];
 
-  constructor(spec: UpstreamTlsSpec, sans: readonly SanMatcher[], stats: HandshakeStats) {
-    this.#spec = spec;
-    this.#context = createClientContext(spec);
-    this.#sans = sans;
+  /** Connections fail before the first update. */
+  constructor(stats: ClientTlsStats) {
     this.#stats = stats;
+  }
+
+  /** New connections are made by `spec`; those that are open stay as they are. */
+  update(spec: UpstreamTlsSpec, sans: readonly SanMatcher[]): void {
+    this.#linked = { spec, context: createClientContext(spec), sans };
+    this.#sessions = [];
   }
 
   /**
    * Connects. `onSecure` when the peer is accepted; else the socket is destroyed with an error whose code is what Envoy calls the
    * transport failure reason.
    */
-  connect(target: ConnectionOptions, hostname: string, onSecure: () => void): TLSSocket {
-    const spec = this.#spec;
+  connect(target: ConnectionOptions & NetConnectOpts, hostname: string, onSecure: () => void): Socket {
+    const linked = this.#linked;
+    if (linked === null) return this.#connectInVain(target);
+    const { spec, context } = linked;
     const session = this.#sessions[0];
     const servername = spec.autoHostSni && hostname !== "" ? hostname : spec.sni;
     const socket = connect({
       ...target,
-      secureContext: this.#context,
+      secureContext: context,
       rejectUnauthorized: false,
       checkServerIdentity: () => undefined,
       ...(servername === "" ? {} : { servername }),
@@ -41,7 +54,7 @@ export class ClientTls {
       if (spec.maxSessionKeys > 0) this.#sessions = [ticket, ...this.#sessions].slice(0, spec.maxSessionKeys);
     });
     socket.once("secureConnect", () => {
-      const fault = this.#faultOf(socket, servername);
+      const fault = faultOf(linked, socket, servername);
       if (fault === null) {
         this.#stats.onHandshake(handshakeOf(socket, true));
         onSecure();
@@ -59,15 +72,30 @@ export class ClientTls {
     this.#stats.count("connection_error");
   }
 
-  #faultOf(socket: TLSSocket, servername: string): ReturnType<typeof verifyPeer> {
-    const { validation, autoSanValidation } = this.#spec;
-    if (validation === null) return null;
-    const sans =
-      autoSanValidation && servername !== ""
-        ? [...this.#sans, { type: "DNS" as const, matches: (value: string) => coversName(value, servername) }]
-        : this.#sans;
-    return verifyPeer(socket.getPeerX509Certificate(), chainError(socket), validation, sans, true);
+  /** As Envoy's NotReadySslSocket: the peer sees a connection that is closed at once. */
+  #connectInVain(target: NetConnectOpts): Socket {
+    const socket = connectPlain(target);
+    socket.once("connect", () => {
+      this.#stats.onSecretsNotReady();
+      socket.destroy(Object.assign(new Error(secretsNotReady), { code: secretsNotReady }));
+    });
+    return socket;
   }
+}
+
+/** Who counts what becomes of a client's connections. */
+export interface ClientTlsStats extends HandshakeStats {
+  onSecretsNotReady(): void;
+}
+
+function faultOf({ spec, sans }: Linked, socket: TLSSocket, servername: string): PeerFault | null {
+  const { validation, autoSanValidation } = spec;
+  if (validation === null) return null;
+  const asked =
+    autoSanValidation && servername !== ""
+      ? [...sans, { type: "DNS" as const, matches: (value: string) => coversName(value, servername) }]
+      : sans;
+  return verifyPeer(socket.getPeerX509Certificate(), chainError(socket), validation, asked, true);
 }
 
 /** What Envoy logs of a handshake that failed, by OpenSSL's name of the reason (`ERR_SSL_WRONG_VERSION_NUMBER`). */
@@ -97,4 +125,6 @@ const boringNumbers: Record<string, number> = {
   TLSV1_ALERT_PROTOCOL_VERSION: 268436526,
   TLSV1_ALERT_UNKNOWN_CA: 268436504,
 };
+/** Envoy's transport failure reason. */
+const secretsNotReady = "TLS_error: Secret is not supplied by SDS";
 const verifyFailed = failureText(268435581, "CERTIFICATE_VERIFY_FAILED");

@@ -16,7 +16,8 @@ export function parseCertificates(messages: readonly TlsCertificate[], problems:
     .filter((spec) => spec !== null);
 }
 
-function parseCertificate(message: TlsCertificate, problems: Problems): TlsCertificateSpec | null {
+/** One certificate with its key; null after telling a fault. */
+export function parseCertificate(message: TlsCertificate, problems: Problems): TlsCertificateSpec | null {
   checkCoverage(TlsCertificateSchema, message, problems, {
     honoured: ["certificate_chain", "private_key", "password"],
     harmless: ["watched_directory", "ocsp_staple", "signed_certificate_timestamp"],

@@ -1,7 +1,9 @@
 import { randomBytes } from "node:crypto";
+import { clone, create, merge } from "@bufbuild/protobuf";
 import { checkCoverage } from "../../proto/coverage.ts";
 import { durationMsOr } from "../../proto/duration.ts";
 import {
+  CertificateValidationContextSchema,
   type TlsParameters,
   TlsParameters_TlsProtocol,
   TlsParametersSchema,
@@ -15,19 +17,32 @@ import {
   UpstreamTlsContextSchema,
 } from "../../proto/generated/envoy/extensions/transport_sockets/tls/v3/tls_pb.ts";
 import type { Problems } from "../../proto/problems.ts";
-import { readBytes } from "./data-source.ts";
+import type { Secrets } from "./contexts.ts";
 import { parseCertificates } from "./parse-certificate.ts";
+import { readTicketKeys } from "./parse-secret.ts";
 import { parseValidation } from "./parse-validation.ts";
-import type { DownstreamTlsSpec, TlsParamsSpec, TlsVersion, UpstreamTlsSpec } from "./spec.ts";
+import type {
+  DownstreamTlsSpec,
+  TlsCertificateSpec,
+  TlsParamsSpec,
+  TlsValidationSpec,
+  TlsVersion,
+  UpstreamTlsSpec,
+} from "./spec.ts";
 
-/** DownstreamTlsContext to its Spec. Faults are in `problems`; the Spec is worth nothing then. */
-export function parseDownstreamTls(message: DownstreamTlsContext, problems: Problems): DownstreamTlsSpec {
+/** DownstreamTlsContext to its Spec; null while a secret has not come. Faults are in `problems`; the Spec is worth nothing then. */
+export function parseDownstreamTls(
+  message: DownstreamTlsContext,
+  secrets: Secrets,
+  problems: Problems,
+): DownstreamTlsSpec | null {
   checkCoverage(DownstreamTlsContextSchema, message, problems, {
     honoured: [
       "common_tls_context",
       "require_client_certificate",
       "require_sni",
       "session_ticket_keys",
+      "session_ticket_keys_sds_secret_config",
       "disable_stateless_session_resumption",
       "session_timeout",
     ],
@@ -38,7 +53,9 @@ export function parseDownstreamTls(message: DownstreamTlsContext, problems: Prob
       "prefer_client_ciphers",
     ],
   });
-  const common = parseCommon(message.commonTlsContext, problems.at("common_tls_context"), "TLSv1.3");
+  const common = parseCommon(message.commonTlsContext, secrets, problems.at("common_tls_context"), "TLSv1.3");
+  const ticketKey = parseTicketKeys(message, secrets, problems);
+  if (common === null || ticketKey === undefined) return null;
   if (common.certificates.length === 0) {
     problems.error("common_tls_context", "has no certificate: a server needs one", {
       envoyText: "No TLS certificates found for server context",
@@ -52,18 +69,23 @@ export function parseDownstreamTls(message: DownstreamTlsContext, problems: Prob
     ...common,
     requireClientCertificate: message.requireClientCertificate ?? false,
     requireSni: message.requireSni ?? false,
-    ticketKey: ticketKey(message, problems),
+    ticketKey,
     sessionTimeoutS: Math.floor(durationMsOr(message.sessionTimeout, 7_200_000) / 1000),
-  } as DownstreamTlsSpec;
+  };
 }
 
-/** UpstreamTlsContext to its Spec. */
-export function parseUpstreamTls(message: UpstreamTlsContext, problems: Problems): UpstreamTlsSpec {
+/** UpstreamTlsContext to its Spec; null while a secret has not come. */
+export function parseUpstreamTls(
+  message: UpstreamTlsContext,
+  secrets: Secrets,
+  problems: Problems,
+): UpstreamTlsSpec | null {
   checkCoverage(UpstreamTlsContextSchema, message, problems, {
     honoured: ["common_tls_context", "sni", "auto_host_sni", "auto_sni_san_validation", "max_session_keys"],
     harmless: ["allow_renegotiation", "enforce_rsa_key_usage"],
   });
-  const common = parseCommon(message.commonTlsContext, problems.at("common_tls_context"), "TLSv1.2");
+  const common = parseCommon(message.commonTlsContext, secrets, problems.at("common_tls_context"), "TLSv1.2");
+  if (common === null) return null;
   if (common.certificates.length > 1) {
     problems.error("common_tls_context.tls_certificates", "holds more than one: a client shows one", {
       envoyText: "Multiple TLS certificates are not supported for client contexts",
@@ -78,27 +100,84 @@ export function parseUpstreamTls(message: UpstreamTlsContext, problems: Problems
   };
 }
 
+/** What both sides have; null while a secret has not come. */
+type CommonTls = Pick<UpstreamTlsSpec, "certificates" | "params" | "alpn" | "validation">;
+
 function parseCommon(
   message: CommonTlsContext | undefined,
+  secrets: Secrets,
   problems: Problems,
   defaultMaximum: TlsVersion,
-): Pick<UpstreamTlsSpec, "certificates" | "params" | "alpn" | "validation"> {
+): CommonTls | null {
   if (message !== undefined) {
     checkCoverage(CommonTlsContextSchema, message, problems, {
-      honoured: ["tls_params", "tls_certificates", "validation_context", "alpn_protocols"],
+      honoured: [
+        "tls_params",
+        "tls_certificates",
+        "tls_certificate_sds_secret_configs",
+        "validation_context",
+        "validation_context_sds_secret_config",
+        "combined_validation_context",
+        "alpn_protocols",
+      ],
       harmless: ["key_log"],
     });
   }
-  const validation = message?.validationContextType;
-  return {
-    params: parseParams(message?.tlsParams, problems.at("tls_params"), defaultMaximum),
-    certificates: parseCertificates(message?.tlsCertificates ?? [], problems),
-    alpn: [...(message?.alpnProtocols ?? [])],
-    validation:
-      validation?.case === "validationContext"
-        ? parseValidation(validation.value, problems.at("validation_context"))
-        : null,
-  };
+  const params = parseParams(message?.tlsParams, problems.at("tls_params"), defaultMaximum);
+  const certificates = readCertificates(message, secrets, problems);
+  const validation = readValidation(message, secrets, problems);
+  if (certificates === null || validation === undefined) return null;
+  return { params, certificates, alpn: [...(message?.alpnProtocols ?? [])], validation };
+}
+
+/** Envoy takes those in the context, else those that it names. */
+function readCertificates(
+  message: CommonTlsContext | undefined,
+  secrets: Secrets,
+  problems: Problems,
+): TlsCertificateSpec[] | null {
+  const inline = message?.tlsCertificates ?? [];
+  if (inline.length > 0) return parseCertificates(inline, problems);
+  const named = (message?.tlsCertificateSdsSecretConfigs ?? []).map((config, i) =>
+    secrets.resolve(config, "tls_certificate", problems.at(`tls_certificate_sds_secret_configs[${i}]`)),
+  );
+  const certificates = named.filter((spec) => spec !== null);
+  return certificates.length === named.length ? certificates : null;
+}
+
+/** null for none, undefined while a secret has not come. */
+function readValidation(
+  message: CommonTlsContext | undefined,
+  secrets: Secrets,
+  problems: Problems,
+): TlsValidationSpec | null | undefined {
+  const type = message?.validationContextType;
+  switch (type?.case) {
+    case "validationContext":
+      return parseValidation(type.value, problems.at("validation_context"));
+    case "validationContextSdsSecretConfig": {
+      const scope = problems.at("validation_context_sds_secret_config");
+      const secret = secrets.resolve(type.value, "validation_context", scope);
+      return secret === null ? undefined : parseValidation(secret, scope);
+    }
+    case "combinedValidationContext": {
+      const scope = problems.at("combined_validation_context");
+      const { defaultValidationContext, validationContextSdsSecretConfig: config } = type.value;
+      const secret =
+        config === undefined
+          ? null
+          : secrets.resolve(config, "validation_context", scope.at("validation_context_sds_secret_config"));
+      if (secret === null) return undefined;
+      const merged = clone(
+        CertificateValidationContextSchema,
+        defaultValidationContext ?? create(CertificateValidationContextSchema),
+      );
+      merge(CertificateValidationContextSchema, merged, secret);
+      return parseValidation(merged, scope.at("default_validation_context"));
+    }
+    default:
+      return null;
+  }
 }
 
 function parseParams(
@@ -143,22 +222,38 @@ function parseParams(
   };
 }
 
-/** null: no tickets. Without configured keys they are made here, for all workers. */
-function ticketKey(message: DownstreamTlsContext, problems: Problems): string | null {
+/** null: no tickets; undefined while the secret has not come. Without configured keys they are made here, for all workers. */
+function parseTicketKeys(
+  message: DownstreamTlsContext,
+  secrets: Secrets,
+  problems: Problems,
+): string | null | undefined {
   const type = message.sessionTicketKeysType;
-  if (type.case === "disableStatelessSessionResumption" && type.value) return null;
-  if (type.case !== "sessionTicketKeys") return randomBytes(48).toString("base64");
-  const scope = problems.at("session_ticket_keys");
-  const keys = type.value.keys.map((source, i) => readBytes(source, scope, `keys[${i}]`));
-  for (const [i, key] of keys.entries()) {
-    if (key !== null && key.length !== 80)
-      scope.error(`keys[${i}]`, `has ${key.length} bytes; a ticket key has 80`, {
-        envoyText: `Incorrect TLS session ticket key length. Length ${key.length}, expected length 80.`,
-      });
+  switch (type.case) {
+    case "disableStatelessSessionResumption":
+      return type.value ? null : madeTicketKey();
+    case "sessionTicketKeys": {
+      const scope = problems.at("session_ticket_keys");
+      return ticketKey(readTicketKeys(type.value, scope), scope);
+    }
+    case "sessionTicketKeysSdsSecretConfig": {
+      const scope = problems.at("session_ticket_keys_sds_secret_config");
+      const keys = secrets.resolve(type.value, "session_ticket_keys", scope);
+      return keys === null ? undefined : ticketKey(keys, scope);
+    }
+    default:
+      return madeTicketKey();
   }
-  if (keys.length > 1) scope.warning("keys", "the first is used; tickets of the others are not resumed");
+}
+
+function ticketKey(keys: readonly Uint8Array[], problems: Problems): string {
+  if (keys.length > 1) problems.warning("keys", "the first is used; tickets of the others are not resumed");
   // OpenSSL's key has a name of 16 bytes, 16 for HMAC and 16 for AES.
-  return (keys[0] ?? randomBytes(48)).subarray(0, 48).toString("base64");
+  return keys[0] === undefined ? madeTicketKey() : Buffer.from(keys[0].subarray(0, 48)).toString("base64");
+}
+
+function madeTicketKey(): string {
+  return randomBytes(48).toString("base64");
 }
 
 const versions: Record<number, TlsVersion> = {

@@ -6,29 +6,36 @@ import {
   UpstreamTlsContextSchema,
 } from "../../proto/generated/envoy/extensions/transport_sockets/tls/v3/tls_pb.ts";
 import type { Problems } from "../../proto/problems.ts";
+import type { Secrets, TlsContextSpec, TlsContexts } from "./contexts.ts";
 import { parseDownstreamTls, parseUpstreamTls } from "./parse-tls.ts";
 import { createClientContext, ServerTls } from "./secure-context.ts";
 import type { DownstreamTlsSpec, UpstreamTlsSpec } from "./spec.ts";
 
-/** A filter chain's transport socket; null for plain text, and after a fault. */
+/** A filter chain's transport socket; null for plain text, and after a fault. `owner` is the listener's stat prefix. */
 export function parseDownstreamTransportSocket(
   message: TransportSocket | undefined,
   problems: Problems,
-): DownstreamTlsSpec | null {
-  return parse(message, problems, {
+  contexts: TlsContexts,
+  owner: string,
+): TlsContextSpec<DownstreamTlsSpec> | null {
+  return parse(message, problems, contexts, {
     schema: DownstreamTlsContextSchema,
+    statPrefix: `${owner}server_ssl_socket_factory.`,
     parse: parseDownstreamTls,
-    link: (spec) => new ServerTls(spec),
+    link: (spec) => new ServerTls(spec, []),
   });
 }
 
-/** A cluster's transport socket; null for plain text, and after a fault. */
+/** A cluster's transport socket; null for plain text, and after a fault. `owner` is the cluster's stat prefix. */
 export function parseUpstreamTransportSocket(
   message: TransportSocket | undefined,
   problems: Problems,
-): UpstreamTlsSpec | null {
-  return parse(message, problems, {
+  contexts: TlsContexts,
+  owner: string,
+): TlsContextSpec<UpstreamTlsSpec> | null {
+  return parse(message, problems, contexts, {
     schema: UpstreamTlsContextSchema,
+    statPrefix: `${owner}client_ssl_socket_factory.`,
     parse: parseUpstreamTls,
     link: createClientContext,
   });
@@ -36,7 +43,8 @@ export function parseUpstreamTransportSocket(
 
 interface Side<Desc extends DescMessage, Spec> {
   schema: Desc;
-  parse(message: MessageShape<Desc>, problems: Problems): Spec;
+  statPrefix: string;
+  parse(message: MessageShape<Desc>, secrets: Secrets, problems: Problems): Spec | null;
   /** Throws what OpenSSL says. */
   link(spec: Spec): unknown;
 }
@@ -44,8 +52,9 @@ interface Side<Desc extends DescMessage, Spec> {
 function parse<Desc extends DescMessage, Spec>(
   message: TransportSocket | undefined,
   problems: Problems,
+  contexts: TlsContexts,
   side: Side<Desc, Spec>,
-): Spec | null {
+): TlsContextSpec<Spec> | null {
   if (message === undefined) return null;
   const unpacked = unpackExtension(message.name, message.configType.value, problems, "typed_config");
   if (unpacked === null || unpacked.desc.typeName === rawBuffer) return null;
@@ -53,18 +62,25 @@ function parse<Desc extends DescMessage, Spec>(
     problems.error("typed_config", `the transport socket ${unpacked.desc.typeName} is not implemented in Nuncio yet`);
     return null;
   }
-  const scope = problems.at("typed_config");
+  const read = (secrets: Secrets, scope: Problems): Spec | null => {
+    const before = scope.errorCount;
+    const spec = side.parse(unpacked.message as MessageShape<Desc>, secrets, scope);
+    if (spec === null || scope.errorCount > before) return null;
+    try {
+      // Linking must not fail in a worker: what OpenSSL refuses is refused here.
+      side.link(spec);
+      return spec;
+    } catch (error) {
+      scope.error(
+        "common_tls_context",
+        `OpenSSL refuses it: ${error instanceof Error ? error.message : String(error)}`,
+      );
+      return null;
+    }
+  };
   const before = problems.errorCount;
-  const spec = side.parse(unpacked.message as MessageShape<Desc>, scope);
-  if (problems.errorCount > before) return null;
-  try {
-    // Linking must not fail in a worker: what OpenSSL refuses is refused here.
-    side.link(spec);
-    return spec;
-  } catch (error) {
-    scope.error("common_tls_context", `OpenSSL refuses it: ${error instanceof Error ? error.message : String(error)}`);
-    return null;
-  }
+  const context = contexts.open(read, problems.at("typed_config"), side.statPrefix);
+  return problems.errorCount > before ? null : context;
 }
 
 const rawBuffer = "envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer";

@@ -27,8 +27,7 @@ export function parseValidation(message: CertificateValidationContext, problems:
     ],
     harmless: ["watched_directory", "suppress_client_ca_list"],
   });
-  const ca = message.trustedCa === undefined ? null : readBytes(message.trustedCa, problems, "trusted_ca");
-  if (ca !== null) checkAuthorities(ca, problems);
+  const ca = parseAuthorities(message, problems);
   const crl = message.crl === undefined ? null : readBytes(message.crl, problems, "crl");
   const sans = message.matchTypedSubjectAltNames.map((matcher, i) =>
     parseSan(matcher, problems.at(`match_typed_subject_alt_names[${i}]`)),
@@ -55,14 +54,18 @@ export function parseValidation(message: CertificateValidationContext, problems:
   };
 }
 
-function checkAuthorities(pem: Buffer, problems: Problems): void {
+/** trusted_ca, read; null for none and after telling a fault. */
+export function parseAuthorities(message: CertificateValidationContext, problems: Problems): Buffer | null {
+  const ca = message.trustedCa === undefined ? null : readBytes(message.trustedCa, problems, "trusted_ca");
+  if (ca === null) return null;
   try {
-    new X509Certificate(pem);
+    new X509Certificate(ca);
   } catch (error) {
     problems.error("trusted_ca", `holds no certificate in PEM: ${error instanceof Error ? error.message : error}`, {
       envoyText: "Failed to load trusted CA certificates from <inline>",
     });
   }
+  return ca;
 }
 
 function parseSan(message: SubjectAltNameMatcher, problems: Problems): SanMatcherSpec | null {

@@ -1,16 +1,20 @@
 import { constants } from "node:crypto";
 import { createSecureContext, type SecureContext, type SecureContextOptions } from "node:tls";
 import type { DownstreamTlsSpec, TlsCertificateSpec, TlsParamsSpec, UpstreamTlsSpec } from "./spec.ts";
+import type { SanMatcher } from "./verify-peer.ts";
 
 /** A server's TLS, linked: one OpenSSL context for each set of certificates with the same names. */
 export class ServerTls {
   readonly spec: DownstreamTlsSpec;
+  /** Of the client's certificate. */
+  readonly sans: readonly SanMatcher[];
   readonly #default: SecureContext;
   readonly #exact = new Map<string, SecureContext>();
   readonly #wildcards = new Map<string, SecureContext>();
 
-  constructor(spec: DownstreamTlsSpec) {
+  constructor(spec: DownstreamTlsSpec, sans: readonly SanMatcher[]) {
     this.spec = spec;
+    this.sans = sans;
     const groups = groupByNames(spec.certificates);
     const contexts = groups.map((group) => createServerContext(spec, group));
     this.#default = contexts[0] as SecureContext;

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { fromJson } from "@bufbuild/protobuf";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { peer } from "../../../test/peers.ts";
+import { SecretStore } from "../../config/secret-store.ts";
 import { BootstrapSchema } from "../../proto/generated/envoy/config/bootstrap/v3/bootstrap_pb.ts";
 import { typeRegistry } from "../../proto/type-registry.ts";
 import { bootConfig } from "../boot-config.ts";
@@ -248,7 +249,11 @@ beforeAll(async () => {
   const parsed = parseFlags(["--concurrency", "1"]);
   if (parsed.kind !== "run") throw new Error(parsed.stderr);
   const { flags } = parsed;
-  const boot = bootConfig(fromJson(BootstrapSchema, bootstrap as never, { registry: typeRegistry }), flags);
+  const boot = bootConfig(
+    fromJson(BootstrapSchema, bootstrap as never, { registry: typeRegistry }),
+    flags,
+    new SecretStore(),
+  );
   const log = new ServerLog("info", {});
   let healthFailed = false;
   const limits = { maxConnections: 1024, maxPendingRequests: 1024, maxRequests: 1024, maxRetries: 3 };

@@ -55,6 +55,21 @@ function snapshotDumps(snapshot: ConfigSnapshot, accepts: (name: string) => bool
       .filter((resource) => accepts(resource.name))
       .map((resource): Json => ({ [key]: resource.json, last_updated: resource.updatedAt.toISOString() })),
   });
+  const sds = (name: string, isWarming: boolean) => ({
+    name,
+    elementType: "DynamicSecret",
+    value: snapshot.sdsSecrets
+      .filter((secret) => secret.isWarming === isWarming && accepts(secret.name))
+      .map(
+        (secret): Json => ({
+          name: secret.name,
+          ...(secret.versionInfo === "" ? {} : { version_info: secret.versionInfo }),
+          last_updated: secret.updatedAt.toISOString(),
+          secret: secret.json,
+          ...(secret.refusal === "" ? {} : { error_state: { details: secret.refusal } }),
+        }),
+      ),
+  });
   const none = (name: string, elementType: string) => ({ name, elementType, value: [] as Json[] });
   const scalar = (name: string, value: Json | string) => ({ name, elementType: "", value });
   const dumps: Dump[] = [
@@ -107,8 +122,8 @@ function snapshotDumps(snapshot: ConfigSnapshot, accepts: (name: string) => bool
               }),
             ),
         },
-        none("dynamic_active_secrets", "DynamicSecret"),
-        none("dynamic_warming_secrets", "DynamicSecret"),
+        sds("dynamic_active_secrets", false),
+        sds("dynamic_warming_secrets", true),
       ],
     },
   ];

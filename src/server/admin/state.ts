@@ -88,6 +88,8 @@ export interface ConfigSnapshot {
   routes: DumpedResource[];
   /** Static secrets, already redacted. */
   secrets: DumpedResource[];
+  /** Those that came by SDS, redacted too. */
+  sdsSecrets: DumpedSdsSecret[];
   /** ClusterLoadAssignments; null unless they were asked for. */
   endpoints: Record<string, unknown>[] | null;
 }
@@ -96,6 +98,14 @@ export interface DumpedResource {
   name: string;
   json: Record<string, unknown>;
   updatedAt: Date;
+}
+
+export interface DumpedSdsSecret extends DumpedResource {
+  versionInfo: string;
+  /** None has come yet. */
+  isWarming: boolean;
+  /** Why the newest one was refused; "" when it was not. */
+  refusal: string;
 }
 
 /** The stats of the process. */
