@@ -5,6 +5,7 @@ import { eventClock } from "./event-clock.ts";
 import type { AcceptedHandle } from "./listen.ts";
 import { type WriteOwner, writeChunk, writeText } from "./socket-write.ts";
 import type { ClientTls } from "./tls/client-tls.ts";
+import type { TlsInfo } from "./tls/tls-info.ts";
 
 /** What a transport tells its owner. */
 export interface TransportSink {
@@ -41,6 +42,8 @@ export class Transport implements WriteOwner {
   bytesRead = 0;
   bytesWritten = 0;
   readonly watermark: number;
+  /** null for plain text, and before the handshake. */
+  tls: TlsInfo | null = null;
 
   constructor(socket: net.Socket, sink: TransportSink, watermark: number) {
     this.#socket = socket;
@@ -269,13 +272,14 @@ export function connectTransport(address: SocketAddress, options: ConnectOptions
           ...(options.localAddress === "" ? {} : { localAddress: options.localAddress }),
           ...(options.keepAliveMs === null ? {} : { keepAlive: true, keepAliveInitialDelay: options.keepAliveMs }),
         };
-  const onConnect = () => {
-    eventClock.tick();
-    sink.onConnect();
-  };
   if (options.tls !== null) {
-    const socket = options.tls.connect(target, options.hostname, onConnect);
-    return openTransport(socket, sink, options.watermark);
+    const socket = options.tls.connect(target, options.hostname, (info) => {
+      secured.tls = info;
+      eventClock.tick();
+      sink.onConnect();
+    });
+    const secured = openTransport(socket, sink, options.watermark);
+    return secured;
   }
   const onread = {
     buffer: readBuffer,
@@ -283,7 +287,10 @@ export function connectTransport(address: SocketAddress, options: ConnectOptions
   };
   const socket = net.connect({ ...target, onread });
   const transport = new Transport(socket, sink, options.watermark);
-  socket.on("connect", onConnect);
+  socket.on("connect", () => {
+    eventClock.tick();
+    sink.onConnect();
+  });
   return transport;
 }
 

@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
+import { tlsFields } from "./format-tls.ts";
 import { flagsText, toWire, withoutPort } from "./format-values.ts";
 import type { StreamInfo } from "./stream-info.ts";
 
@@ -20,7 +21,6 @@ export const textFields: Record<string, (info: StreamInfo) => string | null> = {
   VIRTUAL_CLUSTER_NAME: (info) => named(info.virtualClusterName),
   FILTER_CHAIN_NAME: (info) => named(info.filterChainName),
   LISTENER_NAME: (info) => named(info.listenerName),
-  REQUESTED_SERVER_NAME: (info) => orNull(info.requestedServerName),
   UPSTREAM_CLUSTER: (info) => named(info.clusterName),
   UPSTREAM_CLUSTER_RAW: (info) => named(info.clusterName),
   HOSTNAME: () => ownHostname,
@@ -44,6 +44,7 @@ export const textFields: Record<string, (info: StreamInfo) => string | null> = {
       ? null
       : named(withoutPort(info.upstreamHostName || info.upstreamHostsAttempted.join(","))),
   UPSTREAM_CONNECTION_IDS_ATTEMPTED: (info) => info.upstreamConnectionIdsAttempted?.join(",") ?? null,
+  ...tlsFields,
 };
 
 /** Operators without arguments whose value is a number; -1 is no value. */
@@ -106,7 +107,7 @@ export const timePoints: Record<string, (info: StreamInfo) => number> = {
   DS_TX_END: (info) => info.responseEnd,
 };
 
-/** Operators that Envoy takes and that have no value on a plaintext connection without a tracer. */
+/** Operators that Envoy takes and that have no value here. */
 export const emptyFields = new Set([
   "DOWNSTREAM_DIRECT_LOCAL_ADDRESS_ENDPOINT_ID",
   "DOWNSTREAM_LOCAL_ADDRESS_ENDPOINT_ID",
@@ -114,34 +115,15 @@ export const emptyFields = new Set([
   "DOWNSTREAM_HANDSHAKE_DURATION",
   "TRACE_ID",
   "SPAN_ID",
-  "UPSTREAM_SERVER_NAME",
   "TLS_JA3_FINGERPRINT",
   "TLS_JA4_FINGERPRINT",
-  ...["VERSION", "CIPHER", "GROUP", "SESSION_ID"].flatMap((x) => [`DOWNSTREAM_TLS_${x}`, `UPSTREAM_TLS_${x}`]),
-  ...["SUBJECT", "URI_SAN", "DNS_SAN", "IP_SAN", "EMAIL_SAN", "OTHERNAME_SAN"].flatMap((x) => [
-    `DOWNSTREAM_LOCAL_${x}`,
-    `DOWNSTREAM_PEER_${x}`,
-  ]),
-  ...["ISSUER", "SERIAL", "CERT", "ISSUER_SERIAL", "ISSUER_FINGERPRINT_256", "CHAIN_SERIALS"].map(
-    (x) => `DOWNSTREAM_PEER_${x}`,
-  ),
-  ...["FINGERPRINT_1", "FINGERPRINT_256", "CHAIN_FINGERPRINTS_1", "CHAIN_FINGERPRINTS_256"].map(
-    (x) => `DOWNSTREAM_PEER_${x}`,
-  ),
-  ...["DNS_SAN", "IP_SAN", "URI_SAN"].flatMap((x) => [`UPSTREAM_LOCAL_${x}`, `UPSTREAM_PEER_${x}`]),
-  ...["ISSUER", "SUBJECT", "CERT"].map((x) => `UPSTREAM_PEER_${x}`),
+  // Node does not tell the names of other kinds.
+  "DOWNSTREAM_LOCAL_OTHERNAME_SAN",
+  "DOWNSTREAM_PEER_OTHERNAME_SAN",
 ]);
 
 /** The same, but they take arguments. */
-export const emptyFieldsWithArgs = new Set([
-  "CEL",
-  "TYPED_CEL",
-  "UPSTREAM_FILTER_STATE",
-  "DOWNSTREAM_PEER_CERT_V_START",
-  "DOWNSTREAM_PEER_CERT_V_END",
-  "UPSTREAM_PEER_CERT_V_START",
-  "UPSTREAM_PEER_CERT_V_END",
-]);
+export const emptyFieldsWithArgs = new Set(["CEL", "TYPED_CEL", "UPSTREAM_FILTER_STATE"]);
 
 /** Envoy puts "_" for the blanks of a detail, so that a line can be split. */
 export function oneWord(text: string): string | null {

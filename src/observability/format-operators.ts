@@ -8,6 +8,7 @@ import {
   timePoints,
 } from "./format-fields.ts";
 import { TimeFormat } from "./format-time.ts";
+import { tlsTimes } from "./format-tls.ts";
 import {
   grpcStatus,
   grpcStatusText,
@@ -44,6 +45,8 @@ export function makeOperator(
   if (text !== undefined) return { text, value: null };
   if (emptyFields.has(name)) return nothing;
   if (emptyFieldsWithArgs.has(name)) return name.endsWith("CEL") && !args ? `${name} requires parameters` : nothing;
+  const moment = tlsTimes[name];
+  if (moment !== undefined) return timeOperator(args ?? "", "%Y-%m-%dT%H:%M:%S.000Z", false, moment);
   const address = addressOperator(name, args);
   if (address !== null) return address;
   const make = makers[name];
@@ -162,12 +165,15 @@ function timeOperator(
   args: string,
   standard: string,
   isLocal: boolean,
-  time: (info: StreamInfo) => number,
+  time: (info: StreamInfo) => number | null,
 ): Operator | string {
   if (args.includes("%n") || args.includes("\n"))
     return "Invalid header configuration. Format string contains newline.";
   const format = new TimeFormat(toWire(args === "" ? standard : args), isLocal);
-  return textOperator((info) => format.format(time(info)));
+  return textOperator((info) => {
+    const moment = time(info);
+    return moment === null ? null : format.format(moment);
+  });
 }
 
 function commonDuration(args: string): Operator | string {

@@ -1,4 +1,5 @@
-import type { Handshake, HandshakeStats } from "../net/tls/handshake.ts";
+import type { HandshakeStats } from "../net/tls/handshake.ts";
+import type { TlsInfo } from "../net/tls/tls-info.ts";
 import type { StatsSlab } from "./stats.ts";
 
 /** `<prefix>ssl.*` of a listener or a cluster, by Envoy's names. */
@@ -25,10 +26,10 @@ export class SslStats implements HandshakeStats {
     this.#slab.values[this.#notReady]++;
   }
 
-  onHandshake({ version, cipher, isResumed, hasPeerCertificate }: Handshake): void {
+  onHandshake({ version, cipher }: TlsInfo, isResumed: boolean, hasPeer: boolean): void {
     this.count("handshake");
     if (isResumed) this.count("session_reused");
-    if (!hasPeerCertificate) this.count("no_certificate");
+    if (!hasPeer) this.count("no_certificate");
     this.#slab.values[this.#slab.counter(`${this.#prefix}versions.${version}`)]++;
     this.#slab.values[this.#slab.counter(`${this.#prefix}ciphers.${cipher}`)]++;
   }

@@ -1,5 +1,6 @@
 import type { HeaderBlock } from "../http/header-block.ts";
 import { RequestHead, type ResponseHead } from "../http/header-block.ts";
+import type { TlsInfo } from "../net/tls/tls-info.ts";
 
 /** What is known of one stream: read by access logs, formatters, matchers and filters. Reused: reset() makes it new. */
 export class StreamInfo {
@@ -62,7 +63,9 @@ export class StreamInfo {
   downstreamRemoteAddress = "";
   downstreamDirectRemoteAddress = "";
   downstreamLocalCloseReason = "";
-  requestedServerName = "";
+  /** Of the connections below and above; null for plain text. */
+  downstreamTls: TlsInfo | null = null;
+  upstreamTls: TlsInfo | null = null;
   connectionId = 0;
   streamId = "";
   filterChainName = "";
@@ -136,7 +139,8 @@ export class StreamInfo {
     this.downstreamRemoteAddress = "";
     this.downstreamDirectRemoteAddress = "";
     this.downstreamLocalCloseReason = "";
-    this.requestedServerName = "";
+    this.downstreamTls = null;
+    this.upstreamTls = null;
     this.connectionId = 0;
     this.streamId = "";
     this.filterChainName = "";

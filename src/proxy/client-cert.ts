@@ -1,7 +1,8 @@
 import { createHash, type X509Certificate } from "node:crypto";
 import type { RequestHead } from "../http/header-block.ts";
 import { Known } from "../http/names.ts";
-import { alternativeNames } from "../net/tls/verify-peer.ts";
+import type { TlsInfo } from "../net/tls/tls-info.ts";
+import { alternativeNames, rfc2253 } from "../net/tls/verify-peer.ts";
 
 /** forward_client_cert_details and set_current_client_cert_details. */
 export interface ClientCertSpec {
@@ -18,10 +19,11 @@ export class ClientCert {
   /** This hop's element; "" without a client certificate. */
   readonly #element: string;
 
-  /** `peer` and `own` are the certificates of the connection, undefined where there is none. */
-  constructor(spec: ClientCertSpec, peer: X509Certificate | undefined, own: X509Certificate | undefined) {
+  /** `tls`: null for plain text, and where no certificate was asked for. */
+  constructor(spec: ClientCertSpec, tls: TlsInfo | null) {
     this.#mode = spec.mode;
-    this.#element = peer === undefined ? "" : elementOf(spec, peer, own);
+    const peer = tls?.peer;
+    this.#element = peer === undefined ? "" : elementOf(spec, peer, tls?.own);
   }
 
   apply(head: RequestHead): void {
@@ -55,11 +57,6 @@ function elementOf(spec: ClientCertSpec, peer: X509Certificate, own: X509Certifi
 /** Envoy says so much even of a certificate without one. */
 function uriParts(uris: readonly string[]): string[] {
   return uris.length === 0 ? ["URI="] : uris.map((uri) => `URI=${uri}`);
-}
-
-/** Node writes a name one attribute a line, the first first; RFC 2253 the last first, with commas. */
-function rfc2253(subject: string | undefined): string {
-  return (subject ?? "").split("\n").reverse().join(",");
 }
 
 const field = Known["x-forwarded-client-cert"];

@@ -1,11 +1,4 @@
-import type { X509Certificate } from "node:crypto";
 import type { Transport } from "../net/transport.ts";
-
-/** The certificates of an encrypted connection; undefined where there is none. */
-export interface TlsFacts {
-  peer: X509Certificate | undefined;
-  own: X509Certificate | undefined;
-}
 
 /** A connection as its listener keeps it. */
 export interface DownstreamConnection {

@@ -6,11 +6,12 @@ import { isHttp2Preface } from "../http/h2/frames.ts";
 import { hostPort } from "../net/address.ts";
 import { eventClock } from "../net/event-clock.ts";
 import { LazyTimer } from "../net/lazy-timer.ts";
+import type { TlsInfo } from "../net/tls/tls-info.ts";
 import type { Transport, TransportSink } from "../net/transport.ts";
 import { localReplies, localReply } from "../observability/local-replies.ts";
 import { ResponseFlag } from "../observability/response-flags.ts";
-import { ClientCert } from "./client-cert.ts";
-import type { ConnectionOwner, TlsFacts } from "./connection-owner.ts";
+import type { ClientCert } from "./client-cert.ts";
+import type { ConnectionOwner } from "./connection-owner.ts";
 import type { Hcm } from "./hcm.ts";
 import type { Stream } from "./stream.ts";
 import type { StreamConnection } from "./stream-connection.ts";
@@ -23,7 +24,7 @@ import type { StreamConnection } from "./stream-connection.ts";
 export class HttpConnection implements TransportSink, StreamConnection {
   readonly hcm: Hcm;
   readonly id: number;
-  readonly isTls: boolean;
+  readonly tls: TlsInfo | null;
   readonly clientCert: ClientCert;
   readonly remoteAddress: string;
   readonly remotePort: number;
@@ -57,15 +58,14 @@ export class HttpConnection implements TransportSink, StreamConnection {
     hcm: Hcm,
     exchanges: ServerExchanges,
     id: number,
-    tls: TlsFacts | null,
+    tls: TlsInfo | null,
     open: (sink: TransportSink) => Transport,
   ) {
     this.#owner = owner;
     this.hcm = hcm;
     this.id = id;
-    const isTls = tls !== null;
-    this.isTls = isTls;
-    this.clientCert = tls === null ? hcm.noClientCert : new ClientCert(hcm.spec.clientCert, tls.peer, tls.own);
+    this.tls = tls;
+    this.clientCert = hcm.clientCertOf(tls);
     this.#transport = open(this);
     const transport = this.#transport;
     this.remoteAddress = transport.remoteAddress;
@@ -82,8 +82,8 @@ export class HttpConnection implements TransportSink, StreamConnection {
     const spec = hcm.spec;
     if (spec.idleTimeoutMs > 0) this.#timer.set(now, spec.idleTimeoutMs);
     if (spec.maxConnectionDurationMs > 0) this.#limitDuration(spec.maxConnectionDurationMs);
-    this.#mayBeHttp2 = spec.codec === "AUTO" && !isTls;
-    hcm.stats.onConnectionBegin(isTls, false);
+    this.#mayBeHttp2 = spec.codec === "AUTO" && tls === null;
+    hcm.stats.onConnectionBegin(tls !== null, false);
   }
 
   readonly isHttp2 = false;
@@ -161,7 +161,13 @@ export class HttpConnection implements TransportSink, StreamConnection {
     this.#timer.dispose();
     this.#durationTimer?.dispose();
     this.#countBytes();
-    this.hcm.stats.onConnectionEnd(eventClock.now - this.#start, this.#wasLocalClose, hadRequest, this.isTls, false);
+    this.hcm.stats.onConnectionEnd(
+      eventClock.now - this.#start,
+      this.#wasLocalClose,
+      hadRequest,
+      this.tls !== null,
+      false,
+    );
     this.#owner.onConnectionEnd(this);
   }
 

@@ -1,6 +1,7 @@
 import type { Filter, Terminal, TerminalStream } from "../filters/api.ts";
 import type { Http2Shared } from "../http/h2/connection-core.ts";
 import type { RequestHead, ResponseHead } from "../http/header-block.ts";
+import type { TlsInfo } from "../net/tls/tls-info.ts";
 import type { AccessLog } from "../observability/access-log.ts";
 import type { StatsSlab } from "../observability/stats.ts";
 import type { StreamInfo } from "../observability/stream-info.ts";
@@ -54,7 +55,7 @@ export class Hcm {
   readonly requestPolicy: RequestHeaderPolicy;
   readonly responsePolicy: ResponseHeaderPolicy;
   /** Of connections in plain text. */
-  readonly noClientCert: ClientCert;
+  readonly #noClientCert: ClientCert;
   readonly #routes: RouteTable;
   readonly #accessLogs: AccessLog[];
   readonly #localReplies: LocalReplyMapper | null;
@@ -73,7 +74,7 @@ export class Hcm {
     const chain = this.chain;
     this.requestLists = { head: chain.requestHead, data: chain.requestData, trailers: chain.requestTrailers };
     this.responseLists = { head: chain.responseHead, data: chain.responseData, trailers: chain.responseTrailers };
-    this.noClientCert = new ClientCert(spec.clientCert, undefined, undefined);
+    this.#noClientCert = new ClientCert(spec.clientCert, null);
     this.requestPolicy = new RequestHeaderPolicy(spec);
     this.responsePolicy = new ResponseHeaderPolicy(spec);
     this.#routes = parts.routes;
@@ -94,6 +95,11 @@ export class Hcm {
 
   newTerminal(stream: TerminalStream): Terminal {
     return this.#newTerminal(this, stream);
+  }
+
+  /** What x-forwarded-client-cert says of a connection; `tls` is null for plain text. */
+  clientCertOf(tls: TlsInfo | null): ClientCert {
+    return tls === null ? this.#noClientCert : new ClientCert(this.spec.clientCert, tls);
   }
 
   routeFor(head: RequestHead, info: StreamInfo): Route | null {

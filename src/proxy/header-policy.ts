@@ -23,12 +23,12 @@ export class RequestHeaderPolicy {
     this.#localIp = localIp();
   }
 
-  /** `isTls` is of the downstream connection, `localPort` its own port. Sets info.downstreamRemoteAddress. */
+  /** `tls` is of the downstream connection, `localPort` its own port. Sets info.downstreamRemoteAddress. */
   apply(head: RequestHead, info: StreamInfo, peer: PeerAddress, isUpgrade: boolean): void {
     const spec = this.#spec;
     stripHopByHop(head, isUpgrade);
     const xff = head.get(xForwardedFor);
-    const proto = peer.isTls ? "https" : "http";
+    const proto = peer.tls !== null ? "https" : "http";
     let remote = peer.remoteAddress;
     let remotePort = peer.remotePort;
     let singleXff = xff === null;
@@ -115,7 +115,7 @@ export interface PeerAddress {
   /** "ip:port" */
   readonly remoteText: string;
   readonly localPort: number;
-  readonly isTls: boolean;
+  readonly tls: unknown;
   readonly clientCert: ClientCert;
 }
 

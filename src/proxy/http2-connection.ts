@@ -4,10 +4,11 @@ import { writeOutput } from "../http/h2/write-output.ts";
 import { hostPort } from "../net/address.ts";
 import { eventClock } from "../net/event-clock.ts";
 import { LazyTimer } from "../net/lazy-timer.ts";
+import type { TlsInfo } from "../net/tls/tls-info.ts";
 import type { Transport, TransportSink } from "../net/transport.ts";
 import { Keepalive } from "../upstream/keepalive.ts";
-import { ClientCert } from "./client-cert.ts";
-import type { ConnectionOwner, TlsFacts } from "./connection-owner.ts";
+import type { ClientCert } from "./client-cert.ts";
+import type { ConnectionOwner } from "./connection-owner.ts";
 import type { Hcm } from "./hcm.ts";
 import { Http2StreamConnection } from "./http2-stream-connection.ts";
 
@@ -20,7 +21,7 @@ import { Http2StreamConnection } from "./http2-stream-connection.ts";
 export class Http2ServerConnection implements TransportSink, Http2ServerCallbacks {
   readonly hcm: Hcm;
   readonly id: number;
-  readonly isTls: boolean;
+  readonly tls: TlsInfo | null;
   readonly clientCert: ClientCert;
   readonly remoteAddress: string;
   readonly remotePort: number;
@@ -50,15 +51,14 @@ export class Http2ServerConnection implements TransportSink, Http2ServerCallback
     owner: ConnectionOwner,
     hcm: Hcm,
     id: number,
-    tls: TlsFacts | null,
+    tls: TlsInfo | null,
     open: (sink: TransportSink) => Transport,
   ) {
     this.#owner = owner;
     this.hcm = hcm;
     this.id = id;
-    const isTls = tls !== null;
-    this.isTls = isTls;
-    this.clientCert = tls === null ? hcm.noClientCert : new ClientCert(hcm.spec.clientCert, tls.peer, tls.own);
+    this.tls = tls;
+    this.clientCert = hcm.clientCertOf(tls);
     const transport = open(this);
     this.#transport = transport;
     this.remoteAddress = transport.remoteAddress;
@@ -76,7 +76,7 @@ export class Http2ServerConnection implements TransportSink, Http2ServerCallback
     if (spec.idleTimeoutMs > 0) this.#timer.set(now, spec.idleTimeoutMs);
     if (spec.maxConnectionDurationMs > 0) this.#drainTimer.set(now, spec.maxConnectionDurationMs);
     this.#keepalive = Keepalive.of(spec.http2.keepalive, this.#codec, () => this.#onKeepaliveTimeout());
-    hcm.stats.onConnectionBegin(isTls, true);
+    hcm.stats.onConnectionBegin(tls !== null, true);
     if (owner.isDraining) this.drain();
   }
 
@@ -112,7 +112,7 @@ export class Http2ServerConnection implements TransportSink, Http2ServerCallback
     this.#keepalive?.stop();
     this.#countBytes();
     const stats = this.hcm.stats;
-    stats.onConnectionEnd(eventClock.now - this.#start, this.#wasLocalClose, hadRequests, this.isTls, true);
+    stats.onConnectionEnd(eventClock.now - this.#start, this.#wasLocalClose, hadRequests, this.tls !== null, true);
     this.#owner.onConnectionEnd(this);
   }
 

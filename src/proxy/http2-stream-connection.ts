@@ -18,8 +18,8 @@ export class Http2StreamConnection implements StreamConnection {
   get id(): number {
     return this.#connection.id;
   }
-  get isTls(): boolean {
-    return this.#connection.isTls;
+  get tls(): StreamConnection["tls"] {
+    return this.#connection.tls;
   }
   get clientCert(): StreamConnection["clientCert"] {
     return this.#connection.clientCert;

@@ -1,12 +1,11 @@
-import type { X509Certificate } from "node:crypto";
 import type { Server } from "node:net";
 import type { TLSSocket } from "node:tls";
 import { type AcceptedHandle, listen } from "../net/listen.ts";
 import { InspectedSocket, type InspectionOwner } from "../net/tls/accept.ts";
 import type { ClientHello } from "../net/tls/client-hello.ts";
 import type { TlsContextSpec } from "../net/tls/contexts.ts";
-import { handshakeOf } from "../net/tls/handshake.ts";
 import type { ServerTls } from "../net/tls/secure-context.ts";
+import { TlsInfo } from "../net/tls/tls-info.ts";
 import { chainError, type PeerFault, verifyPeer } from "../net/tls/verify-peer.ts";
 import { acceptTransport, openTransport, plainIp, type Transport, type TransportSink } from "../net/transport.ts";
 import { SslStats } from "../observability/ssl-stats.ts";
@@ -135,7 +134,7 @@ export class Listener implements ConnectionOwner, InspectionOwner {
     inspected.secure(
       tls,
       hello,
-      (socket) => this.#onSecure(chain, tls, socket),
+      (socket) => this.#onSecure(chain, tls, socket, hello.serverName),
       () => this.#ssl.count("connection_error"),
     );
   }
@@ -146,7 +145,7 @@ export class Listener implements ConnectionOwner, InspectionOwner {
     if (isTimeout) this.#stats.count("downstream_pre_cx_timeout");
   }
 
-  #onSecure(chain: LinkedChain, tls: ServerTls, socket: TLSSocket): void {
+  #onSecure(chain: LinkedChain, tls: ServerTls, socket: TLSSocket, serverName: string): void {
     const { validation, requireClientCertificate } = tls.spec;
     const peer = tls.requestsCertificate ? socket.getPeerX509Certificate() : undefined;
     let fault: PeerFault | null = null;
@@ -159,8 +158,10 @@ export class Listener implements ConnectionOwner, InspectionOwner {
       socket.destroy();
       return;
     }
-    this.#ssl.onHandshake(handshakeOf(socket, peer !== undefined));
-    this.#serve(chain, (sink) => openTransport(socket, sink, chain.hcm.bufferLimitBytes), socket, peer);
+    const info = new TlsInfo(socket, serverName, peer);
+    this.#ssl.onHandshake(info, socket.isSessionReused(), peer !== undefined);
+    const isHttp2 = socket.alpnProtocol === "h2";
+    this.#serve(chain, (sink) => openTransport(socket, sink, chain.hcm.bufferLimitBytes), info, isHttp2);
   }
 
   #accept(handle: AcceptedHandle): void {
@@ -187,18 +188,17 @@ export class Listener implements ConnectionOwner, InspectionOwner {
   #serve(
     chain: LinkedChain,
     open: (sink: TransportSink) => Transport,
-    tls: TLSSocket | null = null,
-    peer: X509Certificate | undefined = undefined,
+    tls: TlsInfo | null = null,
+    isAlpnHttp2 = false,
   ): void {
     this.#stats.onBegin();
     const { hcm, exchanges } = chain;
-    const isHttp2 = hcm.spec.codec === "HTTP2" || (hcm.spec.codec === "AUTO" && tls?.alpnProtocol === "h2");
+    const isHttp2 = hcm.spec.codec === "HTTP2" || (hcm.spec.codec === "AUTO" && isAlpnHttp2);
     const id = nextConnectionId++;
-    const facts = tls === null ? null : { peer, own: peer === undefined ? undefined : tls.getX509Certificate() };
     this.#connections.add(
       isHttp2
-        ? new Http2ServerConnection(this, hcm, id, facts, open)
-        : new HttpConnection(this, hcm, exchanges, id, facts, open),
+        ? new Http2ServerConnection(this, hcm, id, tls, open)
+        : new HttpConnection(this, hcm, exchanges, id, tls, open),
     );
   }
 }

@@ -1,9 +1,11 @@
+import type { TlsInfo } from "../net/tls/tls-info.ts";
 import { ClientCert } from "./client-cert.ts";
 
 /** What is the same for all streams of a connection. */
 export interface ConnectionFacts {
   readonly id: number;
-  readonly isTls: boolean;
+  /** null for plain text. */
+  readonly tls: TlsInfo | null;
   readonly clientCert: ClientCert;
   readonly remoteAddress: string;
   readonly remotePort: number;
@@ -28,12 +30,8 @@ export interface StreamConnection extends ConnectionFacts {
 /** That of a stream between two requests. */
 export const noConnection: StreamConnection = {
   id: 0,
-  isTls: false,
-  clientCert: new ClientCert(
-    { mode: "SANITIZE", subject: false, cert: false, dns: false, uri: false },
-    undefined,
-    undefined,
-  ),
+  tls: null,
+  clientCert: new ClientCert({ mode: "SANITIZE", subject: false, cert: false, dns: false, uri: false }, null),
   remoteAddress: "",
   remotePort: 0,
   remoteText: "",

@@ -78,6 +78,7 @@ export class Stream implements RequestSink, TerminalStream {
     info.downstreamLocalAddress = connection.localText;
     info.downstreamDirectRemoteAddress = connection.remoteText;
     info.downstreamRemoteAddress = connection.remoteText;
+    info.downstreamTls = connection.tls;
     info.filterChainName = hcm.filterChainName;
     info.listenerName = hcm.listenerName;
     this.#limits.begin(now, hcm.spec.streamIdleTimeoutMs, hcm.spec.requestTimeoutMs, hcm.spec.maxStreamDurationMs);

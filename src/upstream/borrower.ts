@@ -1,4 +1,5 @@
 import type { RequestWriter, ResponseSink } from "../http/codec.ts";
+import type { TlsInfo } from "../net/tls/tls-info.ts";
 import type { Host } from "./host-set.ts";
 
 /** Why no upstream stream could be had. The names are Envoy's reset reasons. */
@@ -13,6 +14,8 @@ export interface UpstreamConnectionInfo {
   readonly isNew: boolean;
   /** Any byte of this request was handed to the transport. */
   readonly isRequestStarted: boolean;
+  /** null for plain text. */
+  readonly tls: TlsInfo | null;
   /** "HTTP/1.1" or "HTTP/2". */
   readonly protocol: string;
 }

@@ -3,6 +3,7 @@ import { StreamReset } from "../http/codec.ts";
 import { Http1ClientCodec } from "../http/h1/client-codec.ts";
 import type { HeaderBlock, RequestHead, ResponseHead } from "../http/header-block.ts";
 import { TimerNode } from "../net/timer-wheel.ts";
+import type { TlsInfo } from "../net/tls/tls-info.ts";
 import type { TransportSink } from "../net/transport.ts";
 import type { Borrower, UpstreamConnectionInfo } from "./borrower.ts";
 import type { UpstreamTransport } from "./environment.ts";
@@ -21,6 +22,7 @@ export class ConnectionH1 implements TransportSink, ResponseSink, RequestWriter,
   readonly id: number;
   readonly protocol = "HTTP/1.1";
   localAddress = "";
+  tls: TlsInfo | null = null;
   isRequestStarted = false;
   /** The sweep of the pool at which it became idle. */
   idleSince = 0;
@@ -225,6 +227,7 @@ export class ConnectionH1 implements TransportSink, ResponseSink, RequestWriter,
     const { spec, stats, environment } = this.#pool.context;
     environment.timers.remove(this.#timer);
     this.localAddress = this.#transport.localText;
+    this.tls = this.#transport.tls;
     stats.record(stats.cxConnectMs, environment.now() - this.#start);
     if (spec.maxConnectionDurationMs !== null) environment.timers.add(this.#timer, spec.maxConnectionDurationMs);
     this.#pool.onConnected(this);

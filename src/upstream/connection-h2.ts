@@ -2,6 +2,7 @@ import { Http2ClientCodec } from "../http/h2/client-codec.ts";
 import type { Http2Callbacks } from "../http/h2/connection-core.ts";
 import { writeOutput } from "../http/h2/write-output.ts";
 import { TimerNode } from "../net/timer-wheel.ts";
+import type { TlsInfo } from "../net/tls/tls-info.ts";
 import type { TransportSink } from "../net/transport.ts";
 import type { Borrower } from "./borrower.ts";
 import type { UpstreamTransport } from "./environment.ts";
@@ -18,6 +19,7 @@ import { connectErrorText } from "./system-error.ts";
 export class ConnectionH2 implements TransportSink, Http2Callbacks {
   readonly id: number;
   localAddress = "";
+  tls: TlsInfo | null = null;
   readonly pool: PoolH2;
   readonly #transport: UpstreamTransport;
   readonly #codec: Http2ClientCodec;
@@ -111,6 +113,7 @@ export class ConnectionH2 implements TransportSink, Http2Callbacks {
     const { spec, stats, environment } = this.pool.context;
     environment.timers.remove(this.#timer);
     this.localAddress = this.#transport.localText;
+    this.tls = this.#transport.tls;
     stats.record(stats.cxConnectMs, environment.now() - this.#start);
     if (spec.maxConnectionDurationMs !== null) environment.timers.add(this.#timer, spec.maxConnectionDurationMs);
     this.#keepalive = Keepalive.of(spec.http2.keepalive, this.#codec, () => this.#onKeepaliveTimeout());

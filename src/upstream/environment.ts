@@ -14,6 +14,7 @@ export type UpstreamTransport = Pick<
   | "end"
   | "destroy"
   | "localText"
+  | "tls"
   | "bytesWritten"
   | "scheduleFlush"
   | "isWritable"

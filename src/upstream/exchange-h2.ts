@@ -2,6 +2,7 @@ import type { RequestWriter, ResponseSink } from "../http/codec.ts";
 import { StreamReset } from "../http/codec.ts";
 import type { Http2ClientCodec, Http2ClientStream } from "../http/h2/client-codec.ts";
 import type { HeaderBlock, RequestHead, ResponseHead } from "../http/header-block.ts";
+import type { TlsInfo } from "../net/tls/tls-info.ts";
 import type { Borrower, UpstreamConnectionInfo } from "./borrower.ts";
 import type { ConnectionH2 } from "./connection-h2.ts";
 import { HostStat } from "./host-stats.ts";
@@ -28,6 +29,10 @@ export class ExchangeH2 implements ResponseSink, RequestWriter, UpstreamConnecti
 
   get localAddress(): string {
     return this.#connection.localAddress;
+  }
+
+  get tls(): TlsInfo | null {
+    return this.#connection.tls;
   }
 
   begin(codec: Http2ClientCodec): void {

@@ -21,6 +21,7 @@ export class FakeTransport implements UpstreamTransport {
   readonly address: SocketAddress;
   readonly sink: TransportSink;
   readonly localText = "127.0.0.1:40000";
+  readonly tls = null;
   bytesWritten = 0;
   written = "";
   isDestroyed = false;

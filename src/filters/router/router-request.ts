@@ -184,6 +184,7 @@ export class RouterRequest implements Terminal, Borrower {
     this.#setHost(host);
     info.upstreamLocalAddress = connection.localAddress;
     info.upstreamConnectionId = connection.id;
+    info.upstreamTls = connection.tls;
     info.upstreamProtocol = connection.protocol;
     info.upstreamRequestStart = eventClock.now;
     const head = this.#head as RequestHead;

@@ -1,8 +1,9 @@
 import { connect as connectPlain, type NetConnectOpts, type Socket } from "node:net";
 import { type ConnectionOptions, connect, type SecureContext, type TLSSocket } from "node:tls";
-import { type HandshakeStats, handshakeOf } from "./handshake.ts";
+import type { HandshakeStats } from "./handshake.ts";
 import { createClientContext } from "./secure-context.ts";
 import type { UpstreamTlsSpec } from "./spec.ts";
+import { TlsInfo } from "./tls-info.ts";
 import { chainError, type PeerFault, type SanMatcher, verifyPeer } from "./verify-peer.ts";
 
 /** A context's Spec, linked. */
@@ -35,7 +36,7 @@ export class ClientTls {
    * Connects. `onSecure` when the peer is accepted; else the socket is destroyed with an error whose code is what Envoy calls the
    * transport failure reason.
    */
-  connect(target: ConnectionOptions & NetConnectOpts, hostname: string, onSecure: () => void): Socket {
+  connect(target: ConnectionOptions & NetConnectOpts, hostname: string, onSecure: (info: TlsInfo) => void): Socket {
     const linked = this.#linked;
     if (linked === null) return this.#connectInVain(target);
     const { spec, context } = linked;
@@ -54,10 +55,11 @@ export class ClientTls {
       if (spec.maxSessionKeys > 0) this.#sessions = [ticket, ...this.#sessions].slice(0, spec.maxSessionKeys);
     });
     socket.once("secureConnect", () => {
-      const fault = faultOf(linked, socket, servername);
+      const info = new TlsInfo(socket, servername, undefined);
+      const fault = faultOf(linked, socket, info);
       if (fault === null) {
-        this.#stats.onHandshake(handshakeOf(socket, true));
-        onSecure();
+        this.#stats.onHandshake(info, socket.isSessionReused(), true);
+        onSecure(info);
         return;
       }
       this.#stats.count(fault);
@@ -88,14 +90,14 @@ export interface ClientTlsStats extends HandshakeStats {
   onSecretsNotReady(): void;
 }
 
-function faultOf({ spec, sans }: Linked, socket: TLSSocket, servername: string): PeerFault | null {
+function faultOf({ spec, sans }: Linked, socket: TLSSocket, info: TlsInfo): PeerFault | null {
   const { validation, autoSanValidation } = spec;
   if (validation === null) return null;
   const asked =
-    autoSanValidation && servername !== ""
-      ? [...sans, { type: "DNS" as const, matches: (value: string) => coversName(value, servername) }]
+    autoSanValidation && info.serverName !== ""
+      ? [...sans, { type: "DNS" as const, matches: (value: string) => coversName(value, info.serverName) }]
       : sans;
-  return verifyPeer(socket.getPeerX509Certificate(), chainError(socket), validation, asked, true);
+  return verifyPeer(info.peer, chainError(socket), validation, asked, true);
 }
 
 /** What Envoy logs of a handshake that failed, by OpenSSL's name of the reason (`ERR_SSL_WRONG_VERSION_NUMBER`). */

@@ -59,9 +59,15 @@ export function alternativeNames(certificate: X509Certificate): AlternativeName[
   const names: AlternativeName[] = [];
   for (const [, label = "", quoted, plain] of (certificate.subjectAltName ?? "").matchAll(entry)) {
     const value = quoted === undefined ? (plain ?? "") : unquote(quoted);
-    names.push({ type: types[label] ?? "OTHER", value });
+    const type = types[label] ?? "OTHER";
+    names.push({ type, value: type === "IP_ADDRESS" && value.includes(":") ? shortIpv6(value) : value });
   }
   return names;
+}
+
+/** RFC 5952; Node writes all groups. */
+function shortIpv6(ip: string): string {
+  return new URL(`http://[${ip}]`).hostname.slice(1, -1);
 }
 
 function unquote(text: string): string {
@@ -70,6 +76,14 @@ function unquote(text: string): string {
   } catch {
     return text;
   }
+}
+
+/** A distinguished name as RFC 2253 has it: Node writes an attribute a line, the first first, and leaves bytes over 0x7f. */
+export function rfc2253(name: string | undefined): string {
+  const text = (name ?? "").split("\n").reverse().join(",");
+  return text.replace(/[^\x00-\x7f]/gu, (char) =>
+    [...Buffer.from(char)].map((byte) => `\\${byte.toString(16).toUpperCase()}`).join(""),
+  );
 }
 
 const entry = /([A-Za-z ]+):(?:("(?:[^"\\]|\\.)*")|([^,]*))(?:, |$)/g;

@@ -1,0 +1,76 @@
+import type { X509Certificate } from "node:crypto";
+import type { DetailedPeerCertificate, TLSSocket } from "node:tls";
+
+/** An issuer of a peer's certificate, as OpenSSL found it among what was sent and what is trusted. */
+export interface IssuerFacts {
+  /** Upper-case hex. */
+  serialNumber: string;
+  /** Upper-case hex with colons. */
+  fingerprint256: string;
+}
+
+/** What is known of an encrypted connection. Certificates are parsed when somebody asks. Envoy: Ssl::ConnectionInfo. */
+export class TlsInfo {
+  /** "TLSv1.3" */
+  readonly version: string;
+  /** OpenSSL's name. */
+  readonly cipher: string;
+  /** What the client asked for by SNI; "" for nothing. */
+  readonly serverName: string;
+  readonly #socket: TLSSocket;
+  #peer: X509Certificate | undefined;
+  #own: X509Certificate | undefined;
+
+  /** `peer`: its certificate where somebody parsed it already. */
+  constructor(socket: TLSSocket, serverName: string, peer: X509Certificate | undefined) {
+    this.#socket = socket;
+    this.#peer = peer;
+    this.serverName = serverName;
+    this.version = socket.getProtocol() ?? "";
+    this.cipher = socket.getCipher()?.name ?? "";
+  }
+
+  /** undefined where the peer showed none. */
+  get peer(): X509Certificate | undefined {
+    return (this.#peer ??= this.#socket.getPeerX509Certificate());
+  }
+
+  /** Our own; undefined where we showed none. */
+  get own(): X509Certificate | undefined {
+    return (this.#own ??= this.#socket.getX509Certificate());
+  }
+
+  /** The peer's certificate and those that it sent with it, the leaf first. */
+  get chain(): X509Certificate[] {
+    const chain: X509Certificate[] = [];
+    for (let next = this.peer; next !== undefined; next = next.issuerCertificate) chain.push(next);
+    return chain;
+  }
+
+  /** null where no issuer of the peer's certificate is known. */
+  get issuer(): IssuerFacts | null {
+    const peer = this.#socket.getPeerCertificate(true) as DetailedPeerCertificate | null;
+    return peer?.issuerCertificate ?? null;
+  }
+
+  /** Lower-case hex; "" for none, as in TLS 1.3. */
+  get sessionId(): string {
+    const session = this.version === "TLSv1.3" ? undefined : this.#socket.getSession();
+    return session === undefined ? "" : sessionIdOf(session);
+  }
+
+  /** The group of the key exchange; "" on the side of a server, which Node does not tell. */
+  get group(): string {
+    const info = this.#socket.getEphemeralKeyInfo() as { name?: string } | null;
+    return info?.name ?? "";
+  }
+}
+
+/** In SSL_SESSION_ASN1 the id follows the version, the protocol and the cipher. Node puts the host in front of a client's. */
+function sessionIdOf(session: Buffer): string {
+  const at = session.indexOf(sessionHead) + sessionHead.length + 5;
+  return session[at] === 4 ? session.subarray(at + 2, at + 2 + (session[at + 1] ?? 0)).toString("hex") : "";
+}
+
+/** INTEGER 1, then an INTEGER of two bytes, 0x03.. */
+const sessionHead = Buffer.from([2, 1, 1, 2, 2, 3]);
