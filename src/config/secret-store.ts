@@ -1,6 +1,7 @@
 import { toJsonString } from "@bufbuild/protobuf";
 import type { ContextReader, Secrets, TlsContextSpec, TlsContexts } from "../net/tls/contexts.ts";
 import { parseSecret, type SecretKind, type SecretValue, type SecretValues } from "../net/tls/parse-secret.ts";
+import type { DownstreamTlsSpec, UpstreamTlsSpec } from "../net/tls/spec.ts";
 import type { StatsSlab } from "../observability/stats.ts";
 import { type ConfigSource, ConfigSourceSchema } from "../proto/generated/envoy/config/core/v3/config_source_pb.ts";
 import type {
@@ -9,6 +10,7 @@ import type {
 } from "../proto/generated/envoy/extensions/transport_sockets/tls/v3/secret_pb.ts";
 import type { Problems } from "../proto/problems.ts";
 import { suggest } from "../proto/suggest.ts";
+import { type ContextCertificates, certificatesOf } from "./certificate-facts.ts";
 import { SdsSecret, type SecretOwner } from "./sds-secret.ts";
 import { openSecretFile } from "./secret-file.ts";
 
@@ -53,7 +55,12 @@ export class SecretStore implements TlsContexts, SecretOwner {
     for (const line of this.#early.splice(0)) listener.log(...line);
   }
 
-  open<Spec>(read: ContextReader<Spec>, problems: Problems, statPrefix: string): TlsContextSpec<Spec> {
+  open<Spec extends TlsSpec>(
+    read: ContextReader<Spec>,
+    problems: Problems,
+    owner: string,
+    side: "server" | "client",
+  ): TlsContextSpec<Spec> {
     const named = new Set<SdsSecret>();
     const secrets: Secrets = {
       resolve: (config, kind, scope) => {
@@ -67,7 +74,15 @@ export class SecretStore implements TlsContexts, SecretOwner {
     const spec = read(secrets, problems);
     const context: TlsContextSpec<Spec> = { id: this.#contexts.length + 1, spec };
     const updates = named.size > 0 && spec !== null ? 1 : 0;
-    this.#contexts.push({ context, named, statPrefix, updates, read: (scope) => read(secrets, scope) });
+    this.#contexts.push({
+      context,
+      named,
+      owner,
+      side,
+      updates,
+      certificates: spec === null ? noCertificates : certificatesOf(spec),
+      read: (scope) => read(secrets, scope),
+    });
     return context;
   }
 
@@ -79,6 +94,7 @@ export class SecretStore implements TlsContexts, SecretOwner {
       // null: another secret of the context is still to come.
       if (spec === null) continue;
       user.context.spec = spec;
+      user.certificates = certificatesOf(spec);
       user.updates++;
       this.#listener?.onTlsContext(user.context);
     }
@@ -94,13 +110,23 @@ export class SecretStore implements TlsContexts, SecretOwner {
     return [...this.#dynamic.values()];
   }
 
+  /** Those in use, a context each. */
+  get certificates(): ContextCertificates[] {
+    return this.#contexts.map(({ certificates }) => certificates);
+  }
+
   /** Brings the stats into the main thread's slab. */
   sync(slab: StatsSlab, setTextReadout: (name: string, value: string) => void): void {
     for (const secret of this.#dynamic.values()) secret.stats.sync(slab, setTextReadout);
-    for (const { statPrefix, updates } of this.#contexts) {
-      const slot = slab.counter(`${statPrefix}ssl_context_update_by_sds`);
+    for (const { owner, side, updates, certificates } of this.#contexts) {
+      const factory = `${owner}${side}_ssl_socket_factory.`;
+      const slot = slab.counter(`${factory}ssl_context_update_by_sds`);
       if (updates > 0) slab.values[slot] = updates;
-      for (const name of notReady) slab.counter(statPrefix + name);
+      for (const name of notReady) slab.counter(factory + name);
+      for (const { name, validTo } of [...certificates.authorities, ...certificates.leaves]) {
+        const gauge = slab.gauge(`${owner}ssl.certificate.${name}.expiration_unix_time_seconds`);
+        slab.values[gauge] = Math.floor(validTo.getTime() / 1000);
+      }
     }
   }
 
@@ -152,19 +178,25 @@ export class SecretStore implements TlsContexts, SecretOwner {
 }
 
 interface OpenContext {
-  context: TlsContextSpec<unknown>;
+  context: TlsContextSpec<TlsSpec>;
   /** The secrets by SDS in it. */
   named: ReadonlySet<SdsSecret>;
-  statPrefix: string;
+  /** Stat prefix. */
+  owner: string;
+  side: "server" | "client";
   /** How often secrets by SDS made it. */
   updates: number;
-  read(problems: Problems): unknown;
+  certificates: ContextCertificates;
+  read(problems: Problems): TlsSpec | null;
 }
+
+type TlsSpec = DownstreamTlsSpec | UpstreamTlsSpec;
 
 const envoyKinds: Record<SecretKind, string> = {
   tls_certificate: "secret",
   validation_context: "certificate validation context",
   session_ticket_keys: "tls session ticket keys",
 };
+const noCertificates: ContextCertificates = { authorities: [], leaves: [] };
 /** Envoy shows both at each factory. */
 const notReady = ["downstream_context_secrets_not_ready", "upstream_context_secrets_not_ready"];

@@ -112,6 +112,7 @@ async function run(flags: Flags, log: ServerLog): Promise<number | undefined> {
     concurrency,
     config: { listeners: specs.listeners, clusters: specs.clusters, removedListeners: [], removedClusters: [] },
     clusters: () => specs.clusters.map((spec) => clusterStatus(spec, dns.localities(spec.name))),
+    certificates: () => secrets.certificates,
     stats,
     staticUnknownFields: problems.list.filter((problem) => problem.reason.startsWith("no such field")).length,
     spawn: (init) => new Worker(workerFile, { workerData: init }),

@@ -1,7 +1,9 @@
 import { writeFileSync } from "node:fs";
 import { flushCompileCache } from "node:module";
+import type { ContextCertificates } from "../config/certificate-facts.ts";
 import { addressText, type SocketAddress } from "../net/address.ts";
 import { errnoText } from "../net/errno.ts";
+import { daysUntil } from "./admin/certs.ts";
 import type { AdminServer } from "./admin/server.ts";
 import type { AdminState, ClusterStatus, ConfigSnapshot, ServerState } from "./admin/state.ts";
 import { Drain } from "./drain.ts";
@@ -25,6 +27,8 @@ export interface ServerOptions {
   snapshot: (includeEds: boolean) => ConfigSnapshot;
   runtimeLayers: RuntimeLayer[];
   clusters: () => ClusterStatus[];
+  /** Those of each TLS context. */
+  certificates: () => ContextCertificates[];
   stats: ProcessStats;
   /** Unknown fields in the bootstrap that were let pass. */
   staticUnknownFields: number;
@@ -118,8 +122,7 @@ export class ServerProcess {
     const { config, flags, stats } = this.options;
     stats.refresh({
       totalConnections: stats.connections().open,
-      // No certificate is loaded yet.
-      daysUntilFirstCertExpiring: null,
+      daysUntilFirstCertExpiring: this.daysUntilFirstExpiry(),
       staticUnknownFields: this.options.staticUnknownFields,
       concurrency: this.options.concurrency,
       isLive: !this.isDraining,
@@ -135,6 +138,11 @@ export class ServerProcess {
       workers: this.supervisor.counters,
       mainThread: this.mainThread,
     });
+  }
+
+  private daysUntilFirstExpiry(): number | null {
+    const all = this.options.certificates().flatMap(({ authorities, leaves }) => [...authorities, ...leaves]);
+    return all.length === 0 ? null : Math.min(...all.map(({ validTo }) => daysUntil(validTo)));
   }
 
   private drainWorkers(order: DrainOrder): Promise<void> {
@@ -190,6 +198,7 @@ export class ServerProcess {
       serverState: () => this.state(),
       node: options.node,
       configDump: options.snapshot,
+      certificates: options.certificates,
       listeners: () =>
         options.config.listeners.map((listener) => ({
           name: listener.name,

@@ -22,6 +22,7 @@ const server = new ServerProcess({
   },
   runtimeLayers: [],
   clusters: () => [],
+  certificates: () => [],
   stats: new ProcessStats(concurrency, new TagExtractor()),
   staticUnknownFields: 0,
   spawn: (init) => new Worker(new URL("./test-runtime.ts", import.meta.url), { workerData: init }),

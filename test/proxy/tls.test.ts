@@ -259,6 +259,23 @@ test("ssl stats count as Envoy's", async () => {
   if (sides[1]?.command !== null) expect(counts[0]).toEqual(counts[1]);
 });
 
+test("/certs and the expiry of certificates are Envoy's", async () => {
+  if (sides[1]?.command === null) return;
+  const [ours, theirs] = await Promise.all(
+    sides.map(async (side) => {
+      const at = (path: string) => fetch(`http://127.0.0.1:${side.adminPort}${path}`).then((answer) => answer.text());
+      const { certificates } = JSON.parse(await at("/certs")) as { certificates: object[] };
+      const stats = await at("/stats?filter=ssl\\.certificate|days_until_first_cert");
+      return {
+        certificates: certificates.map((one) => JSON.stringify(one)).sort(),
+        stats: stats.replaceAll(`127.0.0.1_${side.port}`, "LISTENER").split("\n").sort(),
+      };
+    }),
+  );
+  expect(ours).toEqual(theirs);
+  expect(ours?.stats.length).toBeGreaterThan(5);
+});
+
 const seen = new Map<string, Outcome[]>();
 
 function masked(outcome: Outcome): Outcome {

@@ -1,6 +1,7 @@
 import type { SdsSecretConfig } from "../../proto/generated/envoy/extensions/transport_sockets/tls/v3/secret_pb.ts";
 import type { Problems } from "../../proto/problems.ts";
 import type { SecretKind, SecretValues } from "./parse-secret.ts";
+import type { DownstreamTlsSpec, UpstreamTlsSpec } from "./spec.ts";
 
 /** A TLS context. Its Spec is replaced when a secret that it names changes. Plain data: workers get a copy. */
 export interface TlsContextSpec<Spec> {
@@ -21,6 +22,11 @@ export type ContextReader<Spec> = (secrets: Secrets, problems: Problems) => Spec
 
 /** The TLS contexts of the process, on the main thread. */
 export interface TlsContexts {
-  /** `statPrefix`: of the socket's factory, "cluster.a.client_ssl_socket_factory.". */
-  open<Spec>(read: ContextReader<Spec>, problems: Problems, statPrefix: string): TlsContextSpec<Spec>;
+  /** `owner`: the stat prefix of the listener or cluster, "cluster.a.". */
+  open<Spec extends DownstreamTlsSpec | UpstreamTlsSpec>(
+    read: ContextReader<Spec>,
+    problems: Problems,
+    owner: string,
+    side: "server" | "client",
+  ): TlsContextSpec<Spec>;
 }

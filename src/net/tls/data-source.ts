@@ -33,3 +33,8 @@ export function readBytes(source: DataSource | undefined, problems: Problems, pa
       return null;
   }
 }
+
+/** Envoy's word for where it is from: the file, or "<inline>". */
+export function pathOf(source: DataSource | undefined): string {
+  return source?.specifier.case === "filename" ? source.specifier.value : "<inline>";
+}

@@ -5,19 +5,19 @@ import {
   TlsCertificateSchema,
 } from "../../proto/generated/envoy/extensions/transport_sockets/tls/v3/common_pb.ts";
 import type { Problems } from "../../proto/problems.ts";
-import { readBytes } from "./data-source.ts";
+import { pathOf, readBytes } from "./data-source.ts";
 import type { TlsCertificateSpec } from "./spec.ts";
 import { alternativeNames } from "./verify-peer.ts";
 
 /** tls_certificates of a context: read, and known to fit their keys. */
 export function parseCertificates(messages: readonly TlsCertificate[], problems: Problems): TlsCertificateSpec[] {
   return messages
-    .map((message, i) => parseCertificate(message, problems.at(`tls_certificates[${i}]`)))
+    .map((message, i) => parseCertificate(message, unnamedCertificate, problems.at(`tls_certificates[${i}]`)))
     .filter((spec) => spec !== null);
 }
 
-/** One certificate with its key; null after telling a fault. */
-export function parseCertificate(message: TlsCertificate, problems: Problems): TlsCertificateSpec | null {
+/** One certificate with its key; `name` is that of its secret. null after telling a fault. */
+export function parseCertificate(message: TlsCertificate, name: string, problems: Problems): TlsCertificateSpec | null {
   checkCoverage(TlsCertificateSchema, message, problems, {
     honoured: ["certificate_chain", "private_key", "password"],
     harmless: ["watched_directory", "ocsp_staple", "signed_certificate_timestamp"],
@@ -36,7 +36,14 @@ export function parseCertificate(message: TlsCertificate, problems: Problems): T
     });
     return null;
   }
-  return { chain: chain.toString(), key: keyBytes.toString(), password: passphrase, names: namesOf(leaf) };
+  return {
+    chain: chain.toString(),
+    key: keyBytes.toString(),
+    password: passphrase,
+    names: namesOf(leaf),
+    name,
+    path: pathOf(message.certificateChain),
+  };
 }
 
 function readLeaf(chain: Buffer, problems: Problems): X509Certificate | null {
@@ -74,3 +81,6 @@ function namesOf(leaf: X509Certificate): string[] {
 function reasonOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
+
+/** Envoy's name of a certificate without one; the digits are of a hash over nothing. */
+const unnamedCertificate = "unnamed_cert_e3b0c442";

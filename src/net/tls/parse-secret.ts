@@ -30,10 +30,10 @@ export function parseSecret(message: Secret, problems: Problems): SecretValue | 
   return problems.errorCount > before ? null : value;
 }
 
-function read({ type }: Secret, problems: Problems): SecretValue | null {
+function read({ name, type }: Secret, problems: Problems): SecretValue | null {
   switch (type.case) {
     case "tlsCertificate": {
-      const value = parseCertificate(type.value, problems.at("tls_certificate"));
+      const value = parseCertificate(type.value, name, problems.at("tls_certificate"));
       return value === null ? null : { kind: "tls_certificate", value };
     }
     case "validationContext":

@@ -158,7 +158,7 @@ function readValidation(
     case "validationContextSdsSecretConfig": {
       const scope = problems.at("validation_context_sds_secret_config");
       const secret = secrets.resolve(type.value, "validation_context", scope);
-      return secret === null ? undefined : parseValidation(secret, scope);
+      return secret === null ? undefined : parseValidation(secret, scope, type.value.name);
     }
     case "combinedValidationContext": {
       const scope = problems.at("combined_validation_context");
@@ -173,7 +173,7 @@ function readValidation(
         defaultValidationContext ?? create(CertificateValidationContextSchema),
       );
       merge(CertificateValidationContextSchema, merged, secret);
-      return parseValidation(merged, scope.at("default_validation_context"));
+      return parseValidation(merged, scope.at("default_validation_context"), config?.name);
     }
     default:
       return null;

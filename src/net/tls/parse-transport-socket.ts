@@ -20,7 +20,8 @@ export function parseDownstreamTransportSocket(
 ): TlsContextSpec<DownstreamTlsSpec> | null {
   return parse(message, problems, contexts, {
     schema: DownstreamTlsContextSchema,
-    statPrefix: `${owner}server_ssl_socket_factory.`,
+    side: "server",
+    owner,
     parse: parseDownstreamTls,
     link: (spec) => new ServerTls(spec, []),
   });
@@ -35,21 +36,23 @@ export function parseUpstreamTransportSocket(
 ): TlsContextSpec<UpstreamTlsSpec> | null {
   return parse(message, problems, contexts, {
     schema: UpstreamTlsContextSchema,
-    statPrefix: `${owner}client_ssl_socket_factory.`,
+    side: "client",
+    owner,
     parse: parseUpstreamTls,
     link: createClientContext,
   });
 }
 
-interface Side<Desc extends DescMessage, Spec> {
+interface Side<Desc extends DescMessage, Spec extends DownstreamTlsSpec | UpstreamTlsSpec> {
   schema: Desc;
-  statPrefix: string;
+  side: "server" | "client";
+  owner: string;
   parse(message: MessageShape<Desc>, secrets: Secrets, problems: Problems): Spec | null;
   /** Throws what OpenSSL says. */
   link(spec: Spec): unknown;
 }
 
-function parse<Desc extends DescMessage, Spec>(
+function parse<Desc extends DescMessage, Spec extends DownstreamTlsSpec | UpstreamTlsSpec>(
   message: TransportSocket | undefined,
   problems: Problems,
   contexts: TlsContexts,
@@ -79,7 +82,7 @@ function parse<Desc extends DescMessage, Spec>(
     }
   };
   const before = problems.errorCount;
-  const context = contexts.open(read, problems.at("typed_config"), side.statPrefix);
+  const context = contexts.open(read, problems.at("typed_config"), side.owner, side.side);
   return problems.errorCount > before ? null : context;
 }
 

@@ -9,11 +9,15 @@ import {
 } from "../../proto/generated/envoy/extensions/transport_sockets/tls/v3/common_pb.ts";
 import type { StringMatcher } from "../../proto/generated/envoy/type/matcher/v3/string_pb.ts";
 import type { Problems } from "../../proto/problems.ts";
-import { readBytes } from "./data-source.ts";
+import { pathOf, readBytes } from "./data-source.ts";
 import type { SanMatcherSpec, TlsValidationSpec } from "./spec.ts";
 
-/** CertificateValidationContext to its Spec. */
-export function parseValidation(message: CertificateValidationContext, problems: Problems): TlsValidationSpec {
+/** CertificateValidationContext to its Spec; `name` is that of its secret. */
+export function parseValidation(
+  message: CertificateValidationContext,
+  problems: Problems,
+  name = unnamedAuthority,
+): TlsValidationSpec {
   checkCoverage(CertificateValidationContextSchema, message, problems, {
     honoured: [
       "trusted_ca",
@@ -44,6 +48,8 @@ export function parseValidation(message: CertificateValidationContext, problems:
   }
   return {
     ca: ca?.toString() ?? "",
+    caName: name,
+    caPath: pathOf(message.trustedCa),
     crl: crl?.toString() ?? "",
     spki: [...message.verifyCertificateSpki],
     hashes: message.verifyCertificateHash.map((hash) => hash.replaceAll(":", "").toLowerCase()),
@@ -95,6 +101,8 @@ function parseString(message: StringMatcher | undefined, problems: Problems): Om
   }
 }
 
+/** As for certificates without a name. */
+const unnamedAuthority = "unnamed_ca_cert_e3b0c442";
 const sanTypes: Record<number, SanMatcherSpec["type"]> = {
   [SubjectAltNameMatcher_SanType.DNS]: "DNS",
   [SubjectAltNameMatcher_SanType.URI]: "URI",

@@ -6,12 +6,19 @@ export interface TlsCertificateSpec {
   password: string;
   /** DNS names of the leaf, lower-case: SANs, else the common name. Wildcards as they stand ("*.a.example"). */
   names: string[];
+  /** Of its secret; else Envoy's for one without a name. For stats. */
+  name: string;
+  /** The file of the chain, else "<inline>". */
+  path: string;
 }
 
 /** What is asked of a peer's certificate (Envoy: CertificateValidationContext). */
 export interface TlsValidationSpec {
   /** PEM of the trusted authorities; "" trusts nobody and verifies no chain. */
   ca: string;
+  /** As name and path of a TlsCertificateSpec. */
+  caName: string;
+  caPath: string;
   /** PEM; "" for none. */
   crl: string;
   /** SHA-256 of the public key, base64. */

@@ -3,7 +3,7 @@ import type { TLSSocket } from "node:tls";
 import type { SanMatcherSpec, TlsValidationSpec } from "./spec.ts";
 
 /** One alternative name of a certificate. */
-interface AlternativeName {
+export interface AlternativeName {
   type: SanMatcherSpec["type"] | "OTHER";
   value: string;
 }

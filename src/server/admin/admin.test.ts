@@ -264,6 +264,7 @@ beforeAll(async () => {
     serverState: () => (healthFailed ? "DRAINING" : "LIVE"),
     node: boot.node,
     configDump: boot.snapshot,
+    certificates: () => [],
     listeners: () => [{ name: "main", address: { host: "", port: 0, path: socketPath } }],
     clusters: () => [
       {

@@ -1,3 +1,4 @@
+import { certs } from "./certs.ts";
 import { clusters } from "./clusters.ts";
 import { configDump } from "./config-dump.ts";
 import type { Endpoint } from "./endpoint.ts";
@@ -12,7 +13,7 @@ import { ready } from "./ready.ts";
 import { recentLookups, recentLookupsClear, recentLookupsDisable, recentLookupsEnable } from "./recent-lookups.ts";
 import { runtime, runtimeModify } from "./runtime.ts";
 import { serverInfo } from "./server-info.ts";
-import { certs, contention, hotRestartVersion, initDump } from "./small-dumps.ts";
+import { contention, hotRestartVersion, initDump } from "./small-dumps.ts";
 import { resetCounters, stats, statsPrometheus } from "./stats.ts";
 
 /** Every endpoint, sorted by path as /help lists them. */

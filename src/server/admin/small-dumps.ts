@@ -1,15 +1,6 @@
 import { hotRestartVersion as version } from "../version.ts";
 import { type Endpoint, json, text, textField } from "./endpoint.ts";
 
-/** Downstream and upstream TLS is not linked yet, so no certificate is loaded. */
-export const certs: Endpoint = {
-  path: "/certs",
-  help: "print certs on machine",
-  mutates: false,
-  params: [],
-  handle: () => json({ certificates: [] }),
-};
-
 export const initDump: Endpoint = {
   path: "/init_dump",
   help: "dump current Envoy init manager information (experimental)",

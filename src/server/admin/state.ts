@@ -1,3 +1,4 @@
+import type { ContextCertificates } from "../../config/certificate-facts.ts";
 import type { SocketAddress } from "../../net/address.ts";
 import type { StatsQuery } from "../../observability/stats-query.ts";
 import type { Flags } from "../flags.ts";
@@ -14,6 +15,8 @@ export interface AdminState {
   /** The node of the bootstrap with flags merged in, as JSON with snake_case names. */
   node(): Record<string, unknown>;
   configDump(includeEds: boolean): ConfigSnapshot;
+  /** Those of each TLS context. */
+  certificates(): ContextCertificates[];
   listeners(): ListenerStatus[];
   clusters(): ClusterStatus[];
   stats: StatsSource;
