@@ -89,7 +89,7 @@ export const addressFields: Record<string, (info: StreamInfo) => string> = {
   UPSTREAM_REMOTE: (info) => (info.upstreamLocalAddress === "" ? "" : info.upstreamHost),
   DOWNSTREAM_LOCAL: (info) => info.downstreamLocalAddress,
   DOWNSTREAM_REMOTE: (info) => info.downstreamRemoteAddress,
-  DOWNSTREAM_DIRECT_LOCAL: (info) => info.downstreamLocalAddress,
+  DOWNSTREAM_DIRECT_LOCAL: (info) => info.downstreamDirectLocalAddress,
   DOWNSTREAM_DIRECT_REMOTE: (info) => info.downstreamDirectRemoteAddress,
 };
 

@@ -30,6 +30,7 @@ function retriedStream(): StreamInfo {
     upstreamHost: "127.0.0.1:1",
     downstreamRemoteAddress: "127.0.0.1:35434",
     downstreamLocalAddress: "127.0.0.1:28180",
+    downstreamDirectLocalAddress: "127.0.0.1:28180",
     routeMetadata: { a: { z: [1, true], b: "str", num: 3 } },
   });
   return info;

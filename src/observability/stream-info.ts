@@ -58,8 +58,10 @@ export class StreamInfo {
   /** Of each attempt that got a connection; null before one did. */
   upstreamHostsAttempted: string[] | null = null;
   upstreamConnectionIdsAttempted: number[] | null = null;
+  /** After PROXY protocol; the direct ones are the socket's. */
   downstreamLocalAddress = "";
-  /** After XFF and PROXY protocol; the peer of the socket is downstreamDirectRemoteAddress. */
+  downstreamDirectLocalAddress = "";
+  /** After XFF and PROXY protocol. */
   downstreamRemoteAddress = "";
   downstreamDirectRemoteAddress = "";
   downstreamLocalCloseReason = "";
@@ -136,6 +138,7 @@ export class StreamInfo {
     this.upstreamHostsAttempted = null;
     this.upstreamConnectionIdsAttempted = null;
     this.downstreamLocalAddress = "";
+    this.downstreamDirectLocalAddress = "";
     this.downstreamRemoteAddress = "";
     this.downstreamDirectRemoteAddress = "";
     this.downstreamLocalCloseReason = "";

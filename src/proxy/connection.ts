@@ -3,14 +3,15 @@ import { missingHost, type ProtocolError } from "../http/h1/protocol-error.ts";
 import { Http1ServerCodec } from "../http/h1/server-codec.ts";
 import type { ServerExchanges } from "../http/h1/server-exchange.ts";
 import { isHttp2Preface } from "../http/h2/frames.ts";
-import { hostPort } from "../net/address.ts";
 import { eventClock } from "../net/event-clock.ts";
 import { LazyTimer } from "../net/lazy-timer.ts";
+import type { ProxiedAddresses } from "../net/proxy-protocol.ts";
 import type { TlsInfo } from "../net/tls/tls-info.ts";
 import type { Transport, TransportSink } from "../net/transport.ts";
 import { localReplies, localReply } from "../observability/local-replies.ts";
 import { ResponseFlag } from "../observability/response-flags.ts";
 import type { ClientCert } from "./client-cert.ts";
+import { addressesOf, type ConnectionAddresses } from "./connection-addresses.ts";
 import type { ConnectionOwner } from "./connection-owner.ts";
 import type { Hcm } from "./hcm.ts";
 import type { Stream } from "./stream.ts";
@@ -26,11 +27,9 @@ export class HttpConnection implements TransportSink, StreamConnection {
   readonly id: number;
   readonly tls: TlsInfo | null;
   readonly clientCert: ClientCert;
-  readonly remoteAddress: string;
-  readonly remotePort: number;
-  readonly remoteText: string;
-  readonly localPort: number;
-  readonly localText: string;
+  readonly addresses: ConnectionAddresses;
+  /** What a PROXY header named; null without one. */
+  readonly proxied: ProxiedAddresses | null;
   readonly #owner: ConnectionOwner;
   readonly #transport: Transport;
   readonly #codec: Http1ServerCodec;
@@ -59,6 +58,7 @@ export class HttpConnection implements TransportSink, StreamConnection {
     exchanges: ServerExchanges,
     id: number,
     tls: TlsInfo | null,
+    proxied: ProxiedAddresses | null,
     open: (sink: TransportSink) => Transport,
   ) {
     this.#owner = owner;
@@ -68,11 +68,8 @@ export class HttpConnection implements TransportSink, StreamConnection {
     this.clientCert = hcm.clientCertOf(tls);
     this.#transport = open(this);
     const transport = this.#transport;
-    this.remoteAddress = transport.remoteAddress;
-    this.remotePort = transport.remotePort;
-    this.remoteText = hostPort(this.remoteAddress, this.remotePort);
-    this.localPort = transport.localPort;
-    this.localText = transport.localText;
+    this.proxied = proxied;
+    this.addresses = addressesOf(transport, proxied);
     this.#codec = new Http1ServerCodec(transport, this, exchanges);
     this.#codec.closeIsNotice = owner.isDraining;
     this.#timer = new LazyTimer(() => this.#onTimer());

@@ -21,12 +21,14 @@ export interface FilterChainMatchSpec {
 }
 
 /** What is known of a connection when its chain is chosen. */
-export interface ConnectionFacts {
+export interface MatchFacts {
   destinationAddress: string;
   destinationPort: number;
   serverName: string;
   transportProtocol: string;
   applicationProtocols: readonly string[];
+  /** Of the socket's peer; the source is that of a PROXY header, where one named it. */
+  directSourceAddress: string;
   sourceAddress: string;
   sourcePort: number;
 }
@@ -64,7 +66,7 @@ function isEmptyList(value: unknown): boolean {
  */
 export function chooseFilterChain<C extends { match: FilterChainMatch }>(
   chains: readonly C[],
-  facts: ConnectionFacts,
+  facts: MatchFacts,
 ): C | null {
   let left = chains;
   for (const criterion of criteria) {
@@ -84,7 +86,7 @@ export function chooseFilterChain<C extends { match: FilterChainMatch }>(
 }
 
 /** How specific a value is that matches: 1 matches everything, 0 does not match. */
-type Criterion = (match: FilterChainMatch, facts: ConnectionFacts) => number;
+type Criterion = (match: FilterChainMatch, facts: MatchFacts) => number;
 
 const criteria: Criterion[] = [
   (match, facts) => (match.destinationPort === 0 ? 1 : match.destinationPort === facts.destinationPort ? 2 : 0),
@@ -95,7 +97,7 @@ const criteria: Criterion[] = [
     if (match.applicationProtocols.length === 0) return 1;
     return match.applicationProtocols.some((protocol) => facts.applicationProtocols.includes(protocol)) ? 2 : 0;
   },
-  (match, facts) => longestPrefix(match.directSourcePrefixRanges, facts.sourceAddress),
+  (match, facts) => longestPrefix(match.directSourcePrefixRanges, facts.directSourceAddress),
   (match, facts) => {
     if (match.sourceType === "ANY") return 1;
     const isLocal = facts.sourceAddress === facts.destinationAddress || isLoopback(facts.sourceAddress);

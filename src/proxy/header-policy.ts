@@ -5,6 +5,7 @@ import { Known } from "../http/names.ts";
 import { CidrSet, isLoopback } from "../net/cidr.ts";
 import type { StreamInfo } from "../observability/stream-info.ts";
 import type { ClientCert } from "./client-cert.ts";
+import type { ConnectionAddresses } from "./connection-addresses.ts";
 import { clearTraceReason, newRequestId } from "./request-id.ts";
 import type { HcmSpec } from "./spec.ts";
 
@@ -23,12 +24,13 @@ export class RequestHeaderPolicy {
     this.#localIp = localIp();
   }
 
-  /** `tls` is of the downstream connection, `localPort` its own port. Sets info.downstreamRemoteAddress. */
-  apply(head: RequestHead, info: StreamInfo, peer: PeerAddress, isUpgrade: boolean): void {
+  /** Sets info.downstreamRemoteAddress. */
+  apply(head: RequestHead, info: StreamInfo, facts: PeerFacts, isUpgrade: boolean): void {
     const spec = this.#spec;
     stripHopByHop(head, isUpgrade);
     const xff = head.get(xForwardedFor);
-    const proto = peer.tls !== null ? "https" : "http";
+    const peer = facts.addresses;
+    const proto = facts.tls !== null ? "https" : "http";
     let remote = peer.remoteAddress;
     let remotePort = peer.remotePort;
     let singleXff = xff === null;
@@ -81,7 +83,7 @@ export class RequestHeaderPolicy {
     }
     if (isEdge) head.set("x-envoy-external-address", remote, Known["x-envoy-external-address"]);
     this.#setRequestId(head, isEdge);
-    peer.clientCert.apply(head);
+    facts.clientCert.apply(head);
     if (spec.via !== "") appendVia(head, spec.via);
   }
 
@@ -109,12 +111,9 @@ export class RequestHeaderPolicy {
 }
 
 /** The downstream connection as the policy sees it. */
-export interface PeerAddress {
-  readonly remoteAddress: string;
-  readonly remotePort: number;
-  /** "ip:port" */
-  readonly remoteText: string;
-  readonly localPort: number;
+export interface PeerFacts {
+  readonly addresses: ConnectionAddresses;
+  /** null for plain text. */
   readonly tls: unknown;
   readonly clientCert: ClientCert;
 }

@@ -1,13 +1,14 @@
 import type { RequestSink } from "../http/codec.ts";
 import { type Http2ServerCallbacks, Http2ServerCodec, type Http2ServerStream } from "../http/h2/server-codec.ts";
 import { writeOutput } from "../http/h2/write-output.ts";
-import { hostPort } from "../net/address.ts";
 import { eventClock } from "../net/event-clock.ts";
 import { LazyTimer } from "../net/lazy-timer.ts";
+import type { ProxiedAddresses } from "../net/proxy-protocol.ts";
 import type { TlsInfo } from "../net/tls/tls-info.ts";
 import type { Transport, TransportSink } from "../net/transport.ts";
 import { Keepalive } from "../upstream/keepalive.ts";
 import type { ClientCert } from "./client-cert.ts";
+import { addressesOf, type ConnectionAddresses } from "./connection-addresses.ts";
 import type { ConnectionOwner } from "./connection-owner.ts";
 import type { Hcm } from "./hcm.ts";
 import { Http2StreamConnection } from "./http2-stream-connection.ts";
@@ -23,11 +24,7 @@ export class Http2ServerConnection implements TransportSink, Http2ServerCallback
   readonly id: number;
   readonly tls: TlsInfo | null;
   readonly clientCert: ClientCert;
-  readonly remoteAddress: string;
-  readonly remotePort: number;
-  readonly remoteText: string;
-  readonly localPort: number;
-  readonly localText: string;
+  readonly addresses: ConnectionAddresses;
   readonly #owner: ConnectionOwner;
   readonly #transport: Transport;
   readonly #codec: Http2ServerCodec;
@@ -52,6 +49,7 @@ export class Http2ServerConnection implements TransportSink, Http2ServerCallback
     hcm: Hcm,
     id: number,
     tls: TlsInfo | null,
+    proxied: ProxiedAddresses | null,
     open: (sink: TransportSink) => Transport,
   ) {
     this.#owner = owner;
@@ -61,11 +59,7 @@ export class Http2ServerConnection implements TransportSink, Http2ServerCallback
     this.clientCert = hcm.clientCertOf(tls);
     const transport = open(this);
     this.#transport = transport;
-    this.remoteAddress = transport.remoteAddress;
-    this.remotePort = transport.remotePort;
-    this.remoteText = hostPort(this.remoteAddress, this.remotePort);
-    this.localPort = transport.localPort;
-    this.localText = transport.localText;
+    this.addresses = addressesOf(transport, proxied);
     this.#codec = new Http2ServerCodec(hcm.http2, this, transport.watermark);
     this.#timer = new LazyTimer(() => this.#onTimer());
     this.#drainTimer = new LazyTimer(() => this.#onDrainTimer());

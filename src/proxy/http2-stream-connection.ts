@@ -24,20 +24,8 @@ export class Http2StreamConnection implements StreamConnection {
   get clientCert(): StreamConnection["clientCert"] {
     return this.#connection.clientCert;
   }
-  get remoteAddress(): string {
-    return this.#connection.remoteAddress;
-  }
-  get remotePort(): number {
-    return this.#connection.remotePort;
-  }
-  get remoteText(): string {
-    return this.#connection.remoteText;
-  }
-  get localPort(): number {
-    return this.#connection.localPort;
-  }
-  get localText(): string {
-    return this.#connection.localText;
+  get addresses(): StreamConnection["addresses"] {
+    return this.#connection.addresses;
   }
 
   onStreamBegin(): void {}

@@ -1,12 +1,15 @@
 import { ServerExchanges } from "../http/h1/server-exchange.ts";
+import { httpInspector, type Inspector, ProxyProtocolInspector, tlsInspector } from "../net/inspector.ts";
 import type { TlsContextSpec } from "../net/tls/contexts.ts";
 import { ServerTls } from "../net/tls/secure-context.ts";
 import type { DownstreamTlsSpec } from "../net/tls/spec.ts";
+import type { StatsSlab } from "../observability/stats.ts";
 import { linkSans } from "../upstream/link-sans.ts";
 import { type FilterChainMatch, linkMatch, matchesAll } from "./filter-chain-match.ts";
 import type { Hcm } from "./hcm.ts";
 import { type HcmDeps, linkHcm } from "./link-hcm.ts";
-import type { FilterChainSpec, ListenerSpec } from "./spec.ts";
+import { ProxyProtocolCounters } from "./proxy-protocol-stats.ts";
+import type { FilterChainSpec, ListenerFilterSpec, ListenerSpec } from "./spec.ts";
 
 /** A filter chain, live: what a connection that it is chosen for gets. */
 export interface LinkedChain {
@@ -25,6 +28,8 @@ export interface LinkedChains {
   byDefault: LinkedChain | null;
   /** The first bytes decide, or TLS begins: a connection is looked at before it has a chain. */
   needsInspection: boolean;
+  /** Those who look, in order. */
+  inspectors: Inspector[];
 }
 
 export function linkChains(spec: ListenerSpec, deps: HcmDeps): LinkedChains {
@@ -39,10 +44,17 @@ export function linkChains(spec: ListenerSpec, deps: HcmDeps): LinkedChains {
     };
   };
   const all = [...spec.filterChains, ...(spec.defaultFilterChain === null ? [] : [spec.defaultFilterChain])];
+  const needsHello = all.length > 1 || all.some((chain) => chain.tls !== null || !matchesAll(chain.match));
+  const hasTlsInspector = spec.listenerFilters.some((filter) => filter.kind === "tls_inspector");
+  const inspectors = spec.listenerFilters.map((filter) => linkInspector(filter, deps.slab));
+  if (needsHello && !hasTlsInspector) inspectors.push(tlsInspector);
+  // Without a choice to make nobody needs to know how the bytes begin.
+  const needsInspection = needsHello || spec.listenerFilters.some((filter) => filter.kind === "proxy_protocol");
   return {
+    inspectors,
     chains: spec.filterChains.map(link),
     byDefault: spec.defaultFilterChain === null ? null : link(spec.defaultFilterChain),
-    needsInspection: all.length > 1 || all.some((chain) => chain.tls !== null || !matchesAll(chain.match)),
+    needsInspection,
   };
 }
 
@@ -50,6 +62,17 @@ export function linkChains(spec: ListenerSpec, deps: HcmDeps): LinkedChains {
 export function updateTls({ chains, byDefault }: LinkedChains, update: TlsContextSpec<unknown>): void {
   for (const chain of byDefault === null ? chains : [...chains, byDefault]) {
     if (chain.tlsId === update.id) chain.tls = linkTls(update.spec as DownstreamTlsSpec);
+  }
+}
+
+function linkInspector(spec: ListenerFilterSpec, slab: StatsSlab): Inspector {
+  switch (spec.kind) {
+    case "tls_inspector":
+      return tlsInspector;
+    case "http_inspector":
+      return httpInspector;
+    case "proxy_protocol":
+      return new ProxyProtocolInspector(spec, new ProxyProtocolCounters(slab, spec.statPrefix));
   }
 }
 

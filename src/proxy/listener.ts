@@ -1,8 +1,8 @@
 import type { Server } from "node:net";
 import type { TLSSocket } from "node:tls";
 import { type AcceptedHandle, listen } from "../net/listen.ts";
+import type { ProxiedAddresses } from "../net/proxy-protocol.ts";
 import { InspectedSocket, type InspectionOwner } from "../net/tls/accept.ts";
-import type { ClientHello } from "../net/tls/client-hello.ts";
 import type { TlsContextSpec } from "../net/tls/contexts.ts";
 import type { ServerTls } from "../net/tls/secure-context.ts";
 import { TlsInfo } from "../net/tls/tls-info.ts";
@@ -12,7 +12,7 @@ import { SslStats } from "../observability/ssl-stats.ts";
 import type { StatsSlab } from "../observability/stats.ts";
 import { HttpConnection } from "./connection.ts";
 import type { ConnectionOwner, DownstreamConnection } from "./connection-owner.ts";
-import { chooseFilterChain } from "./filter-chain-match.ts";
+import { chooseFilterChain, type MatchFacts } from "./filter-chain-match.ts";
 import { Http2ServerConnection } from "./http2-connection.ts";
 import { type LinkedChain, type LinkedChains, updateTls } from "./linked-chain.ts";
 import { ListenerStats } from "./listener-stats.ts";
@@ -95,20 +95,13 @@ export class Listener implements ConnectionOwner, InspectionOwner {
 
   // From connections whose first bytes are looked at.
 
-  onInspected(inspected: InspectedSocket, hello: ClientHello | null): void {
+  onInspected(inspected: InspectedSocket): void {
     this.#inspected.delete(inspected);
     this.#stats.onInspectionEnd();
     const { chains, byDefault } = this.#chains;
-    const chain =
-      chooseFilterChain(chains, {
-        destinationAddress: plainIp(inspected.localAddress),
-        destinationPort: inspected.localPort,
-        serverName: hello?.serverName ?? "",
-        transportProtocol: hello === null ? "raw_buffer" : "tls",
-        applicationProtocols: hello?.alpn ?? [],
-        sourceAddress: plainIp(inspected.remoteAddress),
-        sourcePort: inspected.remotePort,
-      }) ?? byDefault;
+    const { hello } = inspected.inspection;
+    const proxied = inspected.inspection.proxied?.addresses ?? null;
+    const chain = chooseFilterChain(chains, matchFacts(inspected, proxied)) ?? byDefault;
     if (chain === null) {
       this.#stats.count("no_filter_chain_match");
       inspected.destroy();
@@ -117,7 +110,7 @@ export class Listener implements ConnectionOwner, InspectionOwner {
     const { tls, tlsId, hcm } = chain;
     if (tlsId === null) {
       const socket = inspected.plain();
-      this.#serve(chain, (sink) => openTransport(socket, sink, hcm.bufferLimitBytes));
+      this.#serve(chain, null, false, proxied, (sink) => openTransport(socket, sink, hcm.bufferLimitBytes));
       socket.resume();
       return;
     }
@@ -134,7 +127,7 @@ export class Listener implements ConnectionOwner, InspectionOwner {
     inspected.secure(
       tls,
       hello,
-      (socket) => this.#onSecure(chain, tls, socket, hello.serverName),
+      (socket) => this.#onSecure(chain, tls, socket, hello.serverName, proxied),
       () => this.#ssl.count("connection_error"),
     );
   }
@@ -145,7 +138,13 @@ export class Listener implements ConnectionOwner, InspectionOwner {
     if (isTimeout) this.#stats.count("downstream_pre_cx_timeout");
   }
 
-  #onSecure(chain: LinkedChain, tls: ServerTls, socket: TLSSocket, serverName: string): void {
+  #onSecure(
+    chain: LinkedChain,
+    tls: ServerTls,
+    socket: TLSSocket,
+    serverName: string,
+    proxied: ProxiedAddresses | null,
+  ): void {
     const { validation, requireClientCertificate } = tls.spec;
     const peer = tls.requestsCertificate ? socket.getPeerX509Certificate() : undefined;
     let fault: PeerFault | null = null;
@@ -161,23 +160,34 @@ export class Listener implements ConnectionOwner, InspectionOwner {
     const info = new TlsInfo(socket, serverName, peer);
     this.#ssl.onHandshake(info, socket.isSessionReused(), peer !== undefined);
     const isHttp2 = socket.alpnProtocol === "h2";
-    this.#serve(chain, (sink) => openTransport(socket, sink, chain.hcm.bufferLimitBytes), info, isHttp2);
+    this.#serve(chain, info, isHttp2, proxied, (sink) => openTransport(socket, sink, chain.hcm.bufferLimitBytes));
   }
 
   #accept(handle: AcceptedHandle): void {
     if (this.#chains.needsInspection) {
       this.#stats.onInspectionBegin();
-      this.#inspected.add(new InspectedSocket(handle, this, this.spec.listenerFiltersTimeoutMs));
+      this.#inspected.add(this.#inspect(handle));
       return;
     }
     const chain = (this.#chains.chains[0] ?? this.#chains.byDefault) as LinkedChain;
-    this.#serve(chain, (sink) => acceptTransport(handle, sink, chain.hcm.bufferLimitBytes));
+    this.#serve(chain, null, false, null, (sink) => acceptTransport(handle, sink, chain.hcm.bufferLimitBytes));
+  }
+
+  #inspect(handle: AcceptedHandle): InspectedSocket {
+    const { listenerFiltersTimeoutMs, continuesOnListenerFiltersTimeout } = this.spec;
+    return new InspectedSocket(
+      handle,
+      this,
+      this.#chains.inspectors,
+      listenerFiltersTimeoutMs,
+      continuesOnListenerFiltersTimeout,
+    );
   }
 
   onHttp2(connection: DownstreamConnection, transport: Transport, bytes: Buffer, length: number): void {
-    const { hcm } = connection as HttpConnection;
+    const { hcm, proxied } = connection as HttpConnection;
     this.#connections.delete(connection);
-    const http2 = new Http2ServerConnection(this, hcm, nextConnectionId++, null, (sink) => {
+    const http2 = new Http2ServerConnection(this, hcm, nextConnectionId++, null, proxied, (sink) => {
       transport.handTo(sink);
       return transport;
     });
@@ -187,9 +197,10 @@ export class Listener implements ConnectionOwner, InspectionOwner {
 
   #serve(
     chain: LinkedChain,
+    tls: TlsInfo | null,
+    isAlpnHttp2: boolean,
+    proxied: ProxiedAddresses | null,
     open: (sink: TransportSink) => Transport,
-    tls: TlsInfo | null = null,
-    isAlpnHttp2 = false,
   ): void {
     this.#stats.onBegin();
     const { hcm, exchanges } = chain;
@@ -197,10 +208,25 @@ export class Listener implements ConnectionOwner, InspectionOwner {
     const id = nextConnectionId++;
     this.#connections.add(
       isHttp2
-        ? new Http2ServerConnection(this, hcm, id, tls, open)
-        : new HttpConnection(this, hcm, exchanges, id, tls, open),
+        ? new Http2ServerConnection(this, hcm, id, tls, proxied, open)
+        : new HttpConnection(this, hcm, exchanges, id, tls, proxied, open),
     );
   }
+}
+
+function matchFacts(socket: InspectedSocket, proxied: ProxiedAddresses | null): MatchFacts {
+  const { hello, httpProtocol } = socket.inspection;
+  const source = plainIp(socket.remoteAddress);
+  return {
+    destinationAddress: proxied?.localAddress ?? plainIp(socket.localAddress),
+    destinationPort: proxied?.localPort ?? socket.localPort,
+    serverName: hello?.serverName ?? "",
+    transportProtocol: hello === null ? "raw_buffer" : "tls",
+    applicationProtocols: hello?.alpn ?? (httpProtocol === "" ? [] : [httpProtocol]),
+    directSourceAddress: source,
+    sourceAddress: proxied?.remoteAddress ?? source,
+    sourcePort: proxied?.remotePort ?? socket.remotePort,
+  };
 }
 
 let nextConnectionId = 0;

@@ -21,9 +21,10 @@ import {
   HttpConnectionManagerSchema,
 } from "../proto/generated/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts";
 import type { Problems } from "../proto/problems.ts";
-import { checkDuplicates, checkListenerFilters } from "./check-listener.ts";
+import { checkDuplicates } from "./check-listener.ts";
 import { parseMatch } from "./parse-filter-chain-match.ts";
 import { parseHcm } from "./parse-hcm.ts";
+import { parseListenerFilters } from "./parse-listener-filters.ts";
 import type { FilterChainSpec, ListenerSpec } from "./spec.ts";
 
 /** Listener to its Spec; null when a fault was found. */
@@ -31,7 +32,6 @@ export function parseListener(message: Listener, problems: Problems, contexts: T
   const before = problems.errorCount;
   checkCoverage(ListenerSchema, message, problems, { honoured, harmless });
   const address = parseSocketAddress(message.address, problems.at("address"));
-  checkListenerFilters(message, problems);
   const text = address === null ? "" : addressText(address);
   const statName = message.statPrefix || text.replaceAll(":", "_");
   if (message.filterChains.length === 0 && message.defaultFilterChain === undefined) {
@@ -39,6 +39,7 @@ export function parseListener(message: Listener, problems: Problems, contexts: T
       envoyText: `error adding listener '${text}': no filter chains specified`,
     });
   }
+  const listenerFilters = parseListenerFilters(message.listenerFilters, problems);
   const tls: ChainTls = { contexts, owner: `listener.${statName}.` };
   const filterChains = message.filterChains
     .map((chain, i) => parseFilterChain(chain, problems.at(`filter_chains[${i}]`), tls))
@@ -59,7 +60,9 @@ export function parseListener(message: Listener, problems: Problems, contexts: T
     backlog: message.tcpBacklogSize ?? 4096,
     filterChains,
     defaultFilterChain,
+    listenerFilters,
     listenerFiltersTimeoutMs: durationMsOr(message.listenerFiltersTimeout, 15_000),
+    continuesOnListenerFiltersTimeout: message.continueOnListenerFiltersTimeout,
   };
 }
 
@@ -135,6 +138,7 @@ const honoured = [
   "tcp_backlog_size",
   "listener_filters",
   "listener_filters_timeout",
+  "continue_on_listener_filters_timeout",
 ];
 const harmless = [
   // Of connections that no filter chain serves, or of a TCP proxy.
@@ -144,7 +148,6 @@ const harmless = [
   "reuse_port",
   "connection_balance_config",
   "max_connections_to_accept_per_socket_event",
-  "continue_on_listener_filters_timeout",
   "bypass_overload_manager",
   "ignore_global_conn_limit",
   "tcp_fast_open_queue_length",

@@ -38,7 +38,7 @@ export function admitRequest(stream: Stream, head: RequestHead): boolean {
   }
   if (spec.stripTrailingHostDot) head.authority = stripTrailingDot(head.authority);
   if (spec.stripPort === "ANY") head.authority = stripPort(head.authority, portOf(head.authority));
-  else if (spec.stripPort === "MATCHING") head.authority = stripPort(head.authority, connection.localPort);
+  else if (spec.stripPort === "MATCHING") head.authority = stripPort(head.authority, connection.addresses.localPort);
   // Envoy 1.40: a QUERY must say what its content is.
   if (head.method === "QUERY" && !head.has(Known["content-type"])) {
     connection.closeAfterResponse();

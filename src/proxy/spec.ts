@@ -1,5 +1,6 @@
 import type { HttpFilterSpec } from "../filters/parsers.ts";
 import type { SocketAddress } from "../net/address.ts";
+import type { ProxyProtocolSpec } from "../net/inspector.ts";
 import type { TlsContextSpec } from "../net/tls/contexts.ts";
 import type { DownstreamTlsSpec } from "../net/tls/spec.ts";
 import type { AccessLogFilterSpec, AccessLogSpec, LogFormatSpec } from "../observability/access-log-spec.ts";
@@ -22,9 +23,19 @@ export interface ListenerSpec {
   backlog: number;
   filterChains: FilterChainSpec[];
   defaultFilterChain: FilterChainSpec | null;
+  /** In order. tls_inspector stands at the end where a chain needs it and none is configured. */
+  listenerFilters: ListenerFilterSpec[];
   /** 0: none. */
   listenerFiltersTimeoutMs: number;
+  /** After it a connection goes on as it is known by then, instead of being closed. */
+  continuesOnListenerFiltersTimeout: boolean;
 }
+
+/** A listener filter. */
+export type ListenerFilterSpec =
+  | { kind: "tls_inspector" }
+  | { kind: "http_inspector" }
+  | ({ kind: "proxy_protocol" } & ProxyProtocolSpec);
 
 /** One filter chain. */
 export interface FilterChainSpec {

@@ -1,5 +1,6 @@
 import type { TlsInfo } from "../net/tls/tls-info.ts";
 import { ClientCert } from "./client-cert.ts";
+import type { ConnectionAddresses } from "./connection-addresses.ts";
 
 /** What is the same for all streams of a connection. */
 export interface ConnectionFacts {
@@ -7,11 +8,7 @@ export interface ConnectionFacts {
   /** null for plain text. */
   readonly tls: TlsInfo | null;
   readonly clientCert: ClientCert;
-  readonly remoteAddress: string;
-  readonly remotePort: number;
-  readonly remoteText: string;
-  readonly localPort: number;
-  readonly localText: string;
+  readonly addresses: ConnectionAddresses;
 }
 
 /** What a stream needs of its connection. */
@@ -32,11 +29,15 @@ export const noConnection: StreamConnection = {
   id: 0,
   tls: null,
   clientCert: new ClientCert({ mode: "SANITIZE", subject: false, cert: false, dns: false, uri: false }, null),
-  remoteAddress: "",
-  remotePort: 0,
-  remoteText: "",
-  localPort: 0,
-  localText: "",
+  addresses: {
+    remoteAddress: "",
+    remotePort: 0,
+    remoteText: "",
+    localPort: 0,
+    localText: "",
+    directRemoteText: "",
+    directLocalText: "",
+  },
   protocol: "",
   isHttp2: false,
   mustClose: false,

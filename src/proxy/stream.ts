@@ -75,9 +75,11 @@ export class Stream implements RequestSink, TerminalStream {
     info.startTimeMs = eventClock.wallNow;
     info.protocol = connection.protocol;
     info.connectionId = connection.id;
-    info.downstreamLocalAddress = connection.localText;
-    info.downstreamDirectRemoteAddress = connection.remoteText;
-    info.downstreamRemoteAddress = connection.remoteText;
+    const { addresses } = connection;
+    info.downstreamLocalAddress = addresses.localText;
+    info.downstreamDirectLocalAddress = addresses.directLocalText;
+    info.downstreamDirectRemoteAddress = addresses.directRemoteText;
+    info.downstreamRemoteAddress = addresses.remoteText;
     info.downstreamTls = connection.tls;
     info.filterChainName = hcm.filterChainName;
     info.listenerName = hcm.listenerName;

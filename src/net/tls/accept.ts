@@ -1,37 +1,51 @@
 import net from "node:net";
 import { TLSSocket } from "node:tls";
 import { eventClock } from "../event-clock.ts";
+import type { Inspection, Inspector } from "../inspector.ts";
 import { LazyTimer } from "../lazy-timer.ts";
 import type { AcceptedHandle } from "../listen.ts";
-import { type ClientHello, readClientHello } from "./client-hello.ts";
+import type { ClientHello } from "./client-hello.ts";
 import type { ServerTls } from "./secure-context.ts";
 
 /** Who decides what becomes of an inspected connection. */
 export interface InspectionOwner {
-  /** `hello` is null for a connection that does not begin with TLS. The owner calls proceed() or close(), or drops it. */
-  onInspected(inspected: InspectedSocket, hello: ClientHello | null): void;
-  /** It ended, or said nothing in time. */
+  /** The owner calls plain(), secure() or destroy(). */
+  onInspected(inspected: InspectedSocket): void;
+  /** It ended, was refused, or said nothing in time. */
   onInspectionFailed(inspected: InspectedSocket, isTimeout: boolean): void;
 }
 
 /**
- * An accepted connection whose first bytes are looked at (Envoy: tls_inspector) before it becomes plain or TLS.
+ * An accepted connection whose first bytes are looked at by listener filters before it becomes plain or TLS.
  *
  *     reading the first bytes ─▶ inspected ─▶ plain() | secure() ─▶ the owner's
  */
 export class InspectedSocket {
+  /** What is known so far. */
+  readonly inspection: Inspection = { proxied: null, hello: null, httpProtocol: "" };
   readonly #socket: net.Socket;
   readonly #owner: InspectionOwner;
   readonly #timer: LazyTimer;
-  #bytes: Buffer = Buffer.alloc(0);
+  readonly #inspectors: readonly Inspector[];
+  /** The one that looks at present. */
+  #at = 0;
+  #bytes: Buffer = nothing;
   #isDone = false;
   readonly #onData = (bytes: Buffer): void => this.#read(bytes);
   readonly #onEnd = (): void => this.#fail(false);
 
-  constructor(handle: AcceptedHandle, owner: InspectionOwner, timeoutMs: number) {
+  /** `timeoutMs`: 0 for none; after it the connection is closed, or goes on as it is known by then. */
+  constructor(
+    handle: AcceptedHandle,
+    owner: InspectionOwner,
+    inspectors: readonly Inspector[],
+    timeoutMs: number,
+    continuesOnTimeout: boolean,
+  ) {
     this.#owner = owner;
-    this.#timer = new LazyTimer(() => this.#fail(true));
-    this.#timer.set(eventClock.tick(), timeoutMs);
+    this.#inspectors = inspectors;
+    this.#timer = new LazyTimer(() => (continuesOnTimeout ? this.#finish() : this.#fail(true)));
+    if (timeoutMs > 0) this.#timer.set(eventClock.tick(), timeoutMs);
     this.#socket = new net.Socket({ handle, allowHalfOpen: true } as net.SocketConstructorOpts);
     this.#socket.on("data", this.#onData);
     this.#socket.on("end", this.#onEnd);
@@ -107,14 +121,27 @@ export class InspectedSocket {
 
   #read(bytes: Buffer): void {
     this.#bytes = this.#bytes.length === 0 ? bytes : Buffer.concat([this.#bytes, bytes]);
-    const hello = readClientHello(this.#bytes);
-    if (hello === "more") return;
+    eventClock.tick();
+    for (; this.#at < this.#inspectors.length; this.#at++) {
+      // Nothing is left behind a PROXY header: the next one waits.
+      if (this.#bytes.length === 0) return;
+      const taken = (this.#inspectors[this.#at] as Inspector).inspect(this.#bytes, this.inspection);
+      if (taken === "more") return;
+      if (taken === "refuse") {
+        this.#fail(false);
+        return;
+      }
+      this.#bytes = this.#bytes.subarray(taken);
+    }
+    this.#finish();
+  }
+
+  #finish(): void {
     this.#done();
     this.#socket.pause();
-    this.#socket.unshift(this.#bytes);
+    if (this.#bytes.length > 0) this.#socket.unshift(this.#bytes);
     this.#bytes = nothing;
-    eventClock.tick();
-    this.#owner.onInspected(this, hello);
+    this.#owner.onInspected(this);
   }
 
   #fail(isTimeout: boolean): void {
