@@ -58,7 +58,13 @@ async function connectPair(): Promise<Pair> {
   const { port } = listening.address() as AddressInfo;
   const client = connectTransport(
     { host: "127.0.0.1", port, path: null },
-    { watermark, keepAliveMs: null, localAddress: "", tls: null, hostname: "" },
+    {
+      watermark,
+      keepAliveMs: null,
+      localAddress: "",
+      tls: null,
+      tlsTarget: { alpn: [], hostname: "", serverName: "", san: "" },
+    },
     clientSink,
   );
   await clientSink.connected;
@@ -191,7 +197,13 @@ it("names a refused connection", async () => {
   const sink = new Recorder();
   connectTransport(
     { host: "127.0.0.1", port, path: null },
-    { watermark, keepAliveMs: null, localAddress: "", tls: null, hostname: "" },
+    {
+      watermark,
+      keepAliveMs: null,
+      localAddress: "",
+      tls: null,
+      tlsTarget: { alpn: [], hostname: "", serverName: "", san: "" },
+    },
     sink,
   );
   expect(await sink.closed).toBe("ECONNREFUSED");

@@ -4,7 +4,7 @@ import { hostPort } from "./address.ts";
 import { eventClock } from "./event-clock.ts";
 import type { AcceptedHandle } from "./listen.ts";
 import { type WriteOwner, writeChunk, writeText } from "./socket-write.ts";
-import type { ClientTls } from "./tls/client-tls.ts";
+import type { ClientTls, TlsTarget } from "./tls/client-tls.ts";
 import type { TlsInfo } from "./tls/tls-info.ts";
 
 /** What a transport tells its owner. */
@@ -255,8 +255,7 @@ export interface ConnectOptions {
   localAddress: string;
   /** null for plain text. */
   tls: ClientTls | null;
-  /** The host's name, for SNI; "" for none. */
-  hostname: string;
+  tlsTarget: TlsTarget;
 }
 
 /** Connects; the sink hears onConnect (with TLS: when the peer is accepted) or onClose. The owner keeps the time limit. */
@@ -273,7 +272,7 @@ export function connectTransport(address: SocketAddress, options: ConnectOptions
           ...(options.keepAliveMs === null ? {} : { keepAlive: true, keepAliveInitialDelay: options.keepAliveMs }),
         };
   if (options.tls !== null) {
-    const socket = options.tls.connect(target, options.hostname, (info) => {
+    const socket = options.tls.connect(target, options.tlsTarget, (info) => {
       secured.tls = info;
       eventClock.tick();
       sink.onConnect();

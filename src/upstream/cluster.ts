@@ -1,3 +1,5 @@
+import { isIP } from "node:net";
+import { hostOf } from "../http/authority.ts";
 import { HeadPool } from "../http/h2/message-head.ts";
 import type { RequestHead } from "../http/header-block.ts";
 import { addressText } from "../net/address.ts";
@@ -16,10 +18,10 @@ import { realEnvironment } from "./environment.ts";
 import { Host, HostSet } from "./host-set.ts";
 import { HostStat } from "./host-stats.ts";
 import { linkSans } from "./link-sans.ts";
-import type { Pool, PoolContext } from "./pool.ts";
+import { anyName, type Pool, type PoolContext, type ServerName } from "./pool.ts";
 import { PoolH1 } from "./pool-h1.ts";
 import { PoolH2 } from "./pool-h2.ts";
-import type { ClusterSpec, LocalitySpec } from "./spec.ts";
+import type { AutoSniSpec, ClusterSpec, LocalitySpec } from "./spec.ts";
 
 /** Heads of the thread's HTTP/2 exchanges. */
 const heads = new HeadPool();
@@ -36,8 +38,8 @@ export class Cluster {
   readonly #worker: number;
   readonly #context: PoolContext;
   readonly #http2: Http2Stats;
-  /** null for plain text. */
-  readonly #tls: ClientTls | null;
+  /** Of each transport socket, null for plain text: its own, then those of socketMatches. */
+  readonly #tls: readonly (ClientTls | null)[];
   readonly #breakers: [CircuitBreaker, CircuitBreaker];
   /** By address. */
   #hosts = new Map<string, Host>();
@@ -54,15 +56,17 @@ export class Cluster {
     this.observabilityName = spec.observabilityName;
     this.stats = new ClusterStats(slab, spec.observabilityName);
     this.#worker = worker;
-    this.#tls =
-      spec.tls === null ? null : new ClientTls(new SslStats(slab, `cluster.${spec.observabilityName}.`, "client"));
-    if (spec.tls !== null) this.onTlsUpdate(spec.tls);
+    const ssl = `cluster.${spec.observabilityName}.`;
+    const sockets = [spec.tls, ...spec.socketMatches.map(({ tls }) => tls)];
+    this.#tls = sockets.map((context) => (context === null ? null : new ClientTls(new SslStats(slab, ssl, "client"))));
+    for (const context of sockets) if (context !== null) this.onTlsUpdate(context);
     this.#http2 = new Http2Stats(slab, `cluster.${spec.observabilityName}.`);
     this.#context = {
       spec,
       stats: this.stats,
       environment,
       tls: this.#tls,
+      otherPool: (pool) => this.#otherPool(pool),
       waiting: new Map(),
       http2: {
         options: spec.http2.options,
@@ -80,7 +84,7 @@ export class Cluster {
    * Finds the borrower an upstream stream. onReady or onBorrowFailed may be called before it returns, and are as long as
    * the chosen host has an idle connection. `context` is for policies that look at the request.
    */
-  borrow(borrower: Borrower, _context: RequestHead | null, priority: RoutingPriority): void {
+  borrow(borrower: Borrower, head: RequestHead | null, priority: RoutingPriority): void {
     const host = this.#hostSet.choose();
     const stats = this.stats;
     if (host === null) {
@@ -88,10 +92,14 @@ export class Cluster {
       borrower.onBorrowFailed("no_healthy_upstream", "", null);
       return;
     }
-    const protocol = this.spec.protocol;
-    const isHttp2 = protocol === "HTTP2" || (protocol === "DOWNSTREAM" && borrower.isHttp2);
+    const { protocol, autoSni } = this.spec;
+    const isHttp2 =
+      protocol === "HTTP2" || (protocol === "DOWNSTREAM" && borrower.isHttp2) || (protocol === "AUTO" && host.isHttp2);
     const index = (priority === "HIGH" ? 1 : 0) + (isHttp2 ? 2 : 0);
-    const pool = host.pools[index] ?? this.#openPool(host, index);
+    const pool =
+      autoSni === null || head === null
+        ? (host.pools[index] ?? this.#openPool(host, host.pools, index, anyName))
+        : this.#namedPool(host, index, serverNameOf(head, autoSni));
     if (pool === null) {
       stats.values[stats.cxPoolOverflow]++;
       borrower.onBorrowFailed("no_healthy_upstream", "", null);
@@ -141,9 +149,11 @@ export class Cluster {
 
   /** The secrets of some TLS context came or changed. */
   onTlsUpdate(update: TlsContextSpec<unknown>): void {
-    if (this.#tls === null || update.id !== this.spec.tls?.id || update.spec === null) return;
+    if (update.spec === null) return;
     const spec = update.spec as UpstreamTlsSpec;
-    this.#tls.update(spec, linkSans(spec.validation));
+    const contexts = [this.spec.tls, ...this.spec.socketMatches.map(({ tls }) => tls)];
+    for (const [i, context] of contexts.entries())
+      if (context?.id === update.id) this.#tls[i]?.update(spec, linkSans(spec.validation));
   }
 
   /** New endpoints. A host whose address stays keeps its connections; those of one that went drain. */
@@ -168,7 +178,8 @@ export class Cluster {
         const address = addressText(hostSpec.address);
         // Envoy uses a repeated address once.
         if (hosts.has(address)) return [];
-        const known = before.get(address);
+        const last = before.get(address);
+        const known = last?.socket === hostSpec.socket ? last : undefined;
         const host = known ?? new Host(hostSpec, this.#worker);
         known?.update(hostSpec);
         hosts.set(address, host);
@@ -180,17 +191,53 @@ export class Cluster {
     return new HostSet(lb, live, overprovisioningPct, this.#context.environment.random, this.#onPanic);
   }
 
-  #openPool(host: Host, index: number): Pool | null {
+  #openPool(host: Host, pools: (Pool | null)[], index: number, name: ServerName): Pool | null {
     const breaker = this.#breakers[(index & 1) as 0 | 1];
     if (!breaker.canTake(Resource.pools)) return null;
-    if (index < 2) this.stats.nameHttp1();
-    const pool = index < 2 ? new PoolH1(this.#context, host, breaker) : new PoolH2(this.#context, host, breaker);
-    host.pools[index] = pool;
+    const pool = this.#newPool(host, index, name);
+    pools[index] = pool;
     if (this.#isClosed) pool.drain();
     return pool;
+  }
+
+  #newPool(host: Host, index: number, name: ServerName): Pool {
+    const breaker = this.#breakers[(index & 1) as 0 | 1];
+    if (index < 2) this.stats.nameHttp1();
+    const context = this.#context;
+    return index < 2 ? new PoolH1(context, host, breaker, name) : new PoolH2(context, host, breaker, name);
+  }
+
+  #namedPool(host: Host, index: number, name: ServerName): Pool | null {
+    const key = `${name.serverName} ${name.san}`;
+    let pools = host.namedPools.get(key);
+    if (pools === undefined) {
+      // Names are the clients' choice: what has no connection any more goes.
+      for (const [other, list] of host.namedPools)
+        if (list.every((pool) => pool?.isReleased !== false)) host.namedPools.delete(other);
+      host.namedPools.set(key, (pools = [null, null, null, null]));
+    }
+    const pool = pools[index];
+    return pool != null && !pool.isReleased ? pool : this.#openPool(host, pools, index, name);
+  }
+
+  #otherPool(pool: Pool): Pool {
+    const { host } = pool;
+    for (const pools of [host.pools, ...host.namedPools.values()]) {
+      const at = pools.indexOf(pool);
+      if (at >= 0) return (pools[at ^ 2] ??= this.#newPool(host, at ^ 2, pool.name));
+    }
+    // Its name was forgotten meanwhile: a pool for this connection alone.
+    return this.#newPool(host, pool.isHttp2 ? 0 : 2, pool.name);
   }
 }
 
 function drainHost(host: Host): void {
-  for (const pool of host.pools) pool?.drain();
+  for (const pools of [host.pools, ...host.namedPools.values()]) for (const pool of pools) pool?.drain();
+}
+
+/** Envoy: an IP address is no server name, but a certificate may be for it. */
+function serverNameOf(head: RequestHead, { setsServerName, checksSan, header }: AutoSniSpec): ServerName {
+  const authority = (header === "" ? null : head.find(header)) ?? head.authority;
+  const host = hostOf(authority).replace(/^\[|\]$/g, "");
+  return { serverName: setsServerName && isIP(host) === 0 ? host : "", san: checksSan ? host : "" };
 }

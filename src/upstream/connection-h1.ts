@@ -44,24 +44,28 @@ export class ConnectionH1 implements TransportSink, ResponseSink, RequestWriter,
   #isBackedUp = false;
   #countedTxBytes = 0;
 
-  constructor(pool: PoolH1) {
+  /** `ready`: the transport where it is open already; else one is made. */
+  constructor(pool: PoolH1, ready: UpstreamTransport | null) {
     this.id = nextId++;
     this.#pool = pool;
     const { spec, environment } = pool.context;
     this.#start = environment.now();
     this.#timer = new TimerNode(() => this.#onTimer());
     environment.timers.add(this.#timer, spec.connectTimeoutMs);
-    this.#transport = environment.connect(
-      pool.host.address,
-      {
-        watermark: spec.bufferLimitBytes,
-        keepAliveMs: spec.tcpKeepaliveMs,
-        localAddress: spec.sourceAddress,
-        tls: pool.context.tls,
-        hostname: pool.host.hostname,
-      },
-      this,
-    );
+    this.#transport =
+      ready ??
+      environment.connect(
+        pool.host.address,
+        {
+          watermark: spec.bufferLimitBytes,
+          keepAliveMs: spec.tcpKeepaliveMs,
+          localAddress: spec.sourceAddress,
+          tls: pool.tls,
+          tlsTarget: pool.tlsTarget,
+        },
+        this,
+      );
+    ready?.handTo(this);
     this.#codec = new Http1ClientCodec(
       this.#transport,
       {
@@ -223,6 +227,12 @@ export class ConnectionH1 implements TransportSink, ResponseSink, RequestWriter,
 
   onConnect(): void {
     if (this.#state !== "connecting") return;
+    if (this.#pool.isForOther(this.#transport)) {
+      this.#state = "closed";
+      this.#pool.context.environment.timers.remove(this.#timer);
+      this.#pool.onOtherProtocol(this.#transport);
+      return;
+    }
     this.#state = "open";
     const { spec, stats, environment } = this.#pool.context;
     environment.timers.remove(this.#timer);

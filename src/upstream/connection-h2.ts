@@ -34,25 +34,29 @@ export class ConnectionH2 implements TransportSink, Http2Callbacks {
   #isRemoteEnd = false;
   #countedTxBytes = 0;
 
-  constructor(pool: PoolH2) {
+  /** `ready`: the transport where it is open already; else one is made. */
+  constructor(pool: PoolH2, ready: UpstreamTransport | null) {
     this.id = nextId++;
     this.pool = pool;
-    const { spec, environment, http2, tls } = pool.context;
+    const { spec, environment, http2 } = pool.context;
     this.#start = environment.now();
     this.#timer = new TimerNode(() => this.#onTimer());
     this.#idleTimer = new TimerNode(() => this.#onIdle());
     environment.timers.add(this.#timer, spec.connectTimeoutMs);
-    this.#transport = environment.connect(
-      pool.host.address,
-      {
-        watermark: spec.bufferLimitBytes,
-        keepAliveMs: spec.tcpKeepaliveMs,
-        localAddress: spec.sourceAddress,
-        tls,
-        hostname: pool.host.hostname,
-      },
-      this,
-    );
+    this.#transport =
+      ready ??
+      environment.connect(
+        pool.host.address,
+        {
+          watermark: spec.bufferLimitBytes,
+          keepAliveMs: spec.tcpKeepaliveMs,
+          localAddress: spec.sourceAddress,
+          tls: pool.tls,
+          tlsTarget: pool.tlsTarget,
+        },
+        this,
+      );
+    ready?.handTo(this);
     this.#codec = new Http2ClientCodec(http2, this, spec.bufferLimitBytes);
   }
 
@@ -109,6 +113,13 @@ export class ConnectionH2 implements TransportSink, Http2Callbacks {
 
   onConnect(): void {
     if (this.#state !== "connecting") return;
+    if (this.pool.isForOther(this.#transport)) {
+      this.#state = "closed";
+      this.pool.context.environment.timers.remove(this.#timer);
+      this.pool.onLeft(this);
+      this.pool.onOtherProtocol(this.#transport);
+      return;
+    }
     this.#state = "open";
     const { spec, stats, environment } = this.pool.context;
     environment.timers.remove(this.#timer);

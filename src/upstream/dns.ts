@@ -33,7 +33,9 @@ export class DnsCluster {
   readonly #environment: DnsEnvironment;
   readonly #onUpdate: (update: HostUpdate) => void;
   readonly #values: Float64Array;
-  readonly #slots: { attempt: number; success: number; failure: number; matches: number; noRebuild: number };
+  readonly #slots: { attempt: number; success: number; failure: number; noRebuild: number };
+  /** By HostSpec.socket, the cluster's own first. */
+  readonly #matches: number[];
   readonly #names: NamedEndpoint[] = [];
   /** By address: a host that stays keeps its numbers. */
   #shared = new Map<string, SharedArrayBuffer>();
@@ -59,9 +61,10 @@ export class DnsCluster {
       attempt: counter("update_attempt"),
       success: counter("update_success"),
       failure: counter("update_failure"),
-      matches: counter("default.total_match_count"),
       noRebuild: counter("update_no_rebuild"),
     };
+    const sockets = ["default", ...spec.socketMatches.map(({ name }) => name)];
+    this.#matches = sockets.map((name) => counter(`${name}.total_match_count`));
     for (const [i, locality] of spec.dns.template.entries()) {
       for (const host of locality.hosts)
         this.#names.push({ locality: i, host, addresses: [], isKnown: false, failures: 0, cancel: null });
@@ -111,7 +114,8 @@ export class DnsCluster {
   #take(name: NamedEndpoint, found: readonly ResolvedAddress[]): void {
     this.#values[this.#slots.success]++;
     // Envoy makes a host of each answer before it looks whether it is new, and matches a transport socket for it.
-    if (found.length > 0 && this.#spec.discovery === "STRICT_DNS") this.#values[this.#slots.matches] += found.length;
+    if (found.length > 0 && this.#spec.discovery === "STRICT_DNS")
+      this.#values[this.#matches[name.host.socket + 1] as number] += found.length;
     let addresses = [...new Set(found.map((entry) => entry.address))].sort();
     // A logical host is one host: it keeps its address while DNS still names it.
     if (this.#spec.discovery === "LOGICAL_DNS" && found.length > 0) {

@@ -15,6 +15,7 @@ export type UpstreamTransport = Pick<
   | "destroy"
   | "localText"
   | "tls"
+  | "handTo"
   | "bytesWritten"
   | "scheduleFlush"
   | "isWritable"

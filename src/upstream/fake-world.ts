@@ -56,6 +56,8 @@ export class FakeTransport implements UpstreamTransport {
 
   end(): void {}
 
+  handTo(): void {}
+
   destroy(): void {
     this.isDestroyed = true;
   }
@@ -159,6 +161,7 @@ export function fakeHost(port: number, change: Partial<HostSpec> = {}): HostSpec
   return {
     address: { host: "127.0.0.1", port, path: null },
     hostname: "",
+    socket: -1,
     weight: 1,
     health: "HEALTHY",
     isCanary: false,
@@ -207,6 +210,8 @@ export function fakeSpec(hosts: HostSpec[], change: Partial<ClusterSpec> = {}): 
     tcpKeepaliveMs: null,
     sourceAddress: "",
     tls: null,
+    socketMatches: [],
+    autoSni: null,
     protocol: "HTTP1",
     http2: {
       options: defaultHttp2Options,

@@ -17,14 +17,20 @@ export class Host {
   hostname: string;
   weight: number;
   health: HostHealth;
-  /** By routing priority; null until a request came. */
-  /** By routing priority, those of HTTP/1 before those of HTTP/2. */
+  /** Which transport socket; another one makes it another host. */
+  readonly socket: number;
+  /** auto_config: what ALPN last gave. */
+  isHttp2 = true;
+  /** By routing priority, those of HTTP/1 before those of HTTP/2; null until a request came. */
   readonly pools: (Pool | null)[] = [null, null, null, null];
+  /** Those of one server name (auto_sni): by name, as `pools`. */
+  readonly namedPools = new Map<string, (Pool | null)[]>();
 
   constructor(spec: HostSpec, worker: number) {
     this.address = spec.address;
     this.addressText = addressText(spec.address);
     this.stats = new HostStats(spec.shared, worker);
+    this.socket = spec.socket;
     this.hostname = spec.hostname;
     this.weight = spec.weight;
     this.health = spec.health;

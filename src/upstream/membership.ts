@@ -13,8 +13,9 @@ export class Membership {
     degraded: number;
     excluded: number;
     maxWeight: number;
-    matches: number;
   };
+  /** By HostSpec.socket, the cluster's own first. */
+  readonly #matches: number[];
   readonly #discovery: ClusterSpec["discovery"];
   #addresses = new Set<string>();
 
@@ -29,8 +30,9 @@ export class Membership {
       degraded: slab.gauge(`${prefix}membership_degraded`),
       excluded: slab.gauge(`${prefix}membership_excluded`),
       maxWeight: slab.gauge(`${prefix}max_host_weight`),
-      matches: slab.counter(`${prefix}default.total_match_count`),
     };
+    const sockets = ["default", ...spec.socketMatches.map(({ name }) => name)];
+    this.#matches = sockets.map((name) => slab.counter(`${prefix}${name}.total_match_count`));
     slab.gauge(`${prefix}version`);
     this.#values[slab.gauge(`${prefix}warming_state`)] = 0;
     for (const name of updateCounters) slab.counter(prefix + name);
@@ -41,15 +43,17 @@ export class Membership {
   /** Called with every HostUpdate. */
   update(localities: readonly LocalitySpec[]): void {
     const hosts = localities.flatMap((locality) => locality.hosts);
-    const addresses = new Set(hosts.map((host) => addressText(host.address)));
+    const byAddress = new Map(hosts.map((host) => [addressText(host.address), host]));
+    const addresses = new Set(byAddress.keys());
     const values = this.#values;
     const slots = this.#slots;
     // Envoy's host set is not touched by nothing: its gauges stay unused.
     if (addresses.size === 0 && this.#addresses.size === 0) return;
-    const added = [...addresses].filter((address) => !this.#addresses.has(address)).length;
-    if (added > 0 || addresses.size < this.#addresses.size) values[slots.change]++;
+    const added = [...byAddress].filter(([address]) => !this.#addresses.has(address));
+    if (added.length > 0 || addresses.size < this.#addresses.size) values[slots.change]++;
     // Envoy matches a transport socket for each host it makes; STRICT_DNS makes one of each answer, so DnsCluster counts them.
-    if (added > 0 && this.#discovery !== "STRICT_DNS") values[slots.matches] += added;
+    if (this.#discovery !== "STRICT_DNS")
+      for (const [, { socket }] of added) values[this.#matches[socket + 1] as number]++;
     this.#addresses = addresses;
     const count = (health: HostSpec["health"]): number => hosts.filter((host) => host.health === health).length;
     values[slots.total] = hosts.length;

@@ -2,6 +2,7 @@ import { isIP } from "node:net";
 import type { SocketAddress } from "../net/address.ts";
 import { checkCoverage } from "../proto/coverage.ts";
 import { type Address, SocketAddress_Protocol } from "../proto/generated/envoy/config/core/v3/address_pb.ts";
+import type { Metadata } from "../proto/generated/envoy/config/core/v3/base_pb.ts";
 import { HealthStatus } from "../proto/generated/envoy/config/core/v3/health_check_pb.ts";
 import {
   type Endpoint,
@@ -18,14 +19,23 @@ import {
 import type { Problems } from "../proto/problems.ts";
 import { allocateHostStats } from "./host-stats.ts";
 import type { Discovery } from "./parse-discovery.ts";
+import type { SocketChoice } from "./parse-socket-matches.ts";
 import type { HostHealth, HostSpec, LocalitySpec } from "./spec.ts";
+
+/** What endpoints depend on besides themselves. */
+export interface EndpointOptions {
+  /** Workers that will share their counters. */
+  workers: number;
+  /** Index of the transport socket for an endpoint and its locality; -1 for the cluster's. */
+  socketOf: SocketChoice;
+}
 
 /** The localities of a load assignment. With DNS discovery the addresses are names. `problems` is at the assignment. */
 export function parseLocalities(
   assignment: ClusterLoadAssignment | undefined,
   discovery: Discovery | null,
   problems: Problems,
-  workers: number,
+  options: EndpointOptions,
 ): LocalitySpec[] {
   const kind = discovery?.kind ?? "STATIC";
   if (assignment !== undefined) {
@@ -42,7 +52,7 @@ export function parseLocalities(
   }
   const groups = assignment?.endpoints ?? [];
   if (kind === "LOGICAL_DNS") checkLogical(groups, problems);
-  return groups.map((group, i) => parseLocality(group, kind, problems.at(`endpoints[${i}]`), workers));
+  return groups.map((group, i) => parseLocality(group, kind, problems.at(`endpoints[${i}]`), options));
 }
 
 /** Percent; 140 unless set. */
@@ -64,11 +74,11 @@ function parseLocality(
   group: LocalityLbEndpoints,
   kind: Discovery["kind"],
   problems: Problems,
-  workers: number,
+  options: EndpointOptions,
 ): LocalitySpec {
   checkCoverage(LocalityLbEndpointsSchema, group, problems, {
-    honoured: ["locality", "lb_endpoints", "load_balancing_weight", "priority"],
-    harmless: ["metadata", "proximity"],
+    honoured: ["locality", "lb_endpoints", "load_balancing_weight", "priority", "metadata"],
+    harmless: ["proximity"],
   });
   return {
     region: group.locality?.region ?? "",
@@ -77,13 +87,19 @@ function parseLocality(
     priority: group.priority,
     weight: group.loadBalancingWeight ?? 0,
     hosts: group.lbEndpoints.flatMap((endpoint, i) => {
-      const host = parseHost(endpoint, kind, problems.at(`lb_endpoints[${i}]`), workers);
+      const host = parseHost(endpoint, kind, problems.at(`lb_endpoints[${i}]`), group.metadata, options);
       return host === null ? [] : [host];
     }),
   };
 }
 
-function parseHost(entry: LbEndpoint, kind: Discovery["kind"], problems: Problems, workers: number): HostSpec | null {
+function parseHost(
+  entry: LbEndpoint,
+  kind: Discovery["kind"],
+  problems: Problems,
+  localityMetadata: Metadata | undefined,
+  { workers, socketOf }: EndpointOptions,
+): HostSpec | null {
   if (entry.hostIdentifier.case !== "endpoint") {
     problems.error(
       entry.hostIdentifier.case === undefined ? "endpoint" : "endpoint_name",
@@ -106,6 +122,7 @@ function parseHost(entry: LbEndpoint, kind: Discovery["kind"], problems: Problem
     weight: entry.loadBalancingWeight ?? 1,
     health: healthOf(entry.healthStatus),
     isCanary: entry.metadata?.filterMetadata["envoy.lb"]?.canary === true,
+    socket: socketOf(entry.metadata, localityMetadata),
     shared: allocateHostStats(workers),
   };
 }

@@ -10,14 +10,16 @@ import {
   type Http1ProtocolOptions,
   Http1ProtocolOptionsSchema,
   type Http2ProtocolOptions,
+  type UpstreamHttpProtocolOptions,
 } from "../proto/generated/envoy/config/core/v3/protocol_pb.ts";
 import {
   type HttpProtocolOptions,
+  HttpProtocolOptions_AutoHttpConfigSchema,
   HttpProtocolOptionsSchema,
 } from "../proto/generated/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.ts";
 import type { Problems } from "../proto/problems.ts";
 import { parseHttp2 } from "./parse-http2.ts";
-import type { ClusterSpec } from "./spec.ts";
+import type { AutoSniSpec, ClusterSpec } from "./spec.ts";
 
 /** The HTTP part of a ClusterSpec. */
 export type HttpPart = Pick<
@@ -29,6 +31,7 @@ export type HttpPart = Pick<
   | "maxConnectionDurationMs"
   | "maxStreamDurationMs"
   | "maxRequestsPerConnection"
+  | "autoSni"
 >;
 
 /** HTTP options of a cluster: the typed HttpProtocolOptions, or the deprecated fields where there are none. */
@@ -53,6 +56,10 @@ export function parseHttp(message: Cluster, problems: Problems, leniency: boolea
     idleTimeoutMs: timeoutMsOr(common?.idleTimeout, 3_600_000),
     maxConnectionDurationMs: timeoutMs(common?.maxConnectionDuration),
     maxStreamDurationMs: timeoutMs(common?.maxStreamDuration),
+    autoSni: parseAutoSni(
+      typed === null ? message.upstreamHttpProtocolOptions : typed.options.upstreamHttpProtocolOptions,
+      problems.at(`${typed?.path ?? ""}upstream_http_protocol_options`),
+    ),
     maxRequestsPerConnection: common?.maxRequestsPerConnection ?? message.maxRequestsPerConnection ?? 0,
   };
 }
@@ -86,8 +93,9 @@ function parseTyped(message: Cluster, problems: Problems): Typed | null {
         "explicit_http_config",
         "use_downstream_protocol_config",
         "auto_config",
+        "upstream_http_protocol_options",
       ],
-      harmless: ["upstream_http_protocol_options", "header_validation_config"],
+      harmless: ["header_validation_config"],
     });
     result = { options, path: `${key}.`, ...chooseProtocol(options, problems.at(key), `${key}.`) };
   }
@@ -118,14 +126,33 @@ function chooseProtocol(
         http1Path: `${path}use_downstream_protocol_config.`,
       };
     case "autoConfig":
-      problems.error("auto_config", "the choice by ALPN is not implemented in Nuncio yet; use explicit_http_config");
-      return { protocol: "HTTP1", http1: undefined, http2: undefined, http1Path: path };
+      checkCoverage(HttpProtocolOptions_AutoHttpConfigSchema, choice.value, problems.at("auto_config"), {
+        honoured: ["http_protocol_options", "http2_protocol_options"],
+        // HTTP/3 is never chosen: Node has no QUIC.
+        harmless: ["http3_protocol_options", "alternate_protocols_cache_options"],
+      });
+      return {
+        protocol: "AUTO",
+        http1: choice.value.httpProtocolOptions,
+        http2: choice.value.http2ProtocolOptions,
+        http1Path: `${path}auto_config.`,
+      };
     case undefined:
       problems.error("", "one of explicit_http_config, use_downstream_protocol_config, auto_config must be set", {
         envoyText: 'Proto constraint validation failed (field: "upstream_protocol_options", reason: is required)',
       });
       return { protocol: "HTTP1", http1: undefined, http2: undefined, http1Path: path };
   }
+}
+
+function parseAutoSni(options: UpstreamHttpProtocolOptions | undefined, problems: Problems): AutoSniSpec | null {
+  if (options === undefined) return null;
+  const { autoSni, autoSanValidation, overrideAutoSniHeader } = options;
+  if (!autoSni && overrideAutoSniHeader !== "")
+    problems.warning("override_auto_sni_header", "means nothing without auto_sni");
+  if (!autoSni && !autoSanValidation) return null;
+  const header = autoSni ? overrideAutoSniHeader.toLowerCase() : "";
+  return { setsServerName: autoSni, checksSan: autoSanValidation, header };
 }
 
 function checkCommon(common: CommonOptions, problems: Problems): void {

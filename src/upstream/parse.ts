@@ -23,6 +23,7 @@ import { parseDiscovery } from "./parse-discovery.ts";
 import { parseLocalities, parseOverprovisioning } from "./parse-endpoints.ts";
 import { parseHttp } from "./parse-http.ts";
 import { parseLb } from "./parse-lb.ts";
+import { parseSocketMatches, socketChoice } from "./parse-socket-matches.ts";
 import type { BreakersSpec, ClusterSpec, ThresholdsSpec } from "./spec.ts";
 
 /** What of the process a cluster's spec depends on. */
@@ -39,12 +40,11 @@ export function parseCluster(message: Cluster, problems: Problems, options: Clus
   const before = problems.errorCount;
   checkCoverage(ClusterSchema, message, problems, { honoured, harmless });
   const discovery = parseDiscovery(message, problems);
-  const localities = parseLocalities(
-    message.loadAssignment,
-    discovery,
-    problems.at("load_assignment"),
-    options.workers,
-  );
+  const owner = clusterStatPrefix(message.altStatName || message.name);
+  const localities = parseLocalities(message.loadAssignment, discovery, problems.at("load_assignment"), {
+    workers: options.workers,
+    socketOf: socketChoice(message.transportSocketMatches),
+  });
   const isDns = discovery !== null && discovery.kind !== "STATIC";
   const spec: ClusterSpec = {
     name: message.name,
@@ -63,10 +63,16 @@ export function parseCluster(message: Cluster, problems: Problems, options: Clus
       message.transportSocket,
       problems.at("transport_socket"),
       options.contexts,
-      clusterStatPrefix(message.altStatName || message.name),
+      owner,
     ),
+    socketMatches: parseSocketMatches(message.transportSocketMatches, problems, options.contexts, owner),
     ...parseHttp(message, problems, options.leniency),
   };
+  if (spec.protocol === "AUTO" && [spec.tls, ...spec.socketMatches.map(({ tls }) => tls)].includes(null)) {
+    problems.error("transport_socket", "must be TLS: auto_config chooses the protocol by ALPN", {
+      envoyText: `ALPN configured for cluster ${spec.name} which has a non-ALPN transport socket`,
+    });
+  }
   return problems.errorCount > before ? null : spec;
 }
 
@@ -156,6 +162,7 @@ const honoured = [
   "common_http_protocol_options",
   "http_protocol_options",
   "http2_protocol_options",
+  "upstream_http_protocol_options",
   "typed_extension_protocol_options",
   "dns_refresh_rate",
   "dns_jitter",
@@ -165,12 +172,12 @@ const honoured = [
   "upstream_bind_config",
   "upstream_connection_options",
   "transport_socket",
+  "transport_socket_matches",
 ];
 const harmless = [
   "stats_matcher",
   "eds_cluster_config",
   "per_connection_buffer_high_watermark_timeout",
-  "upstream_http_protocol_options",
   "dns_resolvers",
   "use_tcp_for_dns_lookups",
   "dns_resolution_config",

@@ -2,20 +2,22 @@ import { TimerNode } from "../net/timer-wheel.ts";
 import type { Borrower } from "./borrower.ts";
 import type { CircuitBreaker } from "./circuit-breaker.ts";
 import { ConnectionH1 } from "./connection-h1.ts";
+import type { UpstreamTransport } from "./environment.ts";
 import type { Host } from "./host-set.ts";
-import { Pool, type PoolContext } from "./pool.ts";
+import { Pool, type PoolContext, type ServerName } from "./pool.ts";
 
 /**
  * The HTTP/1.1 connections to one host for one routing priority: the idle ones are a stack, the most recently used first.
  * Borrowing an idle connection allocates nothing.
  */
 export class PoolH1 extends Pool {
+  readonly isHttp2 = false;
   readonly #idle: ConnectionH1[] = [];
   readonly #sweep: TimerNode = new TimerNode(() => this.#closeIdle());
   #sweeps = 0;
 
-  constructor(context: PoolContext, host: Host, breaker: CircuitBreaker) {
-    super(context, host, breaker, 1, context.stats.cxHttp1Total);
+  constructor(context: PoolContext, host: Host, breaker: CircuitBreaker, name: ServerName) {
+    super(context, host, breaker, 1, context.stats.cxHttp1Total, name, ["http/1.1"]);
   }
 
   borrow(borrower: Borrower): void {
@@ -65,8 +67,9 @@ export class PoolH1 extends Pool {
     this.releaseWhenEmpty();
   }
 
-  protected connect(): void {
-    new ConnectionH1(this);
+  protected connect(ready: UpstreamTransport | null): void {
+    const connection = new ConnectionH1(this, ready);
+    if (ready !== null) connection.onConnect();
   }
 
   protected override onReleased(): void {

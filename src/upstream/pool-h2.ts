@@ -1,18 +1,21 @@
 import type { Borrower } from "./borrower.ts";
 import type { CircuitBreaker } from "./circuit-breaker.ts";
 import { ConnectionH2 } from "./connection-h2.ts";
+import type { UpstreamTransport } from "./environment.ts";
 import type { Host } from "./host-set.ts";
-import { Pool, type PoolContext } from "./pool.ts";
+import { Pool, type PoolContext, type ServerName } from "./pool.ts";
 
 /**
  * The HTTP/2 connections to one host for one routing priority. Streams go to the first connection that takes one more; where
  * none does, borrowers wait for a connection that is made.
  */
 export class PoolH2 extends Pool {
+  readonly isHttp2 = true;
   readonly #connections: ConnectionH2[] = [];
 
-  constructor(context: PoolContext, host: Host, breaker: CircuitBreaker) {
-    super(context, host, breaker, context.spec.http2.options.maxConcurrentStreams, context.stats.cxHttp2Total);
+  constructor(context: PoolContext, host: Host, breaker: CircuitBreaker, name: ServerName) {
+    const { maxConcurrentStreams } = context.spec.http2.options;
+    super(context, host, breaker, maxConcurrentStreams, context.stats.cxHttp2Total, name, ["h2"]);
   }
 
   borrow(borrower: Borrower): void {
@@ -55,8 +58,15 @@ export class PoolH2 extends Pool {
     this.releaseWhenEmpty();
   }
 
-  protected connect(): void {
-    this.#connections.push(new ConnectionH2(this));
+  protected connect(ready: UpstreamTransport | null): void {
+    const connection = new ConnectionH2(this, ready);
+    this.#connections.push(connection);
+    if (ready !== null) connection.onConnect();
+  }
+
+  /** It goes on in another pool. */
+  onLeft(connection: ConnectionH2): void {
+    this.#connections.splice(this.#connections.indexOf(connection), 1);
   }
 
   #ready(): ConnectionH2 | null {

@@ -1,9 +1,9 @@
 import type { Http2Shared } from "../http/h2/connection-core.ts";
-import type { ClientTls } from "../net/tls/client-tls.ts";
+import type { ClientTls, TlsTarget } from "../net/tls/client-tls.ts";
 import type { Borrower, BorrowFailure } from "./borrower.ts";
 import { type CircuitBreaker, Resource } from "./circuit-breaker.ts";
 import type { ClusterStats } from "./cluster-stats.ts";
-import type { UpstreamEnvironment } from "./environment.ts";
+import type { UpstreamEnvironment, UpstreamTransport } from "./environment.ts";
 import type { Host } from "./host-set.ts";
 import { HostStat } from "./host-stats.ts";
 import type { ClusterSpec } from "./spec.ts";
@@ -13,13 +13,28 @@ export interface PoolContext {
   readonly spec: ClusterSpec;
   readonly stats: ClusterStats;
   readonly environment: UpstreamEnvironment;
-  /** null for plain text. */
-  readonly tls: ClientTls | null;
+  /** The TLS of each transport socket, null for plain text: the cluster's own, then those of socketMatches. */
+  readonly tls: readonly (ClientTls | null)[];
+  /** auto_config: the pool like `pool` for the other protocol. */
+  otherPool(pool: Pool): Pool;
   /** Where a borrower waits. */
   readonly waiting: Map<Borrower, Pool>;
   /** What its HTTP/2 connections share. */
   readonly http2: Http2Shared;
 }
+
+/** Whom the connections of a pool are for. */
+export interface ServerName {
+  /** SNI; "" leaves it to the context. */
+  serverName: string;
+  /** What the certificate must be for; "" for what the context says. */
+  san: string;
+}
+
+/** Where the request's name does not matter. */
+export const anyName: ServerName = { serverName: "", san: "" };
+
+const bothProtocols = ["h2", "http/1.1"];
 
 /**
  * The connections to one host for one routing priority and one protocol: the queue of borrowers who wait, the breaker, and the
@@ -28,6 +43,11 @@ export interface PoolContext {
 export abstract class Pool {
   readonly context: PoolContext;
   readonly host: Host;
+  /** null for plain text. */
+  readonly tls: ClientTls | null;
+  readonly tlsTarget: TlsTarget;
+  abstract readonly isHttp2: boolean;
+  readonly name: ServerName;
   protected readonly pending: Borrower[] = [];
   protected connecting = 0;
   protected isDraining = false;
@@ -38,6 +58,8 @@ export abstract class Pool {
   /** Connecting and open ones. */
   #connections = 0;
   #isReleased = false;
+  /** Of one server name among many: it does not outlive its connections. */
+  readonly #isNamed: boolean;
 
   /** `cxProtocolTotal`: the counter of connections of this protocol. */
   constructor(
@@ -46,9 +68,20 @@ export abstract class Pool {
     breaker: CircuitBreaker,
     streamsPerConnection: number,
     cxProtocolTotal: number,
+    name: ServerName,
+    alpn: readonly string[],
   ) {
     this.context = context;
     this.host = host;
+    this.tls = context.tls[host.socket + 1] ?? null;
+    this.tlsTarget = {
+      alpn: context.spec.protocol === "AUTO" ? bothProtocols : alpn,
+      hostname: host.hostname,
+      serverName: name.serverName,
+      san: name.san,
+    };
+    this.name = name;
+    this.#isNamed = name !== anyName;
     this.#breaker = breaker;
     this.#streamsPerConnection = streamsPerConnection;
     this.#cxProtocolTotal = cxProtocolTotal;
@@ -61,8 +94,8 @@ export abstract class Pool {
   /** The host is gone: no connection stays idle. Who waits is still served. */
   abstract drain(): void;
 
-  /** Makes a connection, which tells this pool what becomes of it. */
-  protected abstract connect(): void;
+  /** Makes a connection, which tells this pool what becomes of it. `ready`: over this transport, which is open; null for a new one. */
+  protected abstract connect(ready: UpstreamTransport | null): void;
 
   /** Nothing is left of a pool that drains. */
   protected onReleased(): void {}
@@ -168,7 +201,7 @@ export abstract class Pool {
       const { cells, base } = this.host.stats;
       cells[base + HostStat.cxTotal]++;
       cells[base + HostStat.cxActive]++;
-      this.connect();
+      this.connect(null);
     }
   }
 
@@ -181,6 +214,38 @@ export abstract class Pool {
     const { cells, base } = this.host.stats;
     cells[base + HostStat.cxActive]--;
     this.#breaker.give(Resource.connections);
+    if (this.#isNamed && this.#connections === 0 && this.pending.length === 0) this.isDraining = true;
+  }
+
+  /** Whether ALPN (auto_config) chose the other protocol than this pool's. */
+  isForOther(transport: UpstreamTransport): boolean {
+    return this.context.spec.protocol === "AUTO" && (transport.tls?.alpn === "h2") !== this.isHttp2;
+  }
+
+  /** A connection turned out to be of the other protocol: it and who waits go on in the pool of that. Envoy: HttpConnPoolImplMixed. */
+  onOtherProtocol(transport: UpstreamTransport): void {
+    this.host.isHttp2 = !this.isHttp2;
+    this.#connections--;
+    this.connecting--;
+    this.context.stats.values[this.#cxProtocolTotal]--;
+    this.context.otherPool(this).#takeOver(transport, this.pending.splice(0));
+    if (this.#isNamed) this.isDraining = true;
+    this.releaseWhenEmpty();
+  }
+
+  #takeOver(transport: UpstreamTransport, borrowers: readonly Borrower[]): void {
+    this.#connections++;
+    this.connecting++;
+    this.context.stats.values[this.#cxProtocolTotal]++;
+    for (const borrower of borrowers) {
+      this.pending.push(borrower);
+      this.context.waiting.set(borrower, this);
+    }
+    this.connect(transport);
+  }
+
+  get isReleased(): boolean {
+    return this.#isReleased;
   }
 
   protected releaseWhenEmpty(): void {

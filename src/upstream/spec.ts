@@ -19,8 +19,8 @@ export interface ClusterSpec {
   /** null unless a DNS cluster. */
   dns: DnsSpec | null;
   breakers: BreakersSpec;
-  /** "DOWNSTREAM": that of the request. */
-  protocol: "HTTP1" | "HTTP2" | "DOWNSTREAM";
+  /** "DOWNSTREAM": that of the request; "AUTO": by ALPN. */
+  protocol: "HTTP1" | "HTTP2" | "DOWNSTREAM" | "AUTO";
   http1: Http1Options;
   http2: Http2Spec;
   /** An idle connection is closed after it. */
@@ -37,6 +37,27 @@ export interface ClusterSpec {
   sourceAddress: string;
   /** null for plain text. */
   tls: TlsContextSpec<UpstreamTlsSpec> | null;
+  /** transport_socket_matches: of the hosts whose `socket` is their index. */
+  socketMatches: SocketMatchSpec[];
+  /** null: SNI is the context's. */
+  autoSni: AutoSniSpec | null;
+}
+
+/** A transport socket of some hosts. Envoy: Cluster.TransportSocketMatch. */
+export interface SocketMatchSpec {
+  name: string;
+  /** null for plain text. */
+  tls: TlsContextSpec<UpstreamTlsSpec> | null;
+}
+
+/** SNI by the request. Envoy: UpstreamHttpProtocolOptions. */
+export interface AutoSniSpec {
+  /** auto_sni; false with auto_san_validation alone. */
+  setsServerName: boolean;
+  /** auto_san_validation. */
+  checksSan: boolean;
+  /** The header that holds the name, lower-case; "" for :authority. */
+  header: string;
 }
 
 /** How a host is chosen. */
@@ -73,6 +94,8 @@ export interface HostSpec {
   weight: number;
   health: HostHealth;
   isCanary: boolean;
+  /** Index into the cluster's socketMatches; -1 for its own transport socket. */
+  socket: number;
   /** Its numbers, shared by all workers: see HostStats. The same buffer as long as the address stays. */
   shared: SharedArrayBuffer;
 }

@@ -2,7 +2,7 @@ import { connect as connectPlain, type NetConnectOpts, type Socket } from "node:
 import { type ConnectionOptions, connect, type SecureContext, type TLSSocket } from "node:tls";
 import type { HandshakeStats } from "./handshake.ts";
 import { createClientContext } from "./secure-context.ts";
-import type { UpstreamTlsSpec } from "./spec.ts";
+import type { TlsValidationSpec, UpstreamTlsSpec } from "./spec.ts";
 import { TlsInfo } from "./tls-info.ts";
 import { chainError, type PeerFault, type SanMatcher, verifyPeer } from "./verify-peer.ts";
 
@@ -11,6 +11,18 @@ interface Linked {
   spec: UpstreamTlsSpec;
   context: SecureContext;
   sans: readonly SanMatcher[];
+}
+
+/** What one connection asks of TLS besides its context. */
+export interface TlsTarget {
+  /** Offered where the context has no protocols of its own. */
+  alpn: readonly string[];
+  /** The host's name, for auto_host_sni; "" for none. */
+  hostname: string;
+  /** auto_sni: of the request; "" leaves it to the context. */
+  serverName: string;
+  /** auto_san_validation: what the certificate must be for; "" for what the context says. */
+  san: string;
 }
 
 /** A client's TLS: for all connections of one context in one worker. */
@@ -36,19 +48,20 @@ export class ClientTls {
    * Connects. `onSecure` when the peer is accepted; else the socket is destroyed with an error whose code is what Envoy calls the
    * transport failure reason.
    */
-  connect(target: ConnectionOptions & NetConnectOpts, hostname: string, onSecure: (info: TlsInfo) => void): Socket {
+  connect(target: ConnectionOptions & NetConnectOpts, asked: TlsTarget, onSecure: (info: TlsInfo) => void): Socket {
     const linked = this.#linked;
     if (linked === null) return this.#connectInVain(target);
     const { spec, context } = linked;
     const session = this.#sessions[0];
-    const servername = spec.autoHostSni && hostname !== "" ? hostname : spec.sni;
+    const servername = asked.serverName || (spec.autoHostSni ? asked.hostname : "") || spec.sni;
+    const alpn = spec.alpn.length === 0 ? asked.alpn : spec.alpn;
     const socket = connect({
       ...target,
       secureContext: context,
       rejectUnauthorized: false,
       checkServerIdentity: () => undefined,
       ...(servername === "" ? {} : { servername }),
-      ...(spec.alpn.length === 0 ? {} : { ALPNProtocols: spec.alpn }),
+      ...(alpn.length === 0 ? {} : { ALPNProtocols: [...alpn] }),
       ...(session === undefined ? {} : { session }),
     });
     socket.on("session", (ticket: Buffer) => {
@@ -56,7 +69,7 @@ export class ClientTls {
     });
     socket.once("secureConnect", () => {
       const info = new TlsInfo(socket, servername, undefined);
-      const fault = faultOf(linked, socket, info);
+      const fault = faultOf(linked, socket, info, asked.san);
       if (fault === null) {
         this.#stats.onHandshake(info, socket.isSessionReused(), true);
         onSecure(info);
@@ -90,14 +103,23 @@ export interface ClientTlsStats extends HandshakeStats {
   onSecretsNotReady(): void;
 }
 
-function faultOf({ spec, sans }: Linked, socket: TLSSocket, info: TlsInfo): PeerFault | null {
+function faultOf({ spec, sans }: Linked, socket: TLSSocket, info: TlsInfo, asked: string): PeerFault | null {
   const { validation, autoSanValidation } = spec;
+  // The request's name stands for the matchers of the config.
+  if (asked !== "")
+    return verifyPeer(info.peer, chainError(socket), validation ?? noValidation, nameMatchers(asked), true);
   if (validation === null) return null;
-  const asked =
-    autoSanValidation && info.serverName !== ""
-      ? [...sans, { type: "DNS" as const, matches: (value: string) => coversName(value, info.serverName) }]
-      : sans;
-  return verifyPeer(info.peer, chainError(socket), validation, asked, true);
+  const all = autoSanValidation && info.serverName !== "" ? [...sans, ...nameMatchers(info.serverName)] : sans;
+  return verifyPeer(info.peer, chainError(socket), validation, all, true);
+}
+
+/** A certificate for a name or an address. */
+function nameMatchers(name: string): SanMatcher[] {
+  return [
+    { type: "DNS", matches: (value) => coversName(value, name) },
+    { type: "URI", matches: (value) => value === name },
+    { type: "IP_ADDRESS", matches: (value) => value === name },
+  ];
 }
 
 /** What Envoy logs of a handshake that failed, by OpenSSL's name of the reason (`ERR_SSL_WRONG_VERSION_NUMBER`). */
@@ -126,6 +148,17 @@ const boringNumbers: Record<string, number> = {
   SSLV3_ALERT_HANDSHAKE_FAILURE: 268436496,
   TLSV1_ALERT_PROTOCOL_VERSION: 268436526,
   TLSV1_ALERT_UNKNOWN_CA: 268436504,
+};
+const noValidation: TlsValidationSpec = {
+  ca: "",
+  caName: "",
+  caPath: "",
+  crl: "",
+  spki: [],
+  hashes: [],
+  sans: [],
+  allowExpired: false,
+  acceptUntrusted: false,
 };
 /** Envoy's transport failure reason. */
 const secretsNotReady = "TLS_error: Secret is not supplied by SDS";

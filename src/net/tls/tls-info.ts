@@ -17,6 +17,8 @@ export class TlsInfo {
   readonly cipher: string;
   /** What the client asked for by SNI; "" for nothing. */
   readonly serverName: string;
+  /** "" where none was agreed on. */
+  readonly alpn: string;
   readonly #socket: TLSSocket;
   #peer: X509Certificate | undefined;
   #own: X509Certificate | undefined;
@@ -26,6 +28,7 @@ export class TlsInfo {
     this.#socket = socket;
     this.#peer = peer;
     this.serverName = serverName;
+    this.alpn = socket.alpnProtocol || "";
     this.version = socket.getProtocol() ?? "";
     this.cipher = socket.getCipher()?.name ?? "";
   }
