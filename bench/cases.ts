@@ -8,8 +8,10 @@ type Load =
   | "fixed-rate"
   /** Connections that are opened, used once, and then only kept. */
   | "idle-connections"
-  /** Cleartext HTTP/2 by prior knowledge: 16 connections of 8 streams. */
-  | "http2";
+  /** HTTP/2, in cleartext by prior knowledge: 16 connections of 8 streams. */
+  | "http2"
+  /** The same, each request a gRPC call of a small message. */
+  | "grpc";
 
 /** The routes of a proxy's one virtual host. All lead to the same backend; a request matches the last. */
 interface RouteTable {
@@ -26,6 +28,15 @@ export interface BenchCase {
   path: string;
   routes: RouteTable;
   accessLog: boolean;
+  /** Clients come by TLS, with an ECDSA P-256 certificate. */
+  isTls: boolean;
+  /** What the backend speaks. */
+  upstream: "http1" | "http2";
+}
+
+/** Whether clients speak HTTP/2. */
+export function isHttp2({ load }: BenchCase): boolean {
+  return load === "http2" || load === "grpc";
 }
 
 /** All cases, in the order they run. */
@@ -39,6 +50,18 @@ export const cases: readonly BenchCase[] = [
   define("new-connections", "a new connection for each request", { load: "new-connections" }),
   define("access-log", "access log to a file", { accessLog: true }),
   define("http2", "HTTP/2, 16 connections of 8 streams, to an HTTP/1.1 backend", { load: "http2" }),
+  define("http2-tls", "HTTP/2 over TLS, 16 connections of 8 streams", { load: "http2", isTls: true }),
+  define("http2-to-http2", "HTTP/2 to an HTTP/2 backend", { load: "http2", upstream: "http2" }),
+  define("grpc-unary", "gRPC unary calls, HTTP/2 to HTTP/2", {
+    load: "grpc",
+    upstream: "http2",
+    path: "/bench.Echo/Call",
+  }),
+  define("https", "HTTPS, small body, keep-alive", { isTls: true }),
+  define("tls-handshakes", "a full TLS handshake (ECDSA P-256) for each request", {
+    load: "new-connections",
+    isTls: true,
+  }),
   define("latency", "latency at the same fixed rate, 40 % of what the reference can do", { load: "fixed-rate" }),
   define("idle-connections", "memory of idle keep-alive connections", { load: "idle-connections" }),
 ];
@@ -51,5 +74,6 @@ export function routePrefix(index: number): string {
 function define(name: string, title: string, differs: Partial<BenchCase>): BenchCase {
   const routes = differs.routes ?? { kind: "prefix", count: 1 };
   const path = routes.count === 1 ? "/" : `${routePrefix(routes.count - 1)}42`;
-  return { name, title, load: "closed-loop", path, routes, accessLog: false, ...differs };
+  const usual = { load: "closed-loop", accessLog: false, isTls: false, upstream: "http1" } as const;
+  return { name, title, path, routes, ...usual, ...differs };
 }

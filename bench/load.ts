@@ -1,8 +1,9 @@
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { peer } from "../test/peers.ts";
+import { grpcMessage } from "./backend.ts";
 import { runToEnd } from "./children.ts";
 import { loadCore } from "./proxies.ts";
 
@@ -19,6 +20,8 @@ export interface LoadSpec {
   ratePerSecond: number | null;
   /** Streams at a time on each HTTP/2 connection; 0 is HTTP/1.1. Needs h2load. */
   streams: number;
+  /** Each request carries a gRPC message. */
+  isGrpc: boolean;
 }
 
 /** What came back. Latencies are µs; errors are answers that were not 2xx or 3xx, and broken or timed-out connections. */
@@ -55,14 +58,20 @@ export function meanPauseMillis(connections: number, ratePerSecond: number): num
   return (connections / ratePerSecond) * 1000;
 }
 
-async function runH2load({ url, connections, seconds, streams }: LoadSpec, limitSeconds: number): Promise<LoadResult> {
+async function runH2load(
+  { url, connections, seconds, streams, isGrpc }: LoadSpec,
+  limitSeconds: number,
+): Promise<LoadResult> {
   const h2load = peer("h2load");
   if (h2load === null) throw new Error("h2load is not installed: run scripts/peers nghttp2-client");
   const folder = mkdtempSync(join(tmpdir(), "nuncio-h2load-"));
   const log = join(folder, "log");
   try {
     const limits = ["-t1", `-c${connections}`, `-m${streams}`, `-D${seconds}`, `--log-file=${log}`];
-    await runToEnd(h2load, [...limits, url], loadCore, limitSeconds);
+    const message = join(folder, "message");
+    writeFileSync(message, grpcMessage);
+    const call = isGrpc ? ["-d", message, "-H", "content-type: application/grpc", "-H", "te: trailers"] : [];
+    await runToEnd(h2load, [...limits, ...call, url], loadCore, limitSeconds);
     return parseH2loadLog(readFileSync(log, "latin1"), seconds);
   } finally {
     rmSync(folder, { recursive: true });

@@ -3,6 +3,7 @@ import { availableParallelism, cpus, tmpdir } from "node:os";
 import { join } from "node:path";
 import { startBackend } from "./backend.ts";
 import { cases } from "./cases.ts";
+import { makeCertificate } from "./certificate.ts";
 import { canPin, freePorts, killAll } from "./children.ts";
 import { loadGenerator } from "./load.ts";
 import { helpText, type Options, parseOptions } from "./options.ts";
@@ -41,8 +42,10 @@ async function main(): Promise<number> {
 
 async function measure(options: Options, folder: string): Promise<number> {
   const proxies = findProxies(options.proxyNames);
-  const [backendPort] = await freePorts(1);
-  const backend = startBackend(join(folder, "backend"), backendPort);
+  const [http1, http2] = await freePorts(2);
+  const backendPorts = { http1, http2 };
+  const backend = startBackend(join(folder, "backend"), backendPorts);
+  const certificate = makeCertificate(folder);
   const run: RunResult = {
     date: new Date().toISOString().slice(0, 10),
     command: ["npm run bench --", ...process.argv.slice(2)].join(" "),
@@ -60,7 +63,12 @@ async function measure(options: Options, folder: string): Promise<number> {
       console.log(`${name}: left out, it needs wrk (scripts/peers wrk)\n`);
       continue;
     }
-    const result = await runCase(benchCase, proxies, options, { backendPort, folder: join(folder, name), progress });
+    if (benchCase.upstream === "http2" && backend.kind !== "nginx") {
+      console.log(`${name}: left out, its backend needs nginx (scripts/peers nginx)\n`);
+      continue;
+    }
+    const bed = { backendPorts, certificate, folder: join(folder, name), progress };
+    const result = await runCase(benchCase, proxies, options, bed);
     progress("");
     run.cases.push(result);
     console.log(formatCase(result));

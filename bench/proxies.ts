@@ -2,7 +2,7 @@ import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { request } from "undici";
+import { Agent, request } from "undici";
 import { peer } from "../test/peers.ts";
 import type { BenchCase } from "./cases.ts";
 import { type Child, startChild } from "./children.ts";
@@ -41,7 +41,7 @@ export async function startProxy(proxy: ProxyProgram, benchCase: BenchCase, endp
     proxyCore,
     join(endpoints.folder, "log"),
   );
-  const url = `http://127.0.0.1:${endpoints.listenPort}${benchCase.path}`;
+  const url = `${benchCase.isTls ? "https" : "http"}://127.0.0.1:${endpoints.listenPort}${benchCase.path}`;
   for (const deadline = Date.now() + startMillis; ; await sleep(50)) {
     const problem = await whyNotReady(url);
     if (problem === null) return child;
@@ -86,7 +86,11 @@ function writeConfig(name: ProxyName, benchCase: BenchCase, endpoints: Endpoints
 
 async function whyNotReady(url: string): Promise<string | null> {
   try {
-    const { statusCode, body } = await request(url, { reset: true, signal: AbortSignal.timeout(2_000) });
+    const { statusCode, body } = await request(url, {
+      reset: true,
+      signal: AbortSignal.timeout(2_000),
+      dispatcher: anyone,
+    });
     await body.dump();
     return statusCode === 200 ? null : `status ${statusCode}`;
   } catch (error) {
@@ -94,6 +98,8 @@ async function whyNotReady(url: string): Promise<string | null> {
   }
 }
 
+/** Believes the bench's own certificate. */
+const anyone = new Agent({ connect: { rejectUnauthorized: false }, allowH2: true });
 const startMillis = 30_000;
 const nuncioLauncher = join(import.meta.dirname, "../bin/nuncio");
 const nuncioMain = join(import.meta.dirname, "../src/server/main.ts");

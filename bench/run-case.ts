@@ -1,6 +1,8 @@
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { BenchCase } from "./cases.ts";
+import type { BackendPorts } from "./backend.ts";
+import { type BenchCase, isHttp2 } from "./cases.ts";
+import type { CertificateFiles } from "./certificate.ts";
 import { type Child, freePorts } from "./children.ts";
 import type { Endpoints } from "./configs/endpoints.ts";
 import { openIdleConnections } from "./idle-connections.ts";
@@ -12,7 +14,8 @@ import { type CaseResult, type Metric, summarize } from "./results.ts";
 
 /** Where a case runs, and whom it tells how far it is. */
 export interface Bed {
-  backendPort: number;
+  backendPorts: BackendPorts;
+  certificate: CertificateFiles;
   /** A folder for the case's files. */
   folder: string;
   progress: (text: string) => void;
@@ -56,8 +59,8 @@ export async function runCase(
   };
 
   for (const proxy of proxies) {
-    // nginx 1.22 speaks either version on a port, not both.
-    if (benchCase.load === "http2" && proxy.name === "nginx") continue;
+    // nginx 1.22 speaks either version on a port, not both, and HTTP/1.1 to backends.
+    if ((isHttp2(benchCase) || benchCase.upstream === "http2") && proxy.name === "nginx") continue;
     bed.progress(`${benchCase.name}: starting ${proxy.name}`);
     try {
       contestants.push(await start(proxy, benchCase, bed));
@@ -112,7 +115,13 @@ export async function runCase(
 async function start(proxy: ProxyProgram, benchCase: BenchCase, bed: Bed): Promise<Contestant> {
   const [listenPort] = await freePorts(1);
   const folder = join(bed.folder, proxy.name);
-  const endpoints = { listenPort, backendPort: bed.backendPort, folder, accessLogFile: join(folder, "access.log") };
+  const endpoints = {
+    listenPort,
+    backendPort: bed.backendPorts[benchCase.upstream],
+    folder,
+    accessLogFile: join(folder, "access.log"),
+    certificate: bed.certificate,
+  };
   const child = await startProxy(proxy, benchCase, endpoints);
   const startBytes = treeUsage(child.pid).residentBytes;
   return { proxy, endpoints, child, startBytes, endBytes: startBytes, errors: 0, rounds: [] };
@@ -125,13 +134,14 @@ function loadSpec(
   ratePerSecond: number | null,
 ): LoadSpec {
   return {
-    url: `http://127.0.0.1:${endpoints.listenPort}${benchCase.path}`,
-    connections: benchCase.load === "http2" ? http2Connections : options.connections,
+    url: `${benchCase.isTls ? "https" : "http"}://127.0.0.1:${endpoints.listenPort}${benchCase.path}`,
+    connections: isHttp2(benchCase) ? http2Connections : options.connections,
     seconds: options.seconds,
     isConnectionEach: benchCase.load === "new-connections",
     variesPath: benchCase.routes.count > 1,
     ratePerSecond,
-    streams: benchCase.load === "http2" ? http2Streams : 0,
+    streams: isHttp2(benchCase) ? http2Streams : 0,
+    isGrpc: benchCase.load === "grpc",
   };
 }
 
@@ -163,6 +173,7 @@ async function measureIdle(benchCase: BenchCase, contestant: Contestant, bed: Be
       variesPath: false,
       ratePerSecond: null,
       streams: 0,
+      isGrpc: false,
     });
   }
   await sleep(settleMillis);
@@ -184,6 +195,7 @@ const headlines: Record<BenchCase["load"], Metric> = {
   "fixed-rate": "p99Micros",
   "idle-connections": "idleBytes",
   http2: "cpuMicros",
+  grpc: "cpuMicros",
 };
 const http2Connections = 16;
 const http2Streams = 8;

@@ -4,7 +4,13 @@ import { envoyConfig } from "./envoy.ts";
 import { haproxyConfig, haproxyRouteMap } from "./haproxy.ts";
 import { nginxProxyConfig } from "./nginx.ts";
 
-const endpoints = { listenPort: 1111, backendPort: 2222, folder: "/f", accessLogFile: "/f/access.log" };
+const endpoints = {
+  listenPort: 1111,
+  backendPort: 2222,
+  folder: "/f",
+  accessLogFile: "/f/access.log",
+  certificate: { chain: "/f/c", key: "/f/k", both: "/f/b" },
+};
 
 for (const benchCase of cases) {
   test(`${benchCase.name}: every proxy gets the same routes, and the request matches only the last`, () => {

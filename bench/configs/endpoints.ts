@@ -1,3 +1,5 @@
+import type { CertificateFiles } from "../certificate.ts";
+
 /** Where a proxy under test listens, what it forwards to, and the files it may write. */
 export interface Endpoints {
   listenPort: number;
@@ -5,4 +7,5 @@ export interface Endpoints {
   /** Folder of this proxy alone. */
   folder: string;
   accessLogFile: string;
+  certificate: CertificateFiles;
 }

@@ -1,8 +1,12 @@
-import { type BenchCase, routePrefix } from "../cases.ts";
+import { type BenchCase, isHttp2, routePrefix } from "../cases.ts";
+import type { CertificateFiles } from "../certificate.ts";
 import type { Endpoints } from "./endpoints.ts";
 
 /** An Envoy bootstrap (JSON, which is YAML too) for a case. Nuncio reads the same file. */
-export function envoyConfig(benchCase: BenchCase, { listenPort, backendPort, accessLogFile }: Endpoints): string {
+export function envoyConfig(
+  benchCase: BenchCase,
+  { listenPort, backendPort, accessLogFile, certificate }: Endpoints,
+): string {
   const manager = {
     "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
     stat_prefix: "bench",
@@ -41,7 +45,10 @@ export function envoyConfig(benchCase: BenchCase, { listenPort, backendPort, acc
           name: "bench",
           address: address(listenPort),
           filter_chains: [
-            { filters: [{ name: "envoy.filters.network.http_connection_manager", typed_config: manager }] },
+            {
+              filters: [{ name: "envoy.filters.network.http_connection_manager", typed_config: manager }],
+              ...(benchCase.isTls ? { transport_socket: tls(benchCase, certificate) } : {}),
+            },
           ],
         },
       ],
@@ -54,6 +61,7 @@ export function envoyConfig(benchCase: BenchCase, { listenPort, backendPort, acc
           circuit_breakers: {
             thresholds: [{ max_connections: 10_000, max_pending_requests: 10_000, max_requests: 10_000 }],
           },
+          ...(benchCase.upstream === "http2" ? { typed_extension_protocol_options: http2Upstream } : {}),
           load_assignment: {
             cluster_name: "backend",
             endpoints: [{ lb_endpoints: [{ endpoint: { address: address(backendPort) } }] }],
@@ -64,6 +72,26 @@ export function envoyConfig(benchCase: BenchCase, { listenPort, backendPort, acc
   };
   return JSON.stringify(bootstrap, null, 1);
 }
+
+function tls(benchCase: BenchCase, { chain, key }: CertificateFiles): object {
+  return {
+    name: "envoy.transport_sockets.tls",
+    typed_config: {
+      "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext",
+      common_tls_context: {
+        alpn_protocols: [isHttp2(benchCase) ? "h2" : "http/1.1"],
+        tls_certificates: [{ certificate_chain: { filename: chain }, private_key: { filename: key } }],
+      },
+    },
+  };
+}
+
+const http2Upstream = {
+  "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
+    "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
+    explicit_http_config: { http2_protocol_options: {} },
+  },
+};
 
 function matches({ routes }: BenchCase): object[] {
   if (routes.count === 1) return [{ prefix: "/" }];

@@ -1,11 +1,15 @@
-import { type BenchCase, routePrefix } from "../cases.ts";
+import { type BenchCase, isHttp2, routePrefix } from "../cases.ts";
+import type { CertificateFiles } from "../certificate.ts";
 import type { Endpoints } from "./endpoints.ts";
 
 /**
  * HAProxy's config for a case: one thread, connections to the backend kept and shared.
  * Routes are a map file, which is how HAProxy is told of many: a tree for prefixes (map_beg), a list for regexes (map_reg).
  */
-export function haproxyConfig(benchCase: BenchCase, { listenPort, backendPort, folder }: Endpoints): string {
+export function haproxyConfig(
+  benchCase: BenchCase,
+  { listenPort, backendPort, folder, certificate }: Endpoints,
+): string {
   const { routes, accessLog } = benchCase;
   const converter = routes.kind === "prefix" ? "map_beg" : "map_reg";
   return [
@@ -21,13 +25,18 @@ export function haproxyConfig(benchCase: BenchCase, { listenPort, backendPort, f
     "  http-reuse always",
     ...(accessLog ? ["  log global", "  option httplog"] : []),
     "frontend bench",
-    `  bind 127.0.0.1:${listenPort}`,
+    `  bind 127.0.0.1:${listenPort}${bindOptions(benchCase, certificate)}`,
     "  option forwardfor",
     routes.count === 1 ? "  default_backend backend" : `  use_backend %[path,${converter}(${folder}/routes.map)]`,
     "backend backend",
-    `  server backend 127.0.0.1:${backendPort}`,
+    `  server backend 127.0.0.1:${backendPort}${benchCase.upstream === "http2" ? " proto h2" : ""}`,
     "",
   ].join("\n");
+}
+
+/** HAProxy tells HTTP/2 in cleartext by its preface. */
+function bindOptions(benchCase: BenchCase, { both }: CertificateFiles): string {
+  return benchCase.isTls ? ` ssl crt ${both} alpn ${isHttp2(benchCase) ? "h2" : "http/1.1"}` : "";
 }
 
 /** The map file that haproxyConfig names. Empty for one route. */

@@ -1,10 +1,11 @@
+import type { BackendPorts } from "../backend.ts";
 import { type BenchCase, routePrefix } from "../cases.ts";
 import type { Endpoints } from "./endpoints.ts";
 
 /** nginx's config for a case: one worker, connections to the backend kept. Prefix locations are a tree, regex locations a list. */
 export function nginxProxyConfig(
   benchCase: BenchCase,
-  { listenPort, backendPort, folder, accessLogFile }: Endpoints,
+  { listenPort, backendPort, folder, accessLogFile, certificate }: Endpoints,
 ): string {
   return nginxConfig(folder, [
     `access_log ${benchCase.accessLog ? `${accessLogFile} combined buffer=64k flush=1s` : "off"};`,
@@ -14,22 +15,35 @@ export function nginxProxyConfig(
     "proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;",
     "proxy_max_temp_file_size 0;",
     "server {",
-    `  listen 127.0.0.1:${listenPort};`,
+    `  listen 127.0.0.1:${listenPort}${benchCase.isTls ? " ssl" : ""};`,
+    ...(benchCase.isTls
+      ? [`  ssl_certificate ${certificate.chain};`, `  ssl_certificate_key ${certificate.key};`]
+      : []),
     ...locations(benchCase).map((location) => `  location ${location} { proxy_pass http://backend; }`),
     "}",
   ]);
 }
 
-/** The backend of every case: the same small answer to any path, and two files. */
-export function nginxBackendConfig(folder: string, listenPort: number, filesFolder: string, smallBody: string): string {
+/** The backend of every case: the same small answer to any path, and two files; the other port speaks HTTP/2 and answers gRPC. */
+export function nginxBackendConfig(
+  folder: string,
+  { http1, http2 }: BackendPorts,
+  filesFolder: string,
+  smallBody: string,
+): string {
   return nginxConfig(folder, [
     "access_log off;",
     "sendfile on;",
     "open_file_cache max=16;",
     "server {",
-    `  listen 127.0.0.1:${listenPort};`,
+    `  listen 127.0.0.1:${http1};`,
     `  location / { return 200 "${smallBody}"; }`,
     `  location /body- { root ${filesFolder}; }`,
+    "}",
+    "server {",
+    `  listen 127.0.0.1:${http2} http2;`,
+    `  location / { return 200 "${smallBody}"; }`,
+    `  location /bench.Echo/ { root ${filesFolder}; default_type application/grpc; error_page 405 =200 $uri; add_trailer grpc-status 0; }`,
     "}",
   ]);
 }
