@@ -1,6 +1,6 @@
 import { X509Certificate } from "node:crypto";
+import { type AlternativeName, alternativeNames } from "../net/tls/alternative-names.ts";
 import type { DownstreamTlsSpec, UpstreamTlsSpec } from "../net/tls/spec.ts";
-import { type AlternativeName, alternativeNames } from "../net/tls/verify-peer.ts";
 
 /** A certificate in use, as operators ask of it. */
 export interface CertificateFacts {

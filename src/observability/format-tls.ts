@@ -1,6 +1,6 @@
 import { createHash, type X509Certificate } from "node:crypto";
+import { alternativeNames, rfc2253 } from "../net/tls/alternative-names.ts";
 import type { TlsInfo } from "../net/tls/tls-info.ts";
-import { alternativeNames, rfc2253 } from "../net/tls/verify-peer.ts";
 import type { StreamInfo } from "./stream-info.ts";
 
 /** By Envoy's name. */

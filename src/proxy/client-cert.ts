@@ -1,8 +1,8 @@
 import { createHash, type X509Certificate } from "node:crypto";
 import type { RequestHead } from "../http/header-block.ts";
 import { Known } from "../http/names.ts";
+import { alternativeNames, rfc2253 } from "../net/tls/alternative-names.ts";
 import type { TlsInfo } from "../net/tls/tls-info.ts";
-import { alternativeNames, rfc2253 } from "../net/tls/verify-peer.ts";
 
 /** forward_client_cert_details and set_current_client_cert_details. */
 export interface ClientCertSpec {

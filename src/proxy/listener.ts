@@ -6,7 +6,7 @@ import { InspectedSocket, type InspectionOwner } from "../net/tls/accept.ts";
 import type { TlsContextSpec } from "../net/tls/contexts.ts";
 import type { ServerTls } from "../net/tls/secure-context.ts";
 import { TlsInfo } from "../net/tls/tls-info.ts";
-import { chainError, type PeerFault, verifyPeer } from "../net/tls/verify-peer.ts";
+import { type PeerFault, verifyPeer } from "../net/tls/verify-peer.ts";
 import { acceptTransport, openTransport, plainIp, type Transport, type TransportSink } from "../net/transport.ts";
 import { SslStats } from "../observability/ssl-stats.ts";
 import type { StatsSlab } from "../observability/stats.ts";
@@ -148,8 +148,7 @@ export class Listener implements ConnectionOwner, InspectionOwner {
     const { validation, requireClientCertificate } = tls.spec;
     const peer = tls.requestsCertificate ? socket.getPeerX509Certificate() : undefined;
     let fault: PeerFault | null = null;
-    if (validation !== null)
-      fault = verifyPeer(peer, chainError(socket), validation, tls.sans, requireClientCertificate);
+    if (validation !== null) fault = verifyPeer(socket, peer, validation, tls.sans, requireClientCertificate);
     else if (requireClientCertificate && peer === undefined) fault = "fail_verify_no_cert";
     if (fault !== null) {
       this.#ssl.count(fault);

@@ -22,11 +22,16 @@ export class Authority {
   }
 
   /** `san` in openssl's form: "DNS:a.example,URI:spiffe://a". */
-  issue(name: string, san: string, options: { rsa?: boolean; subject?: string } = {}): CertificateFiles {
+  issue(
+    name: string,
+    san: string,
+    options: { rsa?: boolean; subject?: string; keyUsage?: string } = {},
+  ): CertificateFiles {
     const at = (end: string) => join(this.#folder, `${name}.${end}`);
     const key = options.rsa ? "-newkey rsa:2048" : ecKey;
     openssl(`req ${key} -nodes -keyout ${at("key")} -out ${at("csr")} -subj ${options.subject ?? `/CN=${name}`}`);
-    writeFileSync(at("ext"), `subjectAltName=${san}`);
+    const usage = options.keyUsage === undefined ? "" : `\nkeyUsage=${options.keyUsage}`;
+    writeFileSync(at("ext"), `subjectAltName=${san}${usage}`);
     openssl(
       `x509 -req -in ${at("csr")} -CA ${this.ca} -CAkey ${this.#key} -CAcreateserial -days 2 -extfile ${at("ext")} -out ${at("pem")}`,
     );

@@ -4,7 +4,7 @@ import type { HandshakeStats } from "./handshake.ts";
 import { createClientContext } from "./secure-context.ts";
 import type { TlsValidationSpec, UpstreamTlsSpec } from "./spec.ts";
 import { TlsInfo } from "./tls-info.ts";
-import { chainError, type PeerFault, type SanMatcher, verifyPeer } from "./verify-peer.ts";
+import { type PeerFault, type SanMatcher, verifyPeer } from "./verify-peer.ts";
 
 /** A context's Spec, linked. */
 interface Linked {
@@ -106,11 +106,10 @@ export interface ClientTlsStats extends HandshakeStats {
 function faultOf({ spec, sans }: Linked, socket: TLSSocket, info: TlsInfo, asked: string): PeerFault | null {
   const { validation, autoSanValidation } = spec;
   // The request's name stands for the matchers of the config.
-  if (asked !== "")
-    return verifyPeer(info.peer, chainError(socket), validation ?? noValidation, nameMatchers(asked), true);
+  if (asked !== "") return verifyPeer(socket, info.peer, validation ?? noValidation, nameMatchers(asked), true);
   if (validation === null) return null;
   const all = autoSanValidation && info.serverName !== "" ? [...sans, ...nameMatchers(info.serverName)] : sans;
-  return verifyPeer(info.peer, chainError(socket), validation, all, true);
+  return verifyPeer(socket, info.peer, validation, all, true);
 }
 
 /** A certificate for a name or an address. */
@@ -157,6 +156,7 @@ const noValidation: TlsValidationSpec = {
   spki: [],
   hashes: [],
   sans: [],
+  spiffe: null,
   allowExpired: false,
   acceptUntrusted: false,
 };

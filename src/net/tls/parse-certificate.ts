@@ -1,13 +1,14 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
+import { createSecureContext } from "node:tls";
 import { checkCoverage } from "../../proto/coverage.ts";
 import {
   type TlsCertificate,
   TlsCertificateSchema,
 } from "../../proto/generated/envoy/extensions/transport_sockets/tls/v3/common_pb.ts";
 import type { Problems } from "../../proto/problems.ts";
+import { alternativeNames } from "./alternative-names.ts";
 import { pathOf, readBytes } from "./data-source.ts";
 import type { TlsCertificateSpec } from "./spec.ts";
-import { alternativeNames } from "./verify-peer.ts";
 
 /** tls_certificates of a context: read, and known to fit their keys. */
 export function parseCertificates(messages: readonly TlsCertificate[], problems: Problems): TlsCertificateSpec[] {
@@ -19,9 +20,10 @@ export function parseCertificates(messages: readonly TlsCertificate[], problems:
 /** One certificate with its key; `name` is that of its secret. null after telling a fault. */
 export function parseCertificate(message: TlsCertificate, name: string, problems: Problems): TlsCertificateSpec | null {
   checkCoverage(TlsCertificateSchema, message, problems, {
-    honoured: ["certificate_chain", "private_key", "password"],
+    honoured: ["certificate_chain", "private_key", "password", "pkcs12"],
     harmless: ["watched_directory", "ocsp_staple", "signed_certificate_timestamp"],
   });
+  if (message.pkcs12 !== undefined) return parsePkcs12(message, name, problems);
   const chain = readBytes(message.certificateChain, problems, "certificate_chain");
   const keyBytes = readBytes(message.privateKey, problems, "private_key");
   const password = message.password === undefined ? null : readBytes(message.password, problems, "password");
@@ -39,11 +41,43 @@ export function parseCertificate(message: TlsCertificate, name: string, problems
   return {
     chain: chain.toString(),
     key: keyBytes.toString(),
+    pkcs12: "",
     password: passphrase,
     names: namesOf(leaf),
     name,
     path: pathOf(message.certificateChain),
   };
+}
+
+function parsePkcs12(message: TlsCertificate, name: string, problems: Problems): TlsCertificateSpec | null {
+  if (message.certificateChain !== undefined || message.privateKey !== undefined) {
+    problems.error("pkcs12", "holds certificate and key: certificate_chain and private_key must not be set beside it", {
+      envoyText: "Certificate configuration can't have both pkcs12 and private_key or certificate_chain",
+    });
+  }
+  const bytes = readBytes(message.pkcs12, problems, "pkcs12");
+  const password = message.password === undefined ? null : readBytes(message.password, problems, "password");
+  if (bytes === null) return null;
+  const passphrase = password?.toString() ?? "";
+  try {
+    const { context } = createSecureContext({ pfx: [{ buf: bytes, passphrase }] });
+    // The leaf in DER; there is no public way to it.
+    const leaf = new X509Certificate((context as { getCertificate(): Buffer }).getCertificate());
+    return {
+      chain: leaf.toString(),
+      key: "",
+      pkcs12: bytes.toString("base64"),
+      password: passphrase,
+      names: namesOf(leaf),
+      name,
+      path: pathOf(message.pkcs12),
+    };
+  } catch (error) {
+    problems.error("pkcs12", `cannot be opened: ${reasonOf(error)}`, {
+      envoyText: `Failed to load pkcs12 from ${pathOf(message.pkcs12)}`,
+    });
+    return null;
+  }
 }
 
 function readLeaf(chain: Buffer, problems: Problems): X509Certificate | null {

@@ -67,7 +67,8 @@ export function parseDownstreamTls(
   }
   return {
     ...common,
-    requireClientCertificate: message.requireClientCertificate ?? false,
+    // Envoy's SPIFFE validator takes nobody without one.
+    requireClientCertificate: (message.requireClientCertificate ?? false) || validation?.spiffe != null,
     requireSni: message.requireSni ?? false,
     ticketKey,
     sessionTimeoutS: Math.floor(durationMsOr(message.sessionTimeout, 7_200_000) / 1000),

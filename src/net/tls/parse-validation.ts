@@ -10,6 +10,7 @@ import {
 import type { StringMatcher } from "../../proto/generated/envoy/type/matcher/v3/string_pb.ts";
 import type { Problems } from "../../proto/problems.ts";
 import { pathOf, readBytes } from "./data-source.ts";
+import { parseCustomValidator } from "./parse-spiffe.ts";
 import type { SanMatcherSpec, TlsValidationSpec } from "./spec.ts";
 
 /** CertificateValidationContext to its Spec; `name` is that of its secret. */
@@ -28,10 +29,15 @@ export function parseValidation(
       "crl",
       "allow_expired_certificate",
       "trust_chain_verification",
+      "custom_validator_config",
     ],
     harmless: ["watched_directory", "suppress_client_ca_list"],
   });
-  const ca = parseAuthorities(message, problems);
+  const spiffe =
+    message.customValidatorConfig === undefined
+      ? null
+      : parseCustomValidator(message.customValidatorConfig, problems.at("custom_validator_config"));
+  const ca = spiffe === null ? parseAuthorities(message, problems) : Buffer.from(spiffe.ca);
   const crl = message.crl === undefined ? null : readBytes(message.crl, problems, "crl");
   const sans = message.matchTypedSubjectAltNames.map((matcher, i) =>
     parseSan(matcher, problems.at(`match_typed_subject_alt_names[${i}]`)),
@@ -53,6 +59,7 @@ export function parseValidation(
     crl: crl?.toString() ?? "",
     spki: [...message.verifyCertificateSpki],
     hashes: message.verifyCertificateHash.map((hash) => hash.replaceAll(":", "").toLowerCase()),
+    spiffe: spiffe?.domains ?? null,
     sans: sans.filter((san) => san !== null),
     allowExpired: message.allowExpiredCertificate,
     acceptUntrusted:

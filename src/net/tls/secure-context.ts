@@ -77,9 +77,18 @@ function common(params: TlsParamsSpec): SecureContextOptions {
 
 function identity(certificates: readonly TlsCertificateSpec[]): SecureContextOptions {
   if (certificates.length === 0) return {};
+  const pems = certificates.filter(({ pkcs12 }) => pkcs12 === "");
+  const bundles = certificates.filter(({ pkcs12 }) => pkcs12 !== "");
   return {
-    cert: certificates.map((certificate) => certificate.chain),
-    key: certificates.map(({ key, password }) => ({ pem: key, ...(password === "" ? {} : { passphrase: password }) })),
+    ...(pems.length === 0
+      ? {}
+      : {
+          cert: pems.map((certificate) => certificate.chain),
+          key: pems.map(({ key, password }) => ({ pem: key, ...(password === "" ? {} : { passphrase: password }) })),
+        }),
+    ...(bundles.length === 0
+      ? {}
+      : { pfx: bundles.map(({ pkcs12, password }) => ({ buf: Buffer.from(pkcs12, "base64"), passphrase: password })) }),
   };
 }
 

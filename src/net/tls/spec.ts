@@ -2,7 +2,9 @@
 export interface TlsCertificateSpec {
   chain: string;
   key: string;
-  /** Of the key; "" for none. */
+  /** PKCS #12 in base64, in the place of both; "" for none. */
+  pkcs12: string;
+  /** Of the key, or of the PKCS #12; "" for none. */
   password: string;
   /** DNS names of the leaf, lower-case: SANs, else the common name. Wildcards as they stand ("*.a.example"). */
   names: string[];
@@ -26,9 +28,18 @@ export interface TlsValidationSpec {
   /** SHA-256 of the certificate, lower-case hex without colons. */
   hashes: string[];
   sans: SanMatcherSpec[];
+  /** The SPIFFE validator's trust domains, whose bundles are in `ca`; null for the default validator. */
+  spiffe: SpiffeDomainSpec[] | null;
   allowExpired: boolean;
   /** trust_chain_verification: ACCEPT_UNTRUSTED. */
   acceptUntrusted: boolean;
+}
+
+/** A SPIFFE trust domain. */
+export interface SpiffeDomainSpec {
+  name: string;
+  /** SHA-256 fingerprints of its bundle, upper-case hex with colons. */
+  authorities: string[];
 }
 
 /** One SubjectAltNameMatcher; the text is that of the certificate. */

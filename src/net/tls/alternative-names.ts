@@ -1,0 +1,48 @@
+import type { X509Certificate } from "node:crypto";
+import type { SanMatcherSpec } from "./spec.ts";
+
+/** One alternative name of a certificate. */
+export interface AlternativeName {
+  type: SanMatcherSpec["type"] | "OTHER";
+  value: string;
+}
+
+/** subjectAltName in Node's text form: "DNS:a, URI:\"b, c\", IP Address:1.2.3.4". */
+export function alternativeNames(certificate: X509Certificate): AlternativeName[] {
+  const names: AlternativeName[] = [];
+  for (const [, label = "", quoted, plain] of (certificate.subjectAltName ?? "").matchAll(entry)) {
+    const value = quoted === undefined ? (plain ?? "") : unquote(quoted);
+    const type = types[label] ?? "OTHER";
+    names.push({ type, value: type === "IP_ADDRESS" && value.includes(":") ? shortIpv6(value) : value });
+  }
+  return names;
+}
+
+/** RFC 5952; Node writes all groups. */
+function shortIpv6(ip: string): string {
+  return new URL(`http://[${ip}]`).hostname.slice(1, -1);
+}
+
+function unquote(text: string): string {
+  try {
+    return JSON.parse(text) as string;
+  } catch {
+    return text;
+  }
+}
+
+/** A distinguished name as RFC 2253 has it: Node writes an attribute a line, the first first, and leaves bytes over 0x7f. */
+export function rfc2253(name: string | undefined): string {
+  const text = (name ?? "").split("\n").reverse().join(",");
+  return text.replace(/[^\x00-\x7f]/gu, (char) =>
+    [...Buffer.from(char)].map((byte) => `\\${byte.toString(16).toUpperCase()}`).join(""),
+  );
+}
+
+const entry = /([A-Za-z ]+):(?:("(?:[^"\\]|\\.)*")|([^,]*))(?:, |$)/g;
+const types: Record<string, SanMatcherSpec["type"]> = {
+  DNS: "DNS",
+  URI: "URI",
+  email: "EMAIL",
+  "IP Address": "IP_ADDRESS",
+};
