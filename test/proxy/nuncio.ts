@@ -27,6 +27,8 @@ export interface Nuncio {
 
 export interface NuncioOptions {
   backendPort: number;
+  /** Another program that reads the same bootstrap: Envoy. */
+  binary?: string;
   args?: string[];
   env?: Record<string, string>;
   /** Merged over the connection manager. */
@@ -49,7 +51,7 @@ export async function startNuncio(options: NuncioOptions): Promise<Nuncio> {
   const [port = 0, adminPort = 0] = await freePorts(2);
   const file = join(folder, "bootstrap.json");
   writeFileSync(file, JSON.stringify(bootstrap(options, port, adminPort, folder), null, 1));
-  const child = spawn(binary, ["-c", file, ...(options.args ?? [])], {
+  const child = spawn(options.binary ?? binary, ["-c", file, ...(options.args ?? [])], {
     stdio: ["ignore", "pipe", "pipe"],
     env: { ...process.env, ...options.env },
   });
