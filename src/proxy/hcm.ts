@@ -28,6 +28,8 @@ export interface HcmParts {
   routes: RouteTable;
   accessLogs: AccessLog[];
   localReplies: LocalReplyMapper | null;
+  /** Requests for a host that the connection's certificate is not for get 421. Runtime key nuncio.answer_misdirected_requests. */
+  answersMisdirected: boolean;
   http2: Http2Shared;
   newTerminal: (hcm: Hcm, stream: TerminalStream) => Terminal;
 }
@@ -39,6 +41,7 @@ export class Hcm {
   readonly filterChainName: string;
   readonly bufferLimitBytes: number;
   readonly stats: HcmStats;
+  readonly answersMisdirected: boolean;
   /** What its HTTP/2 connections share. */
   readonly http2: Http2Shared;
   readonly chain: FilterChain;
@@ -68,6 +71,7 @@ export class Hcm {
     this.listenerName = parts.listenerName;
     this.filterChainName = parts.filterChainName;
     this.bufferLimitBytes = parts.bufferLimitBytes;
+    this.answersMisdirected = parts.answersMisdirected;
     this.http2 = parts.http2;
     this.stats = new HcmStats(parts.slab, spec.statPrefix, parts.listenerStatName);
     this.chain = new FilterChain(parts.filters);

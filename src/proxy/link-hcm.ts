@@ -63,6 +63,7 @@ export function linkHcm(
     routes,
     accessLogs: linkAccessLogs(spec.accessLogs, deps.logs, filterContext),
     localReplies: spec.localReply === null ? null : linkLocalReplies(spec.localReply, filterContext),
+    answersMisdirected: deps.runtime.isTrue("nuncio.answer_misdirected_requests"),
     http2: {
       options: { ...spec.http2.options, leniency: deps.runtime.isTrue("nuncio.http1_envoy_leniency") },
       counters: deps.http2Counters,

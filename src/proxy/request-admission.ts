@@ -1,4 +1,4 @@
-import { portOf, stripPort, stripTrailingDot } from "../http/authority.ts";
+import { hostOf, portOf, stripPort, stripTrailingDot } from "../http/authority.ts";
 import type { RequestHead } from "../http/header-block.ts";
 import { Known } from "../http/names.ts";
 import { localReplies } from "../observability/local-replies.ts";
@@ -39,6 +39,10 @@ export function admitRequest(stream: Stream, head: RequestHead): boolean {
   if (spec.stripTrailingHostDot) head.authority = stripTrailingDot(head.authority);
   if (spec.stripPort === "ANY") head.authority = stripPort(head.authority, portOf(head.authority));
   else if (spec.stripPort === "MATCHING") head.authority = stripPort(head.authority, connection.addresses.localPort);
+  if (hcm.answersMisdirected && connection.tls !== null && !connection.tls.covers(hostOf(head.authority))) {
+    stream.sendLocalReply(localReplies.misdirectedRequest);
+    return false;
+  }
   // Envoy 1.40: a QUERY must say what its content is.
   if (head.method === "QUERY" && !head.has(Known["content-type"])) {
     connection.closeAfterResponse();

@@ -18,6 +18,13 @@ export function alternativeNames(certificate: X509Certificate): AlternativeName[
   return names;
 }
 
+/** RFC 6125: the name itself, or a wildcard for one label at the front. */
+export function coversName(pattern: string, name: string): boolean {
+  if (pattern.toLowerCase() === name.toLowerCase()) return true;
+  const dot = name.indexOf(".");
+  return pattern.startsWith("*.") && dot > 0 && pattern.slice(1).toLowerCase() === name.slice(dot).toLowerCase();
+}
+
 /** RFC 5952; Node writes all groups. */
 function shortIpv6(ip: string): string {
   return new URL(`http://[${ip}]`).hostname.slice(1, -1);

@@ -1,5 +1,6 @@
 import { connect as connectPlain, type NetConnectOpts, type Socket } from "node:net";
 import { type ConnectionOptions, connect, type SecureContext, type TLSSocket } from "node:tls";
+import { coversName } from "./alternative-names.ts";
 import type { HandshakeStats } from "./handshake.ts";
 import { createClientContext } from "./secure-context.ts";
 import type { TlsValidationSpec, UpstreamTlsSpec } from "./spec.ts";
@@ -127,13 +128,6 @@ export function tlsFailureText(code: string): string {
   const name = code.slice("ERR_SSL_".length);
   const number = boringNumbers[name];
   return number === undefined ? `TLS_error:|${name}:TLS_error_end` : failureText(number, name);
-}
-
-/** RFC 6125: the name itself, or a wildcard for one label at the front. */
-function coversName(pattern: string, name: string): boolean {
-  if (pattern.toLowerCase() === name.toLowerCase()) return true;
-  const dot = name.indexOf(".");
-  return pattern.startsWith("*.") && dot > 0 && pattern.slice(1).toLowerCase() === name.slice(dot).toLowerCase();
 }
 
 function failureText(number: number, name: string): string {

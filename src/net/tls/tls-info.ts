@@ -1,5 +1,6 @@
 import type { X509Certificate } from "node:crypto";
 import type { DetailedPeerCertificate, TLSSocket } from "node:tls";
+import { alternativeNames, coversName } from "./alternative-names.ts";
 
 /** An issuer of a peer's certificate, as OpenSSL found it among what was sent and what is trusted. */
 export interface IssuerFacts {
@@ -22,6 +23,8 @@ export class TlsInfo {
   readonly #socket: TLSSocket;
   #peer: X509Certificate | undefined;
   #own: X509Certificate | undefined;
+  /** The host of which the answer is known to be yes. */
+  #covered = "";
 
   /** `peer`: its certificate where somebody parsed it already. */
   constructor(socket: TLSSocket, serverName: string, peer: X509Certificate | undefined) {
@@ -41,6 +44,16 @@ export class TlsInfo {
   /** Our own; undefined where we showed none. */
   get own(): X509Certificate | undefined {
     return (this.#own ??= this.#socket.getX509Certificate());
+  }
+
+  /** Whether our certificate is for a host: a name without a port. */
+  covers(host: string): boolean {
+    const name = host.toLowerCase();
+    if (name === this.#covered) return true;
+    const names = this.own === undefined ? [] : alternativeNames(this.own);
+    if (!names.some(({ type, value }) => type === "DNS" && coversName(value, name))) return false;
+    this.#covered = name;
+    return true;
   }
 
   /** The peer's certificate and those that it sent with it, the leaf first. */
