@@ -1,6 +1,8 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 /** A running proxy. */
@@ -45,16 +47,52 @@ export async function startProxy(
 }
 
 /**
- * Free loopback ports below the ephemeral range, so that no outgoing connection takes one meanwhile. Test processes that run at the
- * same time take them from different parts of it.
+ * Free loopback ports below the ephemeral range, so that no outgoing connection takes one meanwhile. No test process of this machine gets
+ * one that another has: proxies listen with SO_REUSEPORT, and two on one port would share its connections in silence.
  */
 export async function freePorts(count: number): Promise<number[]> {
   const ports: number[] = [];
   while (ports.length < count) {
-    const port = 12_000 + portSlot * slotSize + Math.floor(Math.random() * slotSize);
-    if (!ports.includes(port) && (await canListen(port))) ports.push(port);
+    const port = firstPort + Math.floor(Math.random() * (lastPort - firstPort));
+    if (reserve(port) && (await canListen(port))) ports.push(port);
   }
   return ports;
+}
+
+/** Takes a port for this process by a file with its id; false where a process that lives has it. */
+function reserve(port: number): boolean {
+  mkdirSync(reservations, { recursive: true });
+  const file = join(reservations, String(port));
+  try {
+    writeFileSync(file, String(process.pid), { flag: "wx" });
+    if (reserved.length === 0) process.once("exit", releaseAll);
+    reserved.push(file);
+    return true;
+  } catch {
+    if (!isAlive(ownerOf(file))) rmSync(file, { force: true });
+    return false;
+  }
+}
+
+function releaseAll(): void {
+  for (const file of reserved) rmSync(file, { force: true });
+}
+
+/** Ourselves where it is gone already, or not written yet. */
+function ownerOf(file: string): number {
+  try {
+    return Number(readFileSync(file, "utf8")) || process.pid;
+  } catch {
+    return process.pid;
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
 }
 
 async function isReady(child: ChildProcess, adminPort: number): Promise<boolean> {
@@ -89,5 +127,7 @@ function canListen(port: number): Promise<boolean> {
 
 const readyTimeoutMs = 20_000;
 
-const slotSize = 1_500;
-const portSlot = process.pid % 12;
+const firstPort = 12_000;
+const lastPort = 30_000;
+const reservations = join(tmpdir(), "nuncio-test-ports");
+const reserved: string[] = [];
