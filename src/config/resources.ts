@@ -1,7 +1,5 @@
-import { isFieldSet } from "@bufbuild/protobuf";
 import { addressText } from "../net/address.ts";
 import type { Bootstrap } from "../proto/generated/envoy/config/bootstrap/v3/bootstrap_pb.ts";
-import { Bootstrap_DynamicResourcesSchema } from "../proto/generated/envoy/config/bootstrap/v3/bootstrap_pb.ts";
 import type { Problems } from "../proto/problems.ts";
 import { suggest } from "../proto/suggest.ts";
 import { parseListener } from "../proxy/parse-listener.ts";
@@ -10,12 +8,14 @@ import { clusterNames } from "../router/spec.ts";
 import { parseCluster } from "../upstream/parse.ts";
 import type { ClusterSpec } from "../upstream/spec.ts";
 import { checkBootstrap } from "./bootstrap-coverage.ts";
+import { type DynamicSpec, parseDynamicResources } from "./dynamic/parse.ts";
 import type { SecretStore } from "./secret-store.ts";
 
 /** What a bootstrap's static resources become. */
 export interface ServerSpec {
   listeners: ListenerSpec[];
   clusters: ClusterSpec[];
+  dynamic: DynamicSpec;
 }
 
 /** Bootstrap to Specs, with Envoy's checks across resources. Null when a fault was found. `workers`: how many share the limits; `leniency`: runtime key nuncio.http1_envoy_leniency. */
@@ -63,14 +63,8 @@ export function bootstrapToSpecs(
     }
     listeners.push(spec);
   }
-  const dynamic = bootstrap.dynamicResources;
-  if (dynamic !== undefined) {
-    for (const field of Bootstrap_DynamicResourcesSchema.fields) {
-      if (isFieldSet(dynamic, field))
-        problems.error(`dynamic_resources.${field.name}`, "xDS is not implemented in Nuncio yet");
-    }
-  }
-  return problems.errorCount > before ? null : { listeners, clusters };
+  const dynamic = parseDynamicResources(bootstrap, problems);
+  return problems.errorCount > before ? null : { listeners, clusters, dynamic };
 }
 
 function checkAddress(spec: ListenerSpec, i: number, addresses: Map<string, string>, problems: Problems): void {

@@ -28,7 +28,7 @@ export function openSecretFile(
 
 function readSecretFile(secret: SdsSecret, path: string, owner: SecretOwner): void {
   secret.stats.count("update_attempt");
-  const loaded = loadResources(path, "refuse");
+  const loaded = loadResources(path, "warn");
   const problems = new Problems("", loaded.problems);
   const resources = (loaded.message?.resources ?? [])
     .map((any, i) => unpackAs(SecretSchema, any, problems, `resources[${i}]`))
@@ -43,5 +43,9 @@ function readSecretFile(secret: SdsSecret, path: string, owner: SecretOwner): vo
     return;
   }
   const refusal = secret.offer(resources, loaded.message.versionInfo);
-  if (refusal !== "") owner.log("warning", `secret ${secret.name} of ${path} is refused: ${refusal}`);
+  if (refusal === "") return;
+  // A misspelt field is why something is missing.
+  const warnings = formatProblems(problems.list, (problem) => loaded.locations.get(problem) ?? null);
+  if (warnings !== "") secret.refusal = `${refusal}\n${warnings}`;
+  owner.log("warning", `secret ${secret.name} of ${path} is refused: ${secret.refusal}`);
 }

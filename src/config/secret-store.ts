@@ -3,6 +3,7 @@ import type { ContextReader, Secrets, TlsContextSpec, TlsContexts } from "../net
 import { parseSecret, type SecretKind, type SecretValue, type SecretValues } from "../net/tls/parse-secret.ts";
 import type { DownstreamTlsSpec, UpstreamTlsSpec } from "../net/tls/spec.ts";
 import type { StatsSlab } from "../observability/stats.ts";
+import { type ConfigSourceSpec, parseConfigSource } from "../proto/config-source.ts";
 import { type ConfigSource, ConfigSourceSchema } from "../proto/generated/envoy/config/core/v3/config_source_pb.ts";
 import type {
   SdsSecretConfig,
@@ -31,6 +32,8 @@ export class SecretStore implements TlsContexts, SecretOwner {
   /** By name and source. */
   readonly #dynamic = new Map<string, SdsSecret>();
   readonly #contexts: OpenContext[] = [];
+  #serve: ((secret: SdsSecret, source: ConfigSourceSpec) => void) | null = null;
+  readonly #unserved: [SdsSecret, ConfigSourceSpec][] = [];
   #listener: SecretListener | null = null;
   /** What was said before anybody listened. */
   readonly #early: Parameters<SecretListener["log"]>[] = [];
@@ -53,6 +56,12 @@ export class SecretStore implements TlsContexts, SecretOwner {
   connect(listener: SecretListener): void {
     this.#listener = listener;
     for (const line of this.#early.splice(0)) listener.log(...line);
+  }
+
+  /** Who asks control planes for secrets; those that were named before are asked for now. */
+  serveFrom(serve: (secret: SdsSecret, source: ConfigSourceSpec) => void): void {
+    this.#serve = serve;
+    for (const [secret, source] of this.#unserved.splice(0)) serve(secret, source);
   }
 
   open<Spec extends TlsSpec>(
@@ -160,18 +169,13 @@ export class SecretStore implements TlsContexts, SecretOwner {
     const key = `${name}\0${toJsonString(ConfigSourceSchema, source)}`;
     const known = this.#dynamic.get(key);
     if (known !== undefined) return known;
-    const specifier = source.configSourceSpecifier;
-    if (specifier.case !== "pathConfigSource" && specifier.case !== "path") {
-      problems.error(
-        "sds_config",
-        `${specifier.case ?? "an empty source"} is not implemented in Nuncio yet; use path_config_source`,
-      );
-      return null;
-    }
+    const spec = parseConfigSource(source, problems.at("sds_config"));
+    if (spec === null) return null;
     const secret = new SdsSecret(name, this);
-    const path = specifier.case === "path" ? specifier.value : specifier.value.path;
-    const folder = specifier.case === "path" ? "" : (specifier.value.watchedDirectory?.path ?? "");
-    if (!openSecretFile(secret, path, folder, this, problems.at("sds_config"))) return null;
+    if (spec.kind !== "FILE") {
+      if (this.#serve === null) this.#unserved.push([secret, spec]);
+      else this.#serve(secret, spec);
+    } else if (!openSecretFile(secret, spec.path, spec.folder, this, problems.at("sds_config"))) return null;
     this.#dynamic.set(key, secret);
     return secret;
   }

@@ -25,7 +25,7 @@ export const DataStatus = {
 export type DataStatus = (typeof DataStatus)[keyof typeof DataStatus];
 
 /** What a filter sees of its stream. */
-interface FilterStream {
+export interface FilterStream {
   readonly info: StreamInfo;
   readonly request: RequestHead;
   /** The state of the filter in `slot`; null until it sets one. Cleared at the end of the stream. */

@@ -1,10 +1,16 @@
+import type { Message } from "@bufbuild/protobuf";
 import type { Any } from "@bufbuild/protobuf/wkt";
 import { unpackExtension } from "../proto/any.ts";
 import { FilterConfigSchema } from "../proto/generated/envoy/config/route/v3/route_components_pb.ts";
+import {
+  type HealthCheck,
+  HealthCheckSchema,
+} from "../proto/generated/envoy/extensions/filters/http/health_check/v3/health_check_pb.ts";
 import { type Router, RouterSchema } from "../proto/generated/envoy/extensions/filters/http/router/v3/router_pb.ts";
 import type { HttpFilter } from "../proto/generated/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts";
 import type { Problems } from "../proto/problems.ts";
 import type { PerFilterConfigSpec } from "../router/spec.ts";
+import { parseHealthCheck } from "./health_check/parse.ts";
 import { parseRouter } from "./router/parse.ts";
 
 /** An HTTP filter of a chain: `config` is what its parse made. */
@@ -43,7 +49,13 @@ export function parseHttpFilters(filters: readonly HttpFilter[], problems: Probl
       specs.push({ name: filter.name, type, config, disabled: false });
       continue;
     }
-    scope.error("typed_config", `the filter ${type} is not implemented in Nuncio yet`);
+    const parse = parsers[type];
+    if (parse !== undefined) {
+      const config = parse(unpacked.message, scope.at("typed_config"));
+      specs.push({ name: filter.name, type, config, disabled: filter.disabled });
+    } else if (filter.isOptional)
+      scope.warning("typed_config", `the optional filter ${type} is not implemented in Nuncio and left out`);
+    else scope.error("typed_config", `the filter ${type} is not implemented in Nuncio yet`);
     if (isLast) {
       scope.error("", "the last filter must be the router", {
         envoyText: `Error: non-terminal filter named ${filter.name} of type ${type} is the last filter in a http filter chain.`,
@@ -52,6 +64,11 @@ export function parseHttpFilters(filters: readonly HttpFilter[], problems: Probl
   }
   return specs;
 }
+
+/** By full message name. */
+const parsers: Record<string, (message: Message, problems: Problems) => unknown> = {
+  [HealthCheckSchema.typeName]: (message, problems) => parseHealthCheck(message as HealthCheck, problems),
+};
 
 /** Reads typed_per_filter_config of any level. An override of a filter that is not implemented is refused. */
 export function parseOverrides(configs: { [name: string]: Any }, problems: Problems): PerFilterConfigSpec {

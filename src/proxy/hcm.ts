@@ -34,7 +34,7 @@ export interface HcmParts {
   newTerminal: (hcm: Hcm, stream: TerminalStream) => Terminal;
 }
 
-/** An HTTP connection manager, linked: immutable, shared by the connections that were accepted under it. */
+/** An HTTP connection manager, linked: immutable but for its routes, shared by the connections that were accepted under it. */
 export class Hcm {
   readonly spec: HcmSpec;
   readonly listenerName: string;
@@ -59,7 +59,7 @@ export class Hcm {
   readonly responsePolicy: ResponseHeaderPolicy;
   /** Of connections in plain text. */
   readonly #noClientCert: ClientCert;
-  readonly #routes: RouteTable;
+  #routes: RouteTable;
   readonly #accessLogs: AccessLog[];
   readonly #localReplies: LocalReplyMapper | null;
   readonly #newTerminal: HcmParts["newTerminal"];
@@ -104,6 +104,11 @@ export class Hcm {
   /** What x-forwarded-client-cert says of a connection; `tls` is null for plain text. */
   clientCertOf(tls: TlsInfo | null): ClientCert {
     return tls === null ? this.#noClientCert : new ClientCert(this.spec.clientCert, tls);
+  }
+
+  /** RDS brought other routes: for the requests from now on. */
+  replaceRoutes(routes: RouteTable): void {
+    this.#routes = routes;
   }
 
   routeFor(head: RequestHead, info: StreamInfo): Route | null {

@@ -1,3 +1,4 @@
+import { type FilterDeps, linkFilter } from "../filters/linkers.ts";
 import type { RouterSpec } from "../filters/router/parse.ts";
 import type { ClusterDirectory } from "../filters/router/router-request.ts";
 import { RouterRequest } from "../filters/router/router-request.ts";
@@ -13,7 +14,8 @@ import { compileFormat } from "../observability/format.ts";
 import type { StatsSlab } from "../observability/stats.ts";
 import type { CompileValue } from "../router/header-mutation.ts";
 import { HeaderMatcher, StringMatcher } from "../router/matchers.ts";
-import { linkRouteTable } from "../router/route-table.ts";
+import { linkRouteTable, type RouteTable } from "../router/route-table.ts";
+import type { RouteConfigSpec } from "../router/spec.ts";
 import { Hcm } from "./hcm.ts";
 import { linkLocalReplies } from "./link-local-replies.ts";
 import type { RuntimeValues } from "./runtime-values.ts";
@@ -23,8 +25,11 @@ import type { FilterChainSpec, HcmSpec, ListenerSpec } from "./spec.ts";
 export interface HcmDeps {
   slab: StatsSlab;
   clusters: ClusterDirectory;
+  /** What came by RDS; null for what has not come. */
+  routes: (name: string) => RouteConfigSpec | null;
   runtime: RuntimeValues;
   logs: AccessLogSinks;
+  filters: FilterDeps;
   /** `http2.*` of the worker. */
   http2Counters: Http2Counters;
 }
@@ -36,11 +41,8 @@ export function linkHcm(
   deps: HcmDeps,
 ): { hcm: Hcm; http1: Http1Options } {
   const spec = chain.hcm;
-  const routes = linkRouteTable(spec.routeConfig ?? emptyRoutes, {
-    compileValue,
-    runtime: deps.runtime,
-    linkOverrides: null,
-  });
+  const byName = spec.rds === null ? null : deps.routes(spec.rds.routeConfigName);
+  const routes = linkRoutes(spec.routeConfig ?? byName ?? emptyRoutes, deps.runtime);
   const filterContext: FilterContext = {
     headerMatcher: (matcher) => new HeaderMatcher(matcher),
     stringMatcher: (matcher) => new StringMatcher(matcher),
@@ -59,7 +61,10 @@ export function linkHcm(
     filterChainName: chain.name,
     bufferLimitBytes: listener.bufferLimitBytes,
     slab: deps.slab,
-    filters: [],
+    filters: chainFilters(spec).map((filter, slot) => ({
+      name: filter.name,
+      filter: linkFilter(filter, slot, deps.filters),
+    })),
     routes,
     accessLogs: linkAccessLogs(spec.accessLogs, deps.logs, filterContext),
     localReplies: spec.localReply === null ? null : linkLocalReplies(spec.localReply, filterContext),
@@ -74,6 +79,16 @@ export function linkHcm(
     newTerminal: (owner, stream) => new RouterRequest(stream, deps.clusters, owner.stats, options),
   });
   return { hcm, http1: http1Options(spec, deps.runtime.isTrue("nuncio.http1_envoy_leniency")) };
+}
+
+/** All but the router, which ends the chain, and those that are off. */
+function chainFilters(spec: HcmSpec): HcmSpec["filters"] {
+  return spec.filters.filter(({ type, disabled }) => type !== routerType && !disabled);
+}
+
+/** A route table for one connection manager. */
+export function linkRoutes(spec: RouteConfigSpec, runtime: RuntimeValues): RouteTable {
+  return linkRouteTable(spec, { compileValue, runtime, linkOverrides: null });
 }
 
 function http1Options(spec: HcmSpec, leniency: boolean): Http1Options {
@@ -96,8 +111,9 @@ const compileValue: CompileValue = (template) => {
 };
 /** Heads of the thread's HTTP/2 streams. */
 const heads = new HeadPool();
+const routerType = "envoy.extensions.filters.http.router.v3.Router";
 const headerCases = { default: "lower", proper_case: "proper", preserve_case: "preserve" } as const;
-const emptyRoutes: NonNullable<HcmSpec["routeConfig"]> = {
+const emptyRoutes: RouteConfigSpec = {
   name: "",
   virtualHosts: [],
   internalOnlyHeaders: [],

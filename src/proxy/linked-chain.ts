@@ -4,11 +4,13 @@ import type { TlsContextSpec } from "../net/tls/contexts.ts";
 import { ServerTls } from "../net/tls/secure-context.ts";
 import type { DownstreamTlsSpec } from "../net/tls/spec.ts";
 import type { StatsSlab } from "../observability/stats.ts";
+import type { RouteConfigSpec } from "../router/spec.ts";
 import { linkSans } from "../upstream/link-sans.ts";
 import { type FilterChainMatch, linkMatch, matchesAll } from "./filter-chain-match.ts";
 import type { Hcm } from "./hcm.ts";
-import { type HcmDeps, linkHcm } from "./link-hcm.ts";
+import { type HcmDeps, linkHcm, linkRoutes } from "./link-hcm.ts";
 import { ProxyProtocolCounters } from "./proxy-protocol-stats.ts";
+import type { RuntimeValues } from "./runtime-values.ts";
 import type { FilterChainSpec, ListenerFilterSpec, ListenerSpec } from "./spec.ts";
 
 /** A filter chain, live: what a connection that it is chosen for gets. */
@@ -62,6 +64,13 @@ export function linkChains(spec: ListenerSpec, deps: HcmDeps): LinkedChains {
 export function updateTls({ chains, byDefault }: LinkedChains, update: TlsContextSpec<unknown>): void {
   for (const chain of byDefault === null ? chains : [...chains, byDefault]) {
     if (chain.tlsId === update.id) chain.tls = linkTls(update.spec as DownstreamTlsSpec);
+  }
+}
+
+/** Routes came by RDS: the connection managers that ask for them take them. */
+export function updateRoutes({ chains, byDefault }: LinkedChains, spec: RouteConfigSpec, runtime: RuntimeValues): void {
+  for (const { hcm } of byDefault === null ? chains : [...chains, byDefault]) {
+    if (hcm.spec.rds?.routeConfigName === spec.name) hcm.replaceRoutes(linkRoutes(spec, runtime));
   }
 }
 

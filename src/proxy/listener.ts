@@ -10,12 +10,14 @@ import { type PeerFault, verifyPeer } from "../net/tls/verify-peer.ts";
 import { acceptTransport, openTransport, plainIp, type Transport, type TransportSink } from "../net/transport.ts";
 import { SslStats } from "../observability/ssl-stats.ts";
 import type { StatsSlab } from "../observability/stats.ts";
+import type { RouteConfigSpec } from "../router/spec.ts";
 import { HttpConnection } from "./connection.ts";
 import type { ConnectionOwner, DownstreamConnection } from "./connection-owner.ts";
 import { chooseFilterChain, type MatchFacts } from "./filter-chain-match.ts";
 import { Http2ServerConnection } from "./http2-connection.ts";
-import { type LinkedChain, type LinkedChains, updateTls } from "./linked-chain.ts";
+import { type LinkedChain, type LinkedChains, updateRoutes, updateTls } from "./linked-chain.ts";
 import { ListenerStats } from "./listener-stats.ts";
+import type { RuntimeValues } from "./runtime-values.ts";
 import type { ListenerSpec } from "./spec.ts";
 
 /** A listener in one worker: its socket, and the connections that came by it. */
@@ -61,6 +63,11 @@ export class Listener implements ConnectionOwner, InspectionOwner {
   /** The secrets of some TLS context changed. */
   onTlsUpdate(update: TlsContextSpec<unknown>): void {
     updateTls(this.#chains, update);
+  }
+
+  /** Routes came by RDS. */
+  onRoutes(spec: RouteConfigSpec, runtime: RuntimeValues): void {
+    updateRoutes(this.#chains, spec, runtime);
   }
 
   /** No more keep-alive: connections close when they are idle, busy ones after their response. Accepting goes on until close(). */

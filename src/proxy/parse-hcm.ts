@@ -1,7 +1,7 @@
-import { parseHttpFilters, parseOverrides } from "../filters/parsers.ts";
+import { parseHttpFilters } from "../filters/parsers.ts";
 import { parseAccessLogFilter, parseAccessLogs, parseFormatString } from "../observability/access-log-parse.ts";
-import { compileFormat } from "../observability/format.ts";
 import { unpackAs } from "../proto/any.ts";
+import { parseConfigSource } from "../proto/config-source.ts";
 import { checkCoverage } from "../proto/coverage.ts";
 import { durationMsOr } from "../proto/duration.ts";
 import { HeaderValueOption_HeaderAppendAction } from "../proto/generated/envoy/config/core/v3/base_pb.ts";
@@ -22,11 +22,10 @@ import {
 } from "../proto/generated/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts";
 import { UuidRequestIdConfigSchema } from "../proto/generated/envoy/extensions/request_id/uuid/v3/uuid_pb.ts";
 import type { Problems } from "../proto/problems.ts";
-import type { CompileValue } from "../router/header-mutation.ts";
-import { parseRouteConfig } from "../router/parse.ts";
 import type { HeaderAddSpec } from "../router/spec.ts";
 import { parseHttp2 } from "../upstream/parse-http2.ts";
 import { parseClientCert } from "./parse-client-cert.ts";
+import { parseRoutes } from "./parse-routes.ts";
 import type { BodyFormatSpec, HcmSpec, Http1Spec, LocalReplySpec } from "./spec.ts";
 
 /** HttpConnectionManager to its Spec; null when a fault was found. */
@@ -55,15 +54,16 @@ export function parseHcm(message: HttpConnectionManager, problems: Problems): Hc
   }
   const filters = parseHttpFilters(message.httpFilters, problems);
   let routeConfig: HcmSpec["routeConfig"] = null;
+  let rds: HcmSpec["rds"] = null;
   if (message.routeSpecifier.case === "routeConfig") {
-    routeConfig = parseRouteConfig(message.routeSpecifier.value, problems.at("route_config"), {
-      parseOverrides,
-      compileValue,
-    });
+    routeConfig = parseRoutes(message.routeSpecifier.value, problems.at("route_config"));
+  } else if (message.routeSpecifier.case === "rds") {
+    const { configSource, routeConfigName } = message.routeSpecifier.value;
+    const source = parseConfigSource(configSource, problems.at("rds.config_source"));
+    if (source !== null) rds = { routeConfigName, source };
   } else if (message.routeSpecifier.case === undefined) {
     problems.error("route_config", "is missing: one of rds, route_config, scoped_routes must be set");
-  } else
-    problems.error(message.routeSpecifier.case, "routes by xDS are not implemented in Nuncio yet; use route_config");
+  } else problems.error(message.routeSpecifier.case, "is not implemented in Nuncio yet; use route_config or rds");
 
   const accessLogs = parseAccessLogs(message.accessLog, problems);
   const localReply =
@@ -78,6 +78,7 @@ export function parseHcm(message: HttpConnectionManager, problems: Problems): Hc
   const spec: HcmSpec = {
     statPrefix: message.statPrefix,
     routeConfig,
+    rds,
     filters,
     accessLogs,
     idleTimeoutMs: durationMsOr(common?.idleTimeout, 3_600_000),
@@ -209,10 +210,6 @@ function parseBodyFormat(format: SubstitutionFormatString | undefined, problems:
   return spec === null ? null : { format: spec, contentType };
 }
 
-const compileValue: CompileValue = (template) => {
-  const formatter = compileFormat(template, { missing: "" });
-  return typeof formatter === "string" ? { error: formatter } : formatter;
-};
 const appendActions: Record<number, HeaderAddSpec["action"]> = {
   [HeaderValueOption_HeaderAppendAction.APPEND_IF_EXISTS_OR_ADD]: "APPEND_IF_EXISTS_OR_ADD",
   [HeaderValueOption_HeaderAppendAction.ADD_IF_ABSENT]: "ADD_IF_ABSENT",

@@ -4,6 +4,7 @@ import type { ProxyProtocolSpec } from "../net/inspector.ts";
 import type { TlsContextSpec } from "../net/tls/contexts.ts";
 import type { DownstreamTlsSpec } from "../net/tls/spec.ts";
 import type { AccessLogFilterSpec, AccessLogSpec, LogFormatSpec } from "../observability/access-log-spec.ts";
+import type { ConfigSourceSpec } from "../proto/config-source.ts";
 import type { HeaderAddSpec, RouteConfigSpec } from "../router/spec.ts";
 import type { Http2Spec } from "../upstream/parse-http2.ts";
 import type { ClientCertSpec } from "./client-cert.ts";
@@ -49,8 +50,9 @@ export interface FilterChainSpec {
 /** envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager. Times in ms, 0 = off. */
 export interface HcmSpec {
   statPrefix: string;
-  /** Inline routes; null with a name to be had by RDS. */
+  /** Inline routes; null where they come by RDS. */
   routeConfig: RouteConfigSpec | null;
+  rds: RdsSpec | null;
   filters: HttpFilterSpec[];
   accessLogs: AccessLogSpec[];
   idleTimeoutMs: number;
@@ -97,6 +99,12 @@ export interface HcmSpec {
   /** internal_address_config CIDR ranges; empty: no address is internal. */
   internalCidrs: { address: string; prefixLength: number }[];
   unixSocketsInternal: boolean;
+}
+
+/** Routes that come by name. */
+export interface RdsSpec {
+  routeConfigName: string;
+  source: ConfigSourceSpec;
 }
 
 export interface Http1Spec {

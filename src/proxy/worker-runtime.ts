@@ -3,6 +3,7 @@ import type { TlsContextSpec } from "../net/tls/contexts.ts";
 import { AccessLogSinks } from "../observability/access-log-sink.ts";
 import { Http2Stats } from "../observability/http2-stats.ts";
 import type { StatsSlab } from "../observability/stats.ts";
+import type { RouteConfigSpec } from "../router/spec.ts";
 import { Cluster } from "../upstream/cluster.ts";
 import type { ClusterSpec, HostUpdate } from "../upstream/spec.ts";
 import { linkChains } from "./linked-chain.ts";
@@ -14,6 +15,8 @@ import type { ListenerSpec } from "./spec.ts";
 export interface RuntimeUpdate {
   listeners: readonly ListenerSpec[];
   clusters: readonly ClusterSpec[];
+  /** By RDS. */
+  routes: readonly RouteConfigSpec[];
   removedListeners: readonly string[];
   removedClusters: readonly string[];
 }
@@ -31,6 +34,8 @@ export interface RuntimeOptions {
   fileFlushIntervalMs: number;
   /** 0: Envoy's default of 64. */
   fileFlushMinSizeKb: number;
+  /** node.cluster */
+  nodeCluster: string;
   /** Runtime keys at the start. */
   runtime: Record<string, string>;
 }
@@ -42,15 +47,19 @@ export class WorkerRuntime {
   readonly #report: (report: RuntimeReport) => void;
   readonly #clusters = new Map<string, Cluster>();
   readonly #listeners = new Map<string, Listener>();
+  /** By RDS, by name. */
+  readonly #routes = new Map<string, RouteConfigSpec>();
   readonly #values: RuntimeValues;
   readonly #logs: AccessLogSinks;
   readonly #http2: Http2Stats;
+  readonly #nodeCluster: string;
   #isHealthFailed = false;
 
   constructor(options: RuntimeOptions) {
     this.#index = options.index;
     this.#slab = options.slab;
     this.#report = options.report;
+    this.#nodeCluster = options.nodeCluster;
     this.#values = new RuntimeValues(options.runtime);
     this.#http2 = new Http2Stats(options.slab, "");
     this.#logs = new AccessLogSinks(options.slab, {
@@ -65,11 +74,15 @@ export class WorkerRuntime {
     return sum;
   }
 
-  /** Clusters first: a listener's routes name them. */
+  /** Clusters first, then routes: those name clusters, and listeners both. */
   apply(update: RuntimeUpdate): void {
     for (const spec of update.clusters) {
       this.#clusters.get(spec.name)?.close();
       this.#clusters.set(spec.name, new Cluster(spec, this.#slab, this.#index));
+    }
+    for (const spec of update.routes) {
+      this.#routes.set(spec.name, spec);
+      for (const listener of this.#listeners.values()) listener.onRoutes(spec, this.#values);
     }
     for (const spec of update.listeners) this.#applyListener(spec);
     for (const name of update.removedListeners) {
@@ -136,8 +149,14 @@ export class WorkerRuntime {
     const linked = linkChains(spec, {
       slab: this.#slab,
       clusters: (name) => this.#clusters.get(name) ?? null,
+      routes: (name) => this.#routes.get(name) ?? null,
       runtime: this.#values,
       logs: this.#logs,
+      filters: {
+        isHealthFailed: () => this.#isHealthFailed,
+        nodeCluster: this.#nodeCluster,
+        clusterHealth: (name) => this.#clusters.get(name)?.health ?? null,
+      },
       http2Counters: this.#http2.counters,
     });
     const open = this.#listeners.get(spec.name);

@@ -1,4 +1,4 @@
-import type { DescMessage, Message } from "@bufbuild/protobuf";
+import { type DescMessage, fromJson, type JsonValue, type Message } from "@bufbuild/protobuf";
 import { RE2JS } from "re2js";
 import type { SdsSecret } from "../config/sds-secret.ts";
 import type { SecretStore } from "../config/secret-store.ts";
@@ -8,8 +8,10 @@ import { durationMsOr } from "../proto/duration.ts";
 import { type Bootstrap, BootstrapSchema } from "../proto/generated/envoy/config/bootstrap/v3/bootstrap_pb.ts";
 import { ClusterSchema } from "../proto/generated/envoy/config/cluster/v3/cluster_pb.ts";
 import type { Address } from "../proto/generated/envoy/config/core/v3/address_pb.ts";
+import { type Node, NodeSchema } from "../proto/generated/envoy/config/core/v3/base_pb.ts";
 import { ListenerSchema } from "../proto/generated/envoy/config/listener/v3/listener_pb.ts";
 import { SecretSchema } from "../proto/generated/envoy/extensions/transport_sockets/tls/v3/secret_pb.ts";
+import { typeRegistry } from "../proto/type-registry.ts";
 import type { ConfigSnapshot, DumpedResource, DumpedSdsSecret } from "./admin/state.ts";
 import type { Flags } from "./flags.ts";
 import { protoJson, redact, typedJson, typePrefix } from "./resource-json.ts";
@@ -82,6 +84,14 @@ export function bootConfig(bootstrap: Bootstrap, flags: Flags, secrets: SecretSt
     }),
     runtimeLayers: runtimeLayers(bootstrap),
   };
+}
+
+/** The node as control planes are told of it. */
+export function nodeMessage(bootstrap: Bootstrap, flags: Flags): Node {
+  return fromJson(NodeSchema, nodeJson(bootstrap, flags) as JsonValue, {
+    registry: typeRegistry,
+    ignoreUnknownFields: true,
+  });
 }
 
 function nodeJson(bootstrap: Bootstrap, flags: Flags): Json {

@@ -52,7 +52,7 @@ async function run(flags: Flags, log: ServerLog): Promise<number | undefined> {
     { formatProblems },
     { Problems },
     { bootstrapToSpecs },
-    { bootConfig, logPattern, re2Finder, runtimeLayers, statsOptions },
+    { bootConfig, logPattern, nodeMessage, re2Finder, runtimeLayers, statsOptions },
     { RuntimeLayers },
     { SecretStore },
   ] = await Promise.all([
@@ -76,7 +76,7 @@ async function run(flags: Flags, log: ServerLog): Promise<number | undefined> {
     bootstrap === null ? {} : new RuntimeLayers(runtimeLayers(bootstrap)).finalValues();
   const leniency = runtime["nuncio.http1_envoy_leniency"] === "true";
   const secrets = new SecretStore();
-  const specs = bootstrap === null ? null : bootstrapToSpecs(bootstrap, problems, concurrency, leniency, secrets);
+  const specs = bootstrap === null ? null : bootstrapToSpecs(bootstrap, problems, concurrency + 1, leniency, secrets);
   const text = formatProblems(problems.list, (problem) => {
     return loaded.locations.get(problem) ?? (problem.path === "" ? null : loaded.locate(problem.path));
   });
@@ -90,33 +90,47 @@ async function run(flags: Flags, log: ServerLog): Promise<number | undefined> {
     return 0;
   }
 
-  const [{ ServerProcess }, { ProcessStats }, { TagExtractor }, { clusterStatus }, { DnsClusters }, { BreakerGauges }] =
+  const [{ ServerProcess }, { ProcessStats }, { TagExtractor }, { MainClusters }, { DynamicProcess }, { noChange }] =
     await Promise.all([
       import("./process.ts"),
       import("./process-stats.ts"),
       import("../observability/tags.ts"),
-      import("./cluster-status.ts"),
-      import("./dns-clusters.ts"),
-      import("../upstream/breaker-gauges.ts"),
+      import("./main-clusters.ts"),
+      import("./dynamic-process.ts"),
+      import("./messages.ts"),
     ]);
   const pattern = logPattern(bootstrap);
   if (pattern !== null) log.setPattern(pattern);
   const { tags, useAllDefaultTags, flushIntervalMs } = statsOptions(bootstrap);
   const extractor = new TagExtractor([...tags, ...fixedTags(flags)], useAllDefaultTags, re2Finder);
   const stats = new ProcessStats(concurrency, extractor, flushIntervalMs);
-  const dns = new DnsClusters(specs.clusters, concurrency, stats.mainSlab);
-  for (const spec of specs.clusters) stats.keepSynced(new BreakerGauges(spec, stats.mainSlab));
+  const clusters = new MainClusters(concurrency + 1, stats.mainSlab);
+  for (const spec of specs.clusters) clusters.add(spec, false);
+  stats.keepSynced(clusters);
   stats.keepSynced({
     sync: () => secrets.sync(stats.mainSlab, (name, value) => stats.aggregate.setTextReadout(name, value)),
   });
-  await dns.warm();
+  await Promise.all(specs.clusters.map(({ name }) => clusters.warm(name)));
+  const dynamic = new DynamicProcess({
+    bootstrap,
+    specs,
+    node: nodeMessage(bootstrap, flags),
+    secrets,
+    clusters,
+    stats,
+    workers: concurrency + 1,
+    leniency,
+    supervisor: () => server.supervisor,
+    log: (level, message) => log.log(level, "config", message),
+  });
   const server = new ServerProcess({
     ...bootConfig(bootstrap, flags, secrets),
     flags,
     log,
     concurrency,
-    config: { listeners: specs.listeners, clusters: specs.clusters, removedListeners: [], removedClusters: [] },
-    clusters: () => specs.clusters.map((spec) => clusterStatus(spec, dns.localities(spec.name))),
+    config: { ...noChange, listeners: specs.listeners, clusters: specs.clusters },
+    clusters: () => clusters.statuses(),
+    initialize: () => dynamic.start(),
     certificates: () => secrets.certificates,
     stats,
     staticUnknownFields: problems.list.filter((problem) => problem.reason.startsWith("no such field")).length,
@@ -128,14 +142,18 @@ async function run(flags: Flags, log: ServerLog): Promise<number | undefined> {
       fileFlushIntervalMs: flags.fileFlushIntervalMs,
       fileFlushMinSizeKb: flags.fileFlushMinSizeKb,
       runtime,
+      nodeCluster: flags.serviceCluster || (bootstrap.node?.cluster ?? ""),
     }),
     exit: (code) => process.exit(code),
   });
   secrets.connect({
-    onTlsContext: (update) => server.supervisor.broadcast({ kind: "tls", update }),
+    onTlsContext: (update) => {
+      clusters.onTlsUpdate(update);
+      server.supervisor.broadcast({ kind: "tls", update });
+    },
     log: (level, message) => log.log(level, "config", message),
   });
-  dns.connect((update) => server.supervisor.updateHosts(update));
+  clusters.connect((update) => server.supervisor.updateHosts(update));
   try {
     await server.start();
   } catch (error) {

@@ -19,9 +19,20 @@ export interface NamedListener extends NamedSpec {
 export interface ConfigUpdate<L extends NamedListener = NamedListener, C extends NamedSpec = NamedSpec> {
   listeners: readonly L[];
   clusters: readonly C[];
+  /** Route configurations by RDS. */
+  routes: readonly NamedSpec[];
   removedListeners: readonly string[];
   removedClusters: readonly string[];
 }
+
+/** Nothing changes. */
+export const noChange: ConfigUpdate = {
+  listeners: [],
+  clusters: [],
+  routes: [],
+  removedListeners: [],
+  removedClusters: [],
+};
 
 /** What a worker gets at its start, as `workerData`. */
 export interface WorkerInit {

@@ -27,6 +27,8 @@ export interface ServerOptions {
   snapshot: (includeEds: boolean) => ConfigSnapshot;
   runtimeLayers: RuntimeLayer[];
   clusters: () => ClusterStatus[];
+  /** Gets what the workers need first: clusters and listeners by xDS. */
+  initialize: () => Promise<void>;
   /** Those of each TLS context. */
   certificates: () => ContextCertificates[];
   stats: ProcessStats;
@@ -95,6 +97,7 @@ export class ServerProcess {
     this.phase = "INITIALIZING";
     for (const _ of config.clusters) serverStats.count("cluster_manager.cluster_added");
     for (const _ of config.listeners) serverStats.count("listener_manager.listener_added");
+    await this.options.initialize();
     log.log("info", "config", "all dependencies initialized. starting workers");
     await this.supervisor.start(config);
     for (const _ of config.listeners) serverStats.count("listener_manager.listener_create_success");
@@ -119,7 +122,7 @@ export class ServerProcess {
 
   /** Brings the main thread's stats up to date. Called before stats are read. */
   refreshStats(): void {
-    const { config, flags, stats } = this.options;
+    const { flags, stats } = this.options;
     stats.refresh({
       totalConnections: stats.connections().open,
       daysUntilFirstCertExpiring: this.daysUntilFirstExpiry(),
@@ -130,10 +133,10 @@ export class ServerProcess {
       uptimeS: Math.floor((Date.now() - this.startedAtMs) / 1000),
       restartEpoch: Number(flags.accepted["restart-epoch"] ?? 0),
       workersStarted: this.phase === "LIVE",
-      listenersActive: config.listeners.length,
+      listenersActive: this.supervisor.listenerSpecs.length,
       listenersWarming: 0,
       listenersDraining: 0,
-      clustersActive: config.clusters.length,
+      clustersActive: this.supervisor.clusterCount,
       clustersWarming: 0,
       workers: this.supervisor.counters,
       mainThread: this.mainThread,
@@ -147,7 +150,7 @@ export class ServerProcess {
 
   private drainWorkers(order: DrainOrder): Promise<void> {
     if (order.stopListeners) {
-      for (const { name, trafficDirection } of this.options.config.listeners) {
+      for (const { name, trafficDirection } of this.supervisor.listenerSpecs) {
         if ((order.inboundOnly && trafficDirection !== "INBOUND") || this.stopped.has(name)) continue;
         this.stopped.add(name);
         this.options.stats.serverStats.count("listener_manager.listener_stopped");
@@ -200,7 +203,7 @@ export class ServerProcess {
       configDump: options.snapshot,
       certificates: options.certificates,
       listeners: () =>
-        options.config.listeners.map((listener) => ({
+        supervisor.listenerSpecs.map((listener) => ({
           name: listener.name,
           address: supervisor.listeningAddress(listener.name) ?? listener.address,
         })),

@@ -164,6 +164,7 @@ function port(supervisor: Supervisor): number {
 const config: ConfigUpdate = {
   listeners: [{ name: "main", address: { host: "127.0.0.1", port: 0, path: null } }],
   clusters: [],
+  routes: [],
   removedListeners: [],
   removedClusters: [],
 };

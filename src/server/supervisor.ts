@@ -49,6 +49,7 @@ export class Supervisor {
   private readonly beats: Int32Array;
   private readonly listeners = new Map<string, NamedListener>();
   private readonly clusters = new Map<string, NamedSpec>();
+  private readonly routes = new Map<string, NamedSpec>();
   private readonly hosts = new Map<string, HostUpdate>();
   /** Where a listener that asked for port 0 was bound. */
   private readonly resolved = new Map<string, SocketAddress>();
@@ -148,6 +149,15 @@ export class Supervisor {
     return !ended.includes(false);
   }
 
+  /** Those of the config of now. */
+  get listenerSpecs(): NamedListener[] {
+    return [...this.listeners.values()];
+  }
+
+  get clusterCount(): number {
+    return this.clusters.size;
+  }
+
   get concurrency(): number {
     return this.options.concurrency;
   }
@@ -177,6 +187,7 @@ export class Supervisor {
     const config: ConfigUpdate = {
       listeners: [...this.listeners.values()].map((listener) => this.withPort(listener)),
       clusters: [...this.clusters.values()],
+      routes: [...this.routes.values()],
       removedListeners: [],
       removedClusters: [],
     };
@@ -294,6 +305,7 @@ export class Supervisor {
       this.listeners.set(listener.name, listener);
     }
     for (const cluster of update.clusters) this.clusters.set(cluster.name, cluster);
+    for (const routes of update.routes) this.routes.set(routes.name, routes);
     for (const name of update.removedListeners) {
       this.listeners.delete(name);
       this.resolved.delete(name);

@@ -14,7 +14,13 @@ const server = new ServerProcess({
   flags: parsed.flags,
   log: new ServerLog("info", {}),
   concurrency,
-  config: { listeners: [{ name: "main", address: any }], clusters: [], removedListeners: [], removedClusters: [] },
+  config: {
+    listeners: [{ name: "main", address: any }],
+    clusters: [],
+    routes: [],
+    removedListeners: [],
+    removedClusters: [],
+  },
   admin: { address: any, profilePath: "" },
   node: () => ({}),
   snapshot: () => {
@@ -22,6 +28,7 @@ const server = new ServerProcess({
   },
   runtimeLayers: [],
   clusters: () => [],
+  initialize: () => Promise.resolve(),
   certificates: () => [],
   stats: new ProcessStats(concurrency, new TagExtractor()),
   staticUnknownFields: 0,

@@ -116,6 +116,13 @@ export class Cluster {
     return pool.host;
   }
 
+  /** How many hosts there are, and how many of them are healthy or degraded. */
+  get health(): { total: number; healthy: number } {
+    let healthy = 0;
+    for (const host of this.#hosts.values()) if (host.health !== "UNHEALTHY") healthy++;
+    return { total: this.#hosts.size, healthy };
+  }
+
   /** Brings what the codecs count into the slab. */
   syncStats(): void {
     this.#http2.sync();

@@ -188,6 +188,7 @@ export function fakeSpec(hosts: HostSpec[], change: Partial<ClusterSpec> = {}): 
     name: "c",
     observabilityName: "c",
     discovery: "STATIC",
+    eds: null,
     connectTimeoutMs: 5000,
     lb: {
       policy: "ROUND_ROBIN",

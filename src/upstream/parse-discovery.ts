@@ -1,4 +1,5 @@
 import { unpackExtension } from "../proto/any.ts";
+import { parseConfigSource } from "../proto/config-source.ts";
 import { checkCoverage } from "../proto/coverage.ts";
 import { durationMs, durationMsOr } from "../proto/duration.ts";
 import { type Cluster, Cluster_DiscoveryType } from "../proto/generated/envoy/config/cluster/v3/cluster_pb.ts";
@@ -7,13 +8,14 @@ import {
   DnsClusterSchema,
 } from "../proto/generated/envoy/extensions/clusters/dns/v3/dns_cluster_pb.ts";
 import type { Problems } from "../proto/problems.ts";
-import type { ClusterSpec, DnsSpec } from "./spec.ts";
+import type { ClusterSpec, DnsSpec, EdsSpec } from "./spec.ts";
 
 /** How a cluster learns its endpoints. */
 export interface Discovery {
   kind: ClusterSpec["discovery"];
   /** Without the template. */
   dns: Omit<DnsSpec, "template"> | null;
+  eds: EdsSpec | null;
 }
 
 /** type or cluster_type; null after telling that it is not one Nuncio has. */
@@ -22,22 +24,30 @@ export function parseDiscovery(message: Cluster, problems: Problems): Discovery 
   if (choice.case === "clusterType") return parseClusterType(message, choice.value, problems);
   switch (choice.value ?? Cluster_DiscoveryType.STATIC) {
     case Cluster_DiscoveryType.STATIC:
-      return { kind: "STATIC", dns: null };
+      return { kind: "STATIC", dns: null, eds: null };
     case Cluster_DiscoveryType.STRICT_DNS:
-      return { kind: "STRICT_DNS", dns: legacyDns(message) };
+      return { kind: "STRICT_DNS", dns: legacyDns(message), eds: null };
     case Cluster_DiscoveryType.LOGICAL_DNS:
-      return { kind: "LOGICAL_DNS", dns: legacyDns(message) };
+      return { kind: "LOGICAL_DNS", dns: legacyDns(message), eds: null };
     case Cluster_DiscoveryType.EDS:
       if (message.edsClusterConfig === undefined) {
         problems.error("eds_cluster_config", "is missing for type EDS", {
           envoyText: "cannot create an EDS cluster without an EDS config",
         });
-      } else problems.error("type", "EDS is not implemented in Nuncio yet");
-      return null;
+        return null;
+      }
+      return parseEds(message, problems.at("eds_cluster_config"));
     default:
       problems.error("type", "ORIGINAL_DST is not implemented in Nuncio yet");
       return null;
   }
+}
+
+function parseEds(message: Cluster, problems: Problems): Discovery | null {
+  const source = parseConfigSource(message.edsClusterConfig?.edsConfig, problems.at("eds_config"));
+  if (source === null) return null;
+  const serviceName = message.edsClusterConfig?.serviceName || message.name;
+  return { kind: "EDS", dns: null, eds: { serviceName, source } };
 }
 
 function parseClusterType(
@@ -78,6 +88,7 @@ function parseClusterType(
       // DnsLookupFamily has UNSPECIFIED, which means AUTO, in front.
       family: families[Math.max(0, config.dnsLookupFamily - 1)] ?? "AUTO",
     },
+    eds: null,
   };
 }
 

@@ -114,7 +114,7 @@ function parseHost(
   });
   const address = parseAddress(endpoint.address, kind, problems.at("endpoint.address"));
   if (address === null) return null;
-  const isName = kind !== "STATIC" && address.path === null;
+  const isName = (kind === "STRICT_DNS" || kind === "LOGICAL_DNS") && address.path === null;
   return {
     address,
     // Envoy gives the hosts of a DNS cluster the name they were found by.
@@ -153,7 +153,7 @@ function parseAddress(message: Address | undefined, kind: Discovery["kind"], pro
       envoyText: kind === "STATIC" ? null : `${kind} clusters must NOT have a custom resolver name set`,
     });
   }
-  if (kind === "STATIC" && isIP(socket.address) === 0) {
+  if ((kind === "STATIC" || kind === "EDS") && isIP(socket.address) === 0) {
     at.error(
       "address",
       `"${socket.address}" is not an IP address: set type to STRICT_DNS or LOGICAL_DNS to use names`,

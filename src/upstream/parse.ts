@@ -45,7 +45,7 @@ export function parseCluster(message: Cluster, problems: Problems, options: Clus
     workers: options.workers,
     socketOf: socketChoice(message.transportSocketMatches),
   });
-  const isDns = discovery !== null && discovery.kind !== "STATIC";
+  const isDns = discovery?.dns != null;
   const spec: ClusterSpec = {
     name: message.name,
     observabilityName: message.altStatName || message.name,
@@ -54,6 +54,7 @@ export function parseCluster(message: Cluster, problems: Problems, options: Clus
     lb: parseLb(message, problems),
     localities: isDns ? [] : localities,
     overprovisioningPct: parseOverprovisioning(message.loadAssignment),
+    eds: discovery?.eds ?? null,
     dns: discovery?.dns == null ? null : { ...discovery.dns, template: localities },
     breakers: parseBreakers(message.circuitBreakers, problems.at("circuit_breakers"), options.workers),
     bufferLimitBytes: message.perConnectionBufferLimitBytes ?? 1024 * 1024,
@@ -172,11 +173,11 @@ const honoured = [
   "upstream_bind_config",
   "upstream_connection_options",
   "transport_socket",
+  "eds_cluster_config",
   "transport_socket_matches",
 ];
 const harmless = [
   "stats_matcher",
-  "eds_cluster_config",
   "per_connection_buffer_high_watermark_timeout",
   "dns_resolvers",
   "use_tcp_for_dns_lookups",

@@ -2,6 +2,7 @@ import type { Http1Options } from "../http/h1/options.ts";
 import type { SocketAddress } from "../net/address.ts";
 import type { TlsContextSpec } from "../net/tls/contexts.ts";
 import type { UpstreamTlsSpec } from "../net/tls/spec.ts";
+import type { ConfigSourceSpec } from "../proto/config-source.ts";
 import type { Http2Spec } from "./parse-http2.ts";
 
 /** A cluster, validated: plain data that a worker links. Times in milliseconds; null means off. */
@@ -9,7 +10,9 @@ export interface ClusterSpec {
   name: string;
   /** What stats and logs call it: alt_stat_name, or the name. */
   observabilityName: string;
-  discovery: "STATIC" | "STRICT_DNS" | "LOGICAL_DNS";
+  discovery: "STATIC" | "STRICT_DNS" | "LOGICAL_DNS" | "EDS";
+  /** null unless EDS. */
+  eds: EdsSpec | null;
   connectTimeoutMs: number;
   lb: LbSpec;
   /** The endpoints known now. A DNS cluster starts with none and gets them by updates. */
@@ -58,6 +61,13 @@ export interface AutoSniSpec {
   checksSan: boolean;
   /** The header that holds the name, lower-case; "" for :authority. */
   header: string;
+}
+
+/** Where the endpoints of an EDS cluster come from. */
+export interface EdsSpec {
+  /** The name they are asked for by. */
+  serviceName: string;
+  source: ConfigSourceSpec;
 }
 
 /** How a host is chosen. */

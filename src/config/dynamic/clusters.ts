@@ -1,0 +1,249 @@
+import { addressText } from "../../net/address.ts";
+import { type Cluster, ClusterSchema } from "../../proto/generated/envoy/config/cluster/v3/cluster_pb.ts";
+import {
+  type ClusterLoadAssignment,
+  ClusterLoadAssignmentSchema,
+} from "../../proto/generated/envoy/config/endpoint/v3/endpoint_pb.ts";
+import { Problems } from "../../proto/problems.ts";
+import { type ClusterParseOptions, parseCluster } from "../../upstream/parse.ts";
+import { parseLocalities } from "../../upstream/parse-endpoints.ts";
+import { socketChoice } from "../../upstream/parse-socket-matches.ts";
+import type { ClusterSpec, HostUpdate, LocalitySpec } from "../../upstream/spec.ts";
+import type { XdsUpdate } from "../../xds-client/subscription.ts";
+import { SubscriptionStats } from "../subscription-stats.ts";
+import { equalBytes, type ResourceRecord, ResourceRecords, readResource, refusalText, warningText } from "./records.ts";
+import type { ResourceSources, ResourceTaker } from "./sources.ts";
+
+/** What clusters that change are told to. */
+export interface ClusterTarget {
+  /** It is whole: its endpoints are in the spec, or DNS finds them. Settles when it can be used. */
+  putCluster(spec: ClusterSpec): Promise<void>;
+  removeCluster(name: string): void;
+  putHosts(update: HostUpdate): void;
+  log(level: "info" | "warning", message: string): void;
+  count(
+    name: "cluster_manager.cluster_added" | "cluster_manager.cluster_modified" | "cluster_manager.cluster_removed",
+  ): void;
+}
+
+interface Entry {
+  spec: ClusterSpec;
+  message: Cluster;
+  record: ResourceRecord;
+  /** null for a static cluster of the bootstrap. */
+  isStatic: boolean;
+}
+
+/** CDS and EDS: clusters come, are warmed, change and go. Envoy: CdsApiImpl, ClusterManagerImpl, EdsClusterImpl. */
+export class DynamicClusters implements ResourceTaker {
+  readonly typeUrl = `type.googleapis.com/${ClusterSchema.typeName}`;
+  readonly stats = new SubscriptionStats("cluster_manager.cds.");
+  readonly records = new ResourceRecords();
+  readonly endpoints: EndpointTaker;
+  readonly #options: ClusterParseOptions;
+  readonly #sources: ResourceSources;
+  readonly #target: ClusterTarget;
+  readonly #entries = new Map<string, Entry>();
+  /** Whether the first response was taken, or none came in time. */
+  #hasAnswered = false;
+  readonly #onWarm: () => void;
+
+  /** `onWarm` is called whenever no cluster waits for anything after the first response. */
+  constructor(options: ClusterParseOptions, sources: ResourceSources, target: ClusterTarget, onWarm: () => void) {
+    this.#options = options;
+    this.#sources = sources;
+    this.#target = target;
+    this.#onWarm = onWarm;
+    this.endpoints = new EndpointTaker(this);
+  }
+
+  /** A cluster of the bootstrap, which is not to be changed from outside; its endpoints may come by EDS. */
+  addStatic(spec: ClusterSpec, message: Cluster): void {
+    const record: ResourceRecord = {
+      name: spec.name,
+      message,
+      version: "",
+      updatedAt: new Date(),
+      bytes: null,
+      isWarming: spec.eds !== null,
+      refusal: null,
+    };
+    this.#entries.set(spec.name, { spec, message, record, isStatic: true });
+    if (spec.eds !== null) this.#sources.add(spec.eds.source, this.endpoints, spec.eds.serviceName);
+  }
+
+  onUpdate(update: XdsUpdate): string {
+    const refusals: string[] = [];
+    const present = new Set<string>();
+    for (const { version, value } of update.resources) {
+      if (value === null) continue;
+      const problems = new Problems();
+      const message = readResource(ClusterSchema, value, problems);
+      const name = message?.name ?? "";
+      present.add(name);
+      if (message !== null && !equalBytes(this.records.get(name)?.bytes, value.value))
+        this.#take(message, version, value.value, problems);
+      if (!problems.hasErrors) continue;
+      const text = refusalText(problems);
+      this.records.refuse(name, version, text);
+      refusals.push(`${name}: ${text}`);
+    }
+    const gone = update.isWholeState
+      ? this.records
+          .all()
+          .filter(({ name }) => !present.has(name))
+          .map(({ name }) => name)
+      : update.removed;
+    for (const name of gone) this.#remove(name);
+    this.#hasAnswered = true;
+    const refusal = refusals.length === 0 ? "" : `Error adding/updating cluster(s) ${refusals.join("\n")}`;
+    if (refusal === "") this.stats.onSuccess(update.version, Date.now());
+    else {
+      this.stats.count("update_rejected");
+      this.#target.log("warning", `CDS: ${refusal}`);
+    }
+    this.#checkWarm();
+    return refusal;
+  }
+
+  onFetchTimeout(): void {
+    if (this.#hasAnswered) return;
+    this.#hasAnswered = true;
+    this.stats.count("init_fetch_timeout");
+    this.#checkWarm();
+  }
+
+  get warmingCount(): number {
+    return [...this.#entries.values()].filter(({ record }) => record.isWarming).length;
+  }
+
+  /** Names of what is there, for the checks of routes. */
+  has(name: string): boolean {
+    return this.#entries.has(name);
+  }
+
+  /** Endpoints of a service: of every cluster that asks for them. */
+  onEndpoints(serviceName: string, assignment: ClusterLoadAssignment | null, problems: Problems): void {
+    for (const entry of this.#entries.values()) {
+      if (entry.spec.eds?.serviceName !== serviceName) continue;
+      const localities =
+        assignment === null
+          ? []
+          : parseLocalities(assignment, null, problems, {
+              workers: this.#options.workers,
+              socketOf: socketChoice(entry.message.transportSocketMatches),
+            });
+      if (problems.hasErrors) return;
+      keepCounters(localities, entry.spec.localities);
+      // In place: workers that start later get them with the cluster.
+      entry.spec.localities = localities;
+      if (entry.record.isWarming) void this.#finish(entry);
+      else this.#target.putHosts({ cluster: entry.spec.name, localities });
+    }
+  }
+
+  #take(message: Cluster, version: string, bytes: Uint8Array, problems: Problems): void {
+    const known = this.#entries.get(message.name);
+    if (known?.isStatic === true) {
+      problems.error("name", `"${message.name}" is a cluster of the bootstrap, which cannot be changed from outside`);
+      return;
+    }
+    const spec = parseCluster(message, problems, this.#options);
+    if (spec === null) return;
+    const warnings = warningText(problems);
+    if (warnings !== "") this.#target.log("info", `cluster ${message.name}: ${warnings}`);
+    this.#target.count(known === undefined ? "cluster_manager.cluster_added" : "cluster_manager.cluster_modified");
+    const record = this.records.accept(message.name, version, message, bytes, true);
+    const entry: Entry = { spec, message, record, isStatic: false };
+    this.#entries.set(message.name, entry);
+    if (known?.spec.eds != null && known.spec.eds.serviceName !== spec.eds?.serviceName) this.#forget(known.spec);
+    if (spec.eds === null) void this.#finish(entry);
+    else {
+      this.#sources.add(spec.eds.source, this.endpoints, spec.eds.serviceName);
+      const assignment = this.endpoints.assignments.get(spec.eds.serviceName);
+      if (assignment !== undefined) this.onEndpoints(spec.eds.serviceName, assignment, new Problems());
+    }
+  }
+
+  async #finish(entry: Entry): Promise<void> {
+    await this.#target.putCluster(entry.spec);
+    entry.record.isWarming = false;
+    this.#checkWarm();
+  }
+
+  #remove(name: string): void {
+    const entry = this.#entries.get(name);
+    this.records.remove(name);
+    if (entry === undefined || entry.isStatic) return;
+    this.#entries.delete(name);
+    this.#forget(entry.spec);
+    this.#target.count("cluster_manager.cluster_removed");
+    this.#target.removeCluster(name);
+  }
+
+  #forget({ eds }: ClusterSpec): void {
+    if (eds === null) return;
+    for (const { spec } of this.#entries.values()) if (spec.eds?.serviceName === eds.serviceName) return;
+    this.endpoints.assignments.delete(eds.serviceName);
+    this.#sources.remove(eds.source, this.endpoints, eds.serviceName);
+  }
+
+  #checkWarm(): void {
+    if (this.#hasAnswered && this.warmingCount === 0) this.#onWarm();
+  }
+}
+
+/** EDS: the endpoints of services by name. */
+class EndpointTaker implements ResourceTaker {
+  readonly typeUrl = `type.googleapis.com/${ClusterLoadAssignmentSchema.typeName}`;
+  readonly stats = new SubscriptionStats("cluster_manager.eds.");
+  readonly records = new ResourceRecords();
+  readonly assignments = new Map<string, ClusterLoadAssignment>();
+  readonly #clusters: DynamicClusters;
+
+  constructor(clusters: DynamicClusters) {
+    this.#clusters = clusters;
+  }
+
+  onUpdate(update: XdsUpdate): string {
+    const refusals: string[] = [];
+    for (const { version, value } of update.resources) {
+      if (value === null) continue;
+      const problems = new Problems();
+      const message = readResource(ClusterLoadAssignmentSchema, value, problems);
+      const name = message?.clusterName ?? "";
+      if (message !== null && !equalBytes(this.records.get(name)?.bytes, value.value)) {
+        this.#clusters.onEndpoints(name, message, problems);
+        if (!problems.hasErrors) {
+          this.records.accept(name, version, message, value.value, false);
+          this.assignments.set(name, message);
+        }
+      }
+      if (!problems.hasErrors) continue;
+      const text = refusalText(problems);
+      this.records.refuse(name, version, text);
+      refusals.push(`${name}: ${text}`);
+    }
+    for (const name of update.removed) {
+      this.records.remove(name);
+      this.assignments.delete(name);
+    }
+    if (refusals.length === 0) this.stats.onSuccess(update.version, Date.now());
+    else this.stats.count("update_rejected");
+    return refusals.join("\n");
+  }
+
+  /** The cluster goes on without endpoints. */
+  onFetchTimeout(name: string): void {
+    if (name === "*" || this.assignments.has(name)) return;
+    this.stats.count("init_fetch_timeout");
+    this.#clusters.onEndpoints(name, null, new Problems());
+  }
+}
+
+/** Hosts whose address stays keep their counters. */
+function keepCounters(localities: readonly LocalitySpec[], before: readonly LocalitySpec[]): void {
+  const known = new Map(before.flatMap(({ hosts }) => hosts).map((host) => [addressText(host.address), host.shared]));
+  for (const { hosts } of localities)
+    for (const host of hosts) host.shared = known.get(addressText(host.address)) ?? host.shared;
+}

@@ -1,0 +1,72 @@
+import type { StatsSlab } from "../../observability/stats.ts";
+import type { Bootstrap } from "../../proto/generated/envoy/config/bootstrap/v3/bootstrap_pb.ts";
+import type { ClusterParseOptions } from "../../upstream/parse.ts";
+import type { ServerSpec } from "../resources.ts";
+import type { SecretStore } from "../secret-store.ts";
+import { type ClusterTarget, DynamicClusters } from "./clusters.ts";
+import { DynamicListeners, type ListenerTarget } from "./listeners.ts";
+import type { DynamicSpec } from "./parse.ts";
+import { DynamicSecrets } from "./secrets.ts";
+import { ResourceSources, type StreamOpener } from "./sources.ts";
+
+/** What the process is asked to do when config changes. */
+export type DynamicTarget = ClusterTarget & ListenerTarget;
+
+/**
+ * Config that comes from outside and changes, in Envoy's order: clusters first, with their endpoints and secrets; when they are warm
+ * listeners, with their routes and secrets; then the workers start.
+ */
+export class DynamicConfig {
+  readonly clusters: DynamicClusters;
+  readonly listeners: DynamicListeners;
+  readonly #spec: DynamicSpec;
+  readonly #sources: ResourceSources;
+  readonly #whenReady = Promise.withResolvers<void>();
+  #phase: "clusters" | "listeners" | "ready" = "clusters";
+
+  constructor(
+    statics: ServerSpec,
+    bootstrap: Bootstrap,
+    options: ClusterParseOptions & { contexts: SecretStore },
+    open: StreamOpener,
+    target: DynamicTarget,
+  ) {
+    this.#spec = statics.dynamic;
+    this.#sources = new ResourceSources(statics.dynamic.ads, open, target.log);
+    this.clusters = new DynamicClusters(options, this.#sources, target, () => this.#advance());
+    this.listeners = new DynamicListeners(options.contexts, this.#sources, target, () => this.#advance());
+    const secrets = new DynamicSecrets(this.#sources, () => this.listeners.checkWarm());
+    options.contexts.serveFrom((secret, source) => secrets.subscribe(secret, source));
+    const messages = new Map((bootstrap.staticResources?.clusters ?? []).map((message) => [message.name, message]));
+    for (const cluster of statics.clusters) {
+      const message = messages.get(cluster.name);
+      if (message !== undefined) this.clusters.addStatic(cluster, message);
+    }
+    for (const listener of statics.listeners) this.listeners.addStatic(listener);
+  }
+
+  /** Asks for all that the bootstrap names. Settles when the workers may start. */
+  async start(): Promise<void> {
+    if (this.#spec.cds === null) this.clusters.onFetchTimeout();
+    else this.#sources.watchAll(this.#spec.cds, this.clusters);
+    await this.#whenReady.promise;
+  }
+
+  /** Brings the stats into the main thread's slab. */
+  sync(slab: StatsSlab, setTextReadout: (name: string, value: string) => void): void {
+    if (this.#spec.cds !== null) this.clusters.stats.sync(slab, setTextReadout);
+    if (this.#spec.lds !== null) this.listeners.stats.sync(slab, setTextReadout);
+  }
+
+  #advance(): void {
+    if (this.#phase === "clusters" && this.clusters.warmingCount === 0) {
+      this.#phase = "listeners";
+      if (this.#spec.lds === null) this.listeners.onFetchTimeout();
+      else this.#sources.watchAll(this.#spec.lds, this.listeners);
+      return;
+    }
+    if (this.#phase !== "listeners" || this.listeners.warmingCount > 0 || this.listeners.isWaitingForRoutes) return;
+    this.#phase = "ready";
+    this.#whenReady.resolve();
+  }
+}

@@ -1,0 +1,254 @@
+import type { TlsContexts } from "../../net/tls/contexts.ts";
+import { type Listener, ListenerSchema } from "../../proto/generated/envoy/config/listener/v3/listener_pb.ts";
+import { RouteConfigurationSchema } from "../../proto/generated/envoy/config/route/v3/route_pb.ts";
+import { Problems } from "../../proto/problems.ts";
+import { parseListener } from "../../proxy/parse-listener.ts";
+import { parseRoutes } from "../../proxy/parse-routes.ts";
+import type { ListenerSpec, RdsSpec } from "../../proxy/spec.ts";
+import type { RouteConfigSpec } from "../../router/spec.ts";
+import type { XdsUpdate } from "../../xds-client/subscription.ts";
+import { SubscriptionStats } from "../subscription-stats.ts";
+import { equalBytes, type ResourceRecord, ResourceRecords, readResource, refusalText, warningText } from "./records.ts";
+import type { ResourceSources, ResourceTaker } from "./sources.ts";
+
+/** What listeners that change are told to. */
+export interface ListenerTarget {
+  putListener(spec: ListenerSpec): void;
+  removeListener(name: string): void;
+  putRoutes(spec: RouteConfigSpec): void;
+  log(level: "info" | "warning", message: string): void;
+  count(
+    name:
+      | "listener_manager.listener_added"
+      | "listener_manager.listener_modified"
+      | "listener_manager.listener_removed"
+      | "listener_manager.listener_create_success",
+  ): void;
+}
+
+interface Entry {
+  spec: ListenerSpec;
+  record: ResourceRecord;
+  isStatic: boolean;
+}
+
+/** LDS: listeners come, are warmed (routes, secrets), change and go. Envoy: LdsApiImpl, ListenerManagerImpl. */
+export class DynamicListeners implements ResourceTaker {
+  readonly typeUrl = `type.googleapis.com/${ListenerSchema.typeName}`;
+  readonly stats = new SubscriptionStats("listener_manager.lds.");
+  readonly records = new ResourceRecords();
+  readonly routes: RouteTaker;
+  readonly #contexts: TlsContexts;
+  readonly #sources: ResourceSources;
+  readonly #target: ListenerTarget;
+  readonly #onWarm: () => void;
+  readonly #entries = new Map<string, Entry>();
+  #hasAnswered = false;
+
+  /** `onWarm` is called whenever no listener waits for anything after the first response. */
+  constructor(contexts: TlsContexts, sources: ResourceSources, target: ListenerTarget, onWarm: () => void) {
+    this.#contexts = contexts;
+    this.#sources = sources;
+    this.#target = target;
+    this.#onWarm = onWarm;
+    this.routes = new RouteTaker(target, () => this.checkWarm());
+  }
+
+  /** A listener of the bootstrap: its routes may come by RDS. */
+  addStatic(spec: ListenerSpec): void {
+    const record = {
+      name: spec.name,
+      message: null,
+      version: "",
+      updatedAt: new Date(),
+      bytes: null,
+      isWarming: false,
+      refusal: null,
+    };
+    this.#entries.set(spec.name, { spec, record, isStatic: true });
+    for (const rds of rdsOf(spec)) this.#sources.add(rds.source, this.routes, rds.routeConfigName);
+  }
+
+  /** A static listener of the bootstrap waits for routes. */
+  get isWaitingForRoutes(): boolean {
+    return [...this.#entries.values()].some(({ spec }) =>
+      rdsOf(spec).some((rds) => !this.routes.isSettled(rds.routeConfigName)),
+    );
+  }
+
+  onUpdate(update: XdsUpdate): string {
+    const refusals: string[] = [];
+    const present = new Set<string>();
+    for (const { version, value } of update.resources) {
+      if (value === null) continue;
+      const problems = new Problems();
+      const message = readResource(ListenerSchema, value, problems);
+      const name = message?.name ?? "";
+      present.add(name);
+      if (message !== null && !equalBytes(this.records.get(name)?.bytes, value.value))
+        this.#take(message, version, value.value, problems);
+      if (!problems.hasErrors) continue;
+      const text = refusalText(problems);
+      this.records.refuse(name, version, text);
+      refusals.push(`${name}: ${text}`);
+    }
+    const gone = update.isWholeState
+      ? this.records
+          .all()
+          .filter(({ name }) => !present.has(name))
+          .map(({ name }) => name)
+      : update.removed;
+    for (const name of gone) this.#remove(name);
+    this.#hasAnswered = true;
+    const refusal = refusals.length === 0 ? "" : `Error adding/updating listener(s) ${refusals.join("\n")}`;
+    if (refusal === "") this.stats.onSuccess(update.version, Date.now());
+    else {
+      this.stats.count("update_rejected");
+      this.#target.log("warning", `LDS: ${refusal}`);
+    }
+    this.checkWarm();
+    return refusal;
+  }
+
+  onFetchTimeout(): void {
+    if (this.#hasAnswered) return;
+    this.#hasAnswered = true;
+    this.stats.count("init_fetch_timeout");
+    this.checkWarm();
+  }
+
+  get warmingCount(): number {
+    return [...this.#entries.values()].filter(({ record }) => record.isWarming).length;
+  }
+
+  /** Something came that a listener may have waited for. */
+  checkWarm(): void {
+    for (const entry of this.#entries.values()) {
+      if (!entry.record.isWarming || !this.#isReady(entry.spec)) continue;
+      entry.record.isWarming = false;
+      this.#target.count("listener_manager.listener_create_success");
+      this.#target.putListener(entry.spec);
+    }
+    if (this.#hasAnswered && this.warmingCount === 0) this.#onWarm();
+  }
+
+  #take(message: Listener, version: string, bytes: Uint8Array, problems: Problems): void {
+    const known = this.#entries.get(message.name);
+    if (known?.isStatic === true) {
+      problems.error("name", `"${message.name}" is a listener of the bootstrap, which cannot be changed from outside`);
+      return;
+    }
+    const spec = parseListener(message, problems, this.#contexts);
+    if (spec === null) return;
+    const warnings = warningText(problems);
+    if (warnings !== "") this.#target.log("info", `listener ${message.name}: ${warnings}`);
+    this.#target.count(known === undefined ? "listener_manager.listener_added" : "listener_manager.listener_modified");
+    const record = this.records.accept(spec.name, version, message, bytes, true);
+    this.#entries.set(spec.name, { spec, record, isStatic: false });
+    for (const rds of rdsOf(spec)) this.#sources.add(rds.source, this.routes, rds.routeConfigName);
+    if (known !== undefined) this.#forget(known.spec);
+  }
+
+  #isReady(spec: ListenerSpec): boolean {
+    const chains = chainsOf(spec);
+    return (
+      rdsOf(spec).every((rds) => this.routes.isSettled(rds.routeConfigName)) &&
+      chains.every(({ tls }) => tls === null || tls.spec !== null)
+    );
+  }
+
+  #remove(name: string): void {
+    const entry = this.#entries.get(name);
+    this.records.remove(name);
+    if (entry === undefined || entry.isStatic) return;
+    this.#entries.delete(name);
+    this.#forget(entry.spec);
+    this.#target.count("listener_manager.listener_removed");
+    this.#target.removeListener(name);
+  }
+
+  /** Routes that nobody asks for any more. */
+  #forget(spec: ListenerSpec): void {
+    const wanted = new Set(
+      [...this.#entries.values()].flatMap((entry) => rdsOf(entry.spec)).map((rds) => rds.routeConfigName),
+    );
+    for (const rds of rdsOf(spec)) {
+      if (wanted.has(rds.routeConfigName)) continue;
+      this.routes.forget(rds.routeConfigName);
+      this.#sources.remove(rds.source, this.routes, rds.routeConfigName);
+    }
+  }
+}
+
+/** RDS: route configurations by name. Envoy: RdsRouteConfigSubscription. */
+class RouteTaker implements ResourceTaker {
+  readonly typeUrl = `type.googleapis.com/${RouteConfigurationSchema.typeName}`;
+  readonly stats = new SubscriptionStats("listener_manager.rds.");
+  readonly records = new ResourceRecords();
+  readonly #target: ListenerTarget;
+  readonly #onChange: () => void;
+  /** Those that came, and those whose time to come is over. */
+  readonly #settled = new Set<string>();
+
+  constructor(target: ListenerTarget, onChange: () => void) {
+    this.#target = target;
+    this.#onChange = onChange;
+  }
+
+  isSettled(name: string): boolean {
+    return this.#settled.has(name);
+  }
+
+  forget(name: string): void {
+    this.#settled.delete(name);
+    this.records.remove(name);
+  }
+
+  onUpdate(update: XdsUpdate): string {
+    const refusals: string[] = [];
+    for (const { version, value } of update.resources) {
+      if (value === null) continue;
+      const problems = new Problems();
+      const message = readResource(RouteConfigurationSchema, value, problems);
+      const name = message?.name ?? "";
+      if (message !== null && !equalBytes(this.records.get(name)?.bytes, value.value)) {
+        const spec = parseRoutes(message, problems);
+        if (spec !== null && !problems.hasErrors) {
+          this.records.accept(name, version, message, value.value, false);
+          this.#settled.add(name);
+          this.#target.putRoutes(spec);
+        }
+      }
+      if (!problems.hasErrors) continue;
+      const text = refusalText(problems);
+      this.records.refuse(name, version, text);
+      refusals.push(`${name}: ${text}`);
+      // Envoy: a first one that is refused does not keep its listener waiting.
+      this.#settled.add(name);
+    }
+    for (const name of update.removed) this.records.remove(name);
+    if (refusals.length === 0) this.stats.onSuccess(update.version, Date.now());
+    else {
+      this.stats.count("update_rejected");
+      this.#target.log("warning", `RDS: ${refusals.join("\n")}`);
+    }
+    this.#onChange();
+    return refusals.join("\n");
+  }
+
+  /** The listener goes on without routes: 404. */
+  onFetchTimeout(name: string): void {
+    if (this.#settled.has(name)) return;
+    this.stats.count("init_fetch_timeout");
+    this.#settled.add(name);
+    this.#onChange();
+  }
+}
+
+function chainsOf(spec: ListenerSpec): ListenerSpec["filterChains"] {
+  return spec.defaultFilterChain === null ? spec.filterChains : [...spec.filterChains, spec.defaultFilterChain];
+}
+
+function rdsOf(spec: ListenerSpec): RdsSpec[] {
+  return chainsOf(spec).flatMap(({ hcm }) => (hcm.rds === null ? [] : [hcm.rds]));
+}

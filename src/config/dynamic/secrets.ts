@@ -1,0 +1,50 @@
+import type { ConfigSourceSpec } from "../../proto/config-source.ts";
+import { SecretSchema } from "../../proto/generated/envoy/extensions/transport_sockets/tls/v3/secret_pb.ts";
+import { Problems } from "../../proto/problems.ts";
+import type { XdsUpdate } from "../../xds-client/subscription.ts";
+import type { SdsSecret } from "../sds-secret.ts";
+import { SubscriptionStats } from "../subscription-stats.ts";
+import { readResource, refusalText } from "./records.ts";
+import type { ResourceSources, ResourceTaker } from "./sources.ts";
+
+/** SDS over a stream: hands each secret to who asked for it by its name. */
+export class DynamicSecrets implements ResourceTaker {
+  readonly typeUrl = `type.googleapis.com/${SecretSchema.typeName}`;
+  readonly stats = new SubscriptionStats("sds.");
+  readonly #sources: ResourceSources;
+  readonly #secrets = new Map<string, SdsSecret>();
+  readonly #onChange: () => void;
+
+  constructor(sources: ResourceSources, onChange: () => void) {
+    this.#sources = sources;
+    this.#onChange = onChange;
+  }
+
+  subscribe(secret: SdsSecret, source: ConfigSourceSpec): void {
+    this.#secrets.set(secret.name, secret);
+    secret.stats.count("update_attempt");
+    this.#sources.add(source, this, secret.name);
+  }
+
+  onUpdate(update: XdsUpdate): string {
+    const refusals: string[] = [];
+    for (const { version, value } of update.resources) {
+      if (value === null) continue;
+      const problems = new Problems();
+      const message = readResource(SecretSchema, value, problems);
+      const secret = this.#secrets.get(message?.name ?? "");
+      if (message === null) refusals.push(refusalText(problems));
+      else if (secret !== undefined) {
+        const refusal = secret.offer([message], version);
+        if (refusal !== "") refusals.push(`${message.name}: ${refusal}`);
+      }
+    }
+    this.#onChange();
+    return refusals.join("\n");
+  }
+
+  onFetchTimeout(name: string): void {
+    this.#secrets.get(name)?.stats.count("init_fetch_timeout");
+    this.#onChange();
+  }
+}

@@ -1,0 +1,27 @@
+import type { Filter } from "./api.ts";
+import { HealthCheckFilter } from "./health_check/filter.ts";
+import type { HealthCheckSpec } from "./health_check/parse.ts";
+import type { HttpFilterSpec } from "./parsers.ts";
+
+/** What filters take from the worker. */
+export interface FilterDeps {
+  /** POST /healthcheck/fail. */
+  isHealthFailed: () => boolean;
+  /** node.cluster */
+  nodeCluster: string;
+  /** The hosts of a cluster; null when there is none of that name. */
+  clusterHealth: (name: string) => { total: number; healthy: number } | null;
+}
+
+/** Spec to the live filter of a chain; the worker's half of the registry. Cannot fail on what parse gave. */
+export function linkFilter(spec: HttpFilterSpec, slot: number, deps: FilterDeps): Filter {
+  const link = linkers[spec.type];
+  if (link === undefined) throw new Error(`no link for the filter ${spec.type}`);
+  return link(spec.config, slot, deps);
+}
+
+/** By full message name. */
+const linkers: Record<string, (config: unknown, slot: number, deps: FilterDeps) => Filter> = {
+  "envoy.extensions.filters.http.health_check.v3.HealthCheck": (config, slot, deps) =>
+    new HealthCheckFilter(config as HealthCheckSpec, slot, deps),
+};

@@ -1,0 +1,146 @@
+import { type RequestWriter, StreamReset } from "../http/codec.ts";
+import type { HeaderBlock, ResponseHead } from "../http/header-block.ts";
+import { RequestHead } from "../http/header-block.ts";
+import type { Borrower, BorrowFailure } from "./borrower.ts";
+import type { Cluster } from "./cluster.ts";
+import type { Host } from "./host-set.ts";
+
+/** What a gRPC stream tells its owner. */
+export interface GrpcSink {
+  /** One message, whole; the bytes are the owner's. */
+  onMessage(bytes: Uint8Array): void;
+  /** The end, once: a gRPC status, and why. */
+  onEnd(status: number, message: string): void;
+}
+
+/** Where a stream goes. */
+export interface GrpcTarget {
+  cluster: Cluster;
+  /** "/package.Service/Method" */
+  path: string;
+  /** initial_metadata. */
+  metadata: readonly (readonly [string, string])[];
+}
+
+/** A bidirectional gRPC stream over a cluster of ours: its load balancing, TLS and breakers apply. Envoy: Grpc::AsyncStreamImpl. */
+export class GrpcStream implements Borrower {
+  readonly isHttp2 = true;
+  readonly #sink: GrpcSink;
+  readonly #target: GrpcTarget;
+  /** Sent before there was a connection. */
+  #waiting: Buffer[] = [];
+  #writer: RequestWriter | null = null;
+  #isOver = false;
+  #bytes: Buffer = Buffer.alloc(0);
+
+  constructor(target: GrpcTarget, sink: GrpcSink) {
+    this.#sink = sink;
+    this.#target = target;
+    target.cluster.borrow(this, null, "DEFAULT");
+  }
+
+  send(message: Uint8Array): void {
+    if (this.#isOver) return;
+    const framed = Buffer.allocUnsafe(prefixLength + message.length);
+    framed.writeUInt8(0, 0);
+    framed.writeUInt32BE(message.length, 1);
+    framed.set(message, prefixLength);
+    if (this.#writer === null) this.#waiting.push(framed);
+    else this.#writer.writeData(framed, false);
+  }
+
+  /** Ends it from our side; the sink hears nothing more. */
+  close(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    if (this.#writer === null) this.#target.cluster.cancel(this);
+    else this.#writer.reset(StreamReset.localReset);
+  }
+
+  // From the pool.
+
+  onReady(writer: RequestWriter): void {
+    this.#writer = writer;
+    const { cluster, path, metadata } = this.#target;
+    const head = new RequestHead();
+    head.method = "POST";
+    head.path = path;
+    head.authority = cluster.name;
+    head.scheme = cluster.spec.tls === null ? "http" : "https";
+    head.append("te", "trailers");
+    head.append("content-type", "application/grpc");
+    for (const [name, value] of metadata) head.append(name, value);
+    writer.writeHead(head, false);
+    for (const framed of this.#waiting) writer.writeData(framed, false);
+    this.#waiting = [];
+  }
+
+  onBorrowFailed(reason: BorrowFailure, detail: string, _host: Host | null): void {
+    this.#end(unavailable, detail === "" ? reason : `${reason}: ${detail}`);
+  }
+
+  // The response.
+
+  onHead(head: ResponseHead, endStream: boolean): void {
+    if (head.status !== 200) {
+      this.#end(unavailable, `HTTP status ${head.status}`);
+      this.#writer?.reset(StreamReset.localReset);
+    } else if (endStream) this.#endBy(head);
+  }
+
+  onData(bytes: Buffer, endStream: boolean): void {
+    if (this.#isOver) return;
+    this.#bytes = this.#bytes.length === 0 ? Buffer.from(bytes) : Buffer.concat([this.#bytes, bytes]);
+    while (!this.#isOver && this.#bytes.length >= prefixLength) {
+      const length = this.#bytes.readUInt32BE(1);
+      if (this.#bytes[0] !== 0 || length > maxMessage) {
+        this.#end(internal, this.#bytes[0] !== 0 ? "a compressed message" : `a message of ${length} bytes`);
+        this.#writer?.reset(StreamReset.localReset);
+        return;
+      }
+      if (this.#bytes.length < prefixLength + length) break;
+      const message = this.#bytes.subarray(prefixLength, prefixLength + length);
+      this.#bytes = this.#bytes.subarray(prefixLength + length);
+      this.#sink.onMessage(message);
+    }
+    if (endStream) this.#end(unknown, "the stream ended without a status");
+  }
+
+  onTrailers(trailers: HeaderBlock): void {
+    this.#endBy(trailers);
+  }
+
+  onReset(reason: StreamReset, detail: string): void {
+    this.#end(unavailable, detail === "" ? reason : `${reason}: ${detail}`);
+  }
+
+  onWritable(): void {}
+
+  #endBy(fields: HeaderBlock): void {
+    const status = fields.find("grpc-status");
+    this.#end(status === null ? unknown : Number(status), decodeURIComponentOr(fields.find("grpc-message") ?? ""));
+  }
+
+  #end(status: number, message: string): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#sink.onEnd(status, message);
+  }
+}
+
+/** grpc-message is percent-encoded. */
+function decodeURIComponentOr(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
+/** A flag of compression and the length. */
+const prefixLength = 5;
+/** Far above what control planes send, below what a broken length would ask for. */
+const maxMessage = 256 * 1024 * 1024;
+const unknown = 2;
+const internal = 13;
+const unavailable = 14;

@@ -1,0 +1,189 @@
+import type { Node } from "../proto/generated/envoy/config/core/v3/base_pb.ts";
+import type { XdsProtocol, XdsResponse } from "./protocol.ts";
+import { type XdsHandler, XdsSubscription } from "./subscription.ts";
+import type { XdsClock, XdsStream, XdsStreamSink, XdsTransport } from "./transport.ts";
+
+/** Who hears of the connection itself. */
+interface XdsObserver {
+  /** A stream is open and wanted, or it ended. */
+  onConnected(isConnected: boolean): void;
+  /** control_plane.identifier of a response. */
+  onControlPlane(identifier: string): void;
+  /** The stream ended; the next try comes after `delayMs`. */
+  onStreamEnd(status: number, message: string, delayMs: number): void;
+}
+
+export interface XdsClientOptions {
+  protocol: XdsProtocol;
+  /** The method of the stream. */
+  path: string;
+  node: Node;
+  /** set_node_on_first_message_only */
+  isNodeOnFirstOnly: boolean;
+  transport: XdsTransport;
+  clock: XdsClock;
+  observer: XdsObserver;
+  /** Of the back-off between streams. Envoy: 500 ms to 30 s, at random below. */
+  baseDelayMs: number;
+  maxDelayMs: number;
+}
+
+/**
+ * One stream to a control plane: the types that are asked for on it, their requests and answers, and the stream after it.
+ *
+ *     stopped ─start─▶ open ─end─▶ waiting ─delay─▶ open …
+ *
+ * What was accepted stays accepted: a stream that ends takes nothing away.
+ */
+export class XdsClient implements XdsStreamSink {
+  readonly #options: XdsClientOptions;
+  /** In the order of their first requests on a stream. */
+  readonly #subscriptions = new Map<string, XdsSubscription>();
+  #stream: XdsStream | null = null;
+  #isStopped = true;
+  #hasToldNode = false;
+  #failures = 0;
+  #cancelRetry: (() => void) | null = null;
+  #isFlushScheduled = false;
+
+  constructor(options: XdsClientOptions) {
+    this.#options = options;
+  }
+
+  /** Begins with the streams. */
+  start(): void {
+    if (!this.#isStopped) return;
+    this.#isStopped = false;
+    this.#open();
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+    this.#cancelRetry?.();
+    this.#stream?.close();
+    this.#stream = null;
+  }
+
+  /** Asks for all of a type (LDS, CDS). `fetchTimeoutMs`: 0 waits for ever. */
+  watchAll(typeUrl: string, handler: XdsHandler, fetchTimeoutMs: number): XdsSubscription {
+    const subscription = new XdsSubscription(typeUrl, handler, true);
+    this.#subscriptions.set(typeUrl, subscription);
+    this.#limit(subscription, "*", fetchTimeoutMs);
+    this.#schedule();
+    return subscription;
+  }
+
+  /** The subscription of a type by names; nothing is asked for before a name is added. */
+  watchNames(typeUrl: string, handler: XdsHandler): XdsSubscription {
+    const subscription = new XdsSubscription(typeUrl, handler, false);
+    this.#subscriptions.set(typeUrl, subscription);
+    return subscription;
+  }
+
+  /** Changes of names in one turn go out as one request. */
+  add(subscription: XdsSubscription, name: string, fetchTimeoutMs: number): void {
+    if (subscription.names.has(name)) return;
+    subscription.add(name);
+    this.#limit(subscription, name, fetchTimeoutMs);
+    this.#schedule();
+  }
+
+  remove(subscription: XdsSubscription, name: string): void {
+    if (!subscription.names.has(name)) return;
+    subscription.remove(name);
+    this.#schedule();
+  }
+
+  // From the stream.
+
+  onMessage(bytes: Uint8Array): void {
+    let response: XdsResponse;
+    try {
+      response = this.#options.protocol.response(bytes);
+    } catch (error) {
+      // Not of this protocol: nothing on this stream can be trusted any more.
+      this.#stream?.close();
+      this.onEnd(internal, `a message that cannot be read: ${error instanceof Error ? error.message : String(error)}`);
+      return;
+    }
+    this.#failures = 0;
+    if (response.controlPlane !== "") this.#options.observer.onControlPlane(response.controlPlane);
+    const subscription = this.#subscriptions.get(response.typeUrl);
+    // Of a type that nobody asked for, or that nobody wants any more.
+    if (subscription === undefined || !subscription.isWanted) return;
+    subscription.nonce = response.nonce;
+    const refusal = subscription.handler.onUpdate(response.update);
+    if (refusal === "") this.#options.protocol.accept(subscription, response.update);
+    this.#send(subscription, refusal);
+  }
+
+  onEnd(status: number, message: string): void {
+    this.#stream = null;
+    if (this.#isStopped) return;
+    this.#options.observer.onConnected(false);
+    const { baseDelayMs, maxDelayMs, clock, observer } = this.#options;
+    const window = Math.min(maxDelayMs, baseDelayMs * 2 ** Math.min(this.#failures, 16));
+    const delayMs = Math.floor(clock.random() * window);
+    this.#failures++;
+    observer.onStreamEnd(status, message, delayMs);
+    this.#cancelRetry = clock.schedule(() => this.#open(), delayMs);
+  }
+
+  #open(): void {
+    this.#cancelRetry = null;
+    this.#hasToldNode = false;
+    for (const subscription of this.#subscriptions.values()) subscription.onStreamOpen();
+    let hasEnded = false;
+    const stream = this.#options.transport.open(this.#options.path, {
+      onMessage: (bytes) => {
+        if (this.#stream === stream) this.onMessage(bytes);
+      },
+      onEnd: (status, message) => {
+        hasEnded = true;
+        if (this.#stream === stream || this.#stream === null) this.onEnd(status, message);
+      },
+    });
+    if (hasEnded) return;
+    this.#stream = stream;
+    this.#options.observer.onConnected(true);
+    this.#flush();
+  }
+
+  #schedule(): void {
+    if (this.#isFlushScheduled || this.#stream === null) return;
+    this.#isFlushScheduled = true;
+    queueMicrotask(() => {
+      this.#isFlushScheduled = false;
+      this.#flush();
+    });
+  }
+
+  /** Requests for what the stream was not told of. */
+  #flush(): void {
+    for (const subscription of this.#subscriptions.values()) {
+      if (this.#stream === null) return;
+      const hasNews = subscription.toSubscribe.size > 0 || subscription.toUnsubscribe.size > 0;
+      if (hasNews || (subscription.isWildcard && !subscription.isRequested)) this.#send(subscription, null);
+    }
+  }
+
+  #send(subscription: XdsSubscription, refusal: string | null): void {
+    if (this.#stream === null) return;
+    const { protocol, node, isNodeOnFirstOnly } = this.#options;
+    const request = protocol.request(subscription, refusal, this.#hasToldNode && isNodeOnFirstOnly ? undefined : node);
+    this.#hasToldNode = true;
+    subscription.isRequested = true;
+    this.#stream.send(request);
+  }
+
+  #limit(subscription: XdsSubscription, name: string, fetchTimeoutMs: number): void {
+    if (fetchTimeoutMs === 0) return;
+    this.#options.clock.schedule(() => {
+      const isStillAsked = subscription.isWildcard || subscription.names.has(name);
+      if (isStillAsked) subscription.handler.onFetchTimeout(name);
+    }, fetchTimeoutMs);
+  }
+}
+
+/** gRPC INTERNAL. */
+const internal = 13;
