@@ -39,7 +39,7 @@ export interface LoadResult<M> {
 
 /** Reads the bootstrap named by the flags, merges, and checks it against the API's own rules. Does not throw. */
 export function loadBootstrap(options: LoadOptions): LoadResult<Bootstrap> {
-  const load = new Load(BootstrapSchema, "a bootstrap", options.allowUnknownStaticFields ? "warn" : "refuse");
+  const load = new Load(BootstrapSchema, "a bootstrap", options.allowUnknownStaticFields ? "warn" : "refuse", true);
   if (options.configPath !== null && options.configPath !== "") load.file(options.configPath);
   if (options.configYaml !== null && options.configYaml !== "") {
     load.text("--config-yaml", options.configYaml, parseYaml);
@@ -52,9 +52,9 @@ export function loadBootstrap(options: LoadOptions): LoadResult<Bootstrap> {
   return load.finish();
 }
 
-/** Reads a file of resources (path_config_source), in the form that its suffix says. Does not throw. */
+/** Reads a file of resources (path_config_source), in the form that its suffix says. Each is checked by who takes it. Does not throw. */
 export function loadResources(path: string, unknownFields: UnknownFields): LoadResult<DiscoveryResponse> {
-  const load = new Load(DiscoveryResponseSchema, "a file of resources", unknownFields);
+  const load = new Load(DiscoveryResponseSchema, "a file of resources", unknownFields, false);
   load.file(path);
   return load.finish();
 }
@@ -63,13 +63,16 @@ class Load<Desc extends DescMessage> {
   readonly problems = new Problems();
   readonly #schema: Desc;
   readonly #message: MessageShape<Desc>;
+  readonly #validates: boolean;
   /** What the texts are called: "a bootstrap". */
   readonly #title: string;
   readonly #sources: Source[] = [];
   readonly #locations = new Map<Problem, Location>();
   readonly #unknownFields: UnknownFields;
 
-  constructor(schema: Desc, title: string, unknownFields: UnknownFields) {
+  /** `validates`: the rules of the API are checked for the message as a whole. */
+  constructor(schema: Desc, title: string, unknownFields: UnknownFields, validates: boolean) {
+    this.#validates = validates;
     this.#schema = schema;
     this.#message = create(schema);
     this.#title = title;
@@ -111,7 +114,7 @@ class Load<Desc extends DescMessage> {
   finish(): LoadResult<MessageShape<Desc>> {
     const read = [...this.problems.list];
     const checks = new Problems();
-    if (this.#sources.length > 0 || !this.problems.hasErrors) {
+    if (this.#validates && (this.#sources.length > 0 || !this.problems.hasErrors)) {
       validate(this.#schema, this.#message, checks, this.#unknownFields);
     }
     for (const problem of checks.list) {

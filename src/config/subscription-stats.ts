@@ -46,4 +46,4 @@ const counters = [
   "update_rejected",
   "update_success",
 ] as const;
-type SubscriptionCounter = (typeof counters)[number] | "key_rotation_failed";
+type SubscriptionCounter = (typeof counters)[number] | "key_rotation_failed" | "config_reload" | "update_empty";

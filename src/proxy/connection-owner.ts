@@ -1,7 +1,10 @@
 import type { Transport } from "../net/transport.ts";
+import type { Hcm } from "./hcm.ts";
 
 /** A connection as its listener keeps it. */
 export interface DownstreamConnection {
+  /** What it was accepted under. */
+  readonly hcm: Hcm;
   /** Idle: close soon; busy: after what is under way. */
   drain(): void;
   /** Ends it with what it was doing. */

@@ -15,6 +15,7 @@ import type { FilterChainSpec, ListenerFilterSpec, ListenerSpec } from "./spec.t
 
 /** A filter chain, live: what a connection that it is chosen for gets. */
 export interface LinkedChain {
+  spec: FilterChainSpec;
   match: FilterChainMatch;
   hcm: Hcm;
   exchanges: ServerExchanges;
@@ -38,6 +39,7 @@ export function linkChains(spec: ListenerSpec, deps: HcmDeps): LinkedChains {
   const link = (chain: FilterChainSpec): LinkedChain => {
     const { hcm, http1 } = linkHcm(spec, chain, deps);
     return {
+      spec: chain,
       match: linkMatch(chain.match),
       hcm,
       exchanges: new ServerExchanges(http1),
@@ -60,16 +62,43 @@ export function linkChains(spec: ListenerSpec, deps: HcmDeps): LinkedChains {
   };
 }
 
+/**
+ * The chains of a listener's next version, those that are as before kept as they are: their connections have nothing to drain for. Envoy:
+ * FilterChainManagerImpl, which keeps chains of equal config.
+ */
+export function keepEqualChains(next: LinkedChains, before: LinkedChains): LinkedChains {
+  const known = allChains(before).map((chain) => ({ chain, key: keyOf(chain.spec) }));
+  const keep = (chain: LinkedChain): LinkedChain => {
+    const key = keyOf(chain.spec);
+    const same = known.find((one) => one.key === key)?.chain;
+    if (same === undefined) return chain;
+    // Secrets come under the context that was read last.
+    same.tlsId = chain.tlsId;
+    return same;
+  };
+  return { ...next, chains: next.chains.map(keep), byDefault: next.byDefault === null ? null : keep(next.byDefault) };
+}
+
+/** All but what is made anew each time a config is read. */
+function keyOf({ tls, ...rest }: FilterChainSpec): string {
+  return JSON.stringify([rest, tls === null ? null : { ...tls.spec, ticketKey: "" }]);
+}
+
+/** The default one too. */
+export function allChains({ chains, byDefault }: LinkedChains): LinkedChain[] {
+  return byDefault === null ? chains : [...chains, byDefault];
+}
+
 /** The secrets of a context changed: new connections of the chains with it handshake by `update`. */
-export function updateTls({ chains, byDefault }: LinkedChains, update: TlsContextSpec<unknown>): void {
-  for (const chain of byDefault === null ? chains : [...chains, byDefault]) {
+export function updateTls(chains: LinkedChains, update: TlsContextSpec<unknown>): void {
+  for (const chain of allChains(chains)) {
     if (chain.tlsId === update.id) chain.tls = linkTls(update.spec as DownstreamTlsSpec);
   }
 }
 
 /** Routes came by RDS: the connection managers that ask for them take them. */
-export function updateRoutes({ chains, byDefault }: LinkedChains, spec: RouteConfigSpec, runtime: RuntimeValues): void {
-  for (const { hcm } of byDefault === null ? chains : [...chains, byDefault]) {
+export function updateRoutes(chains: LinkedChains, spec: RouteConfigSpec, runtime: RuntimeValues): void {
+  for (const { hcm } of allChains(chains)) {
     if (hcm.spec.rds?.routeConfigName === spec.name) hcm.replaceRoutes(linkRoutes(spec, runtime));
   }
 }

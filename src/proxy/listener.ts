@@ -13,16 +13,24 @@ import type { StatsSlab } from "../observability/stats.ts";
 import type { RouteConfigSpec } from "../router/spec.ts";
 import { HttpConnection } from "./connection.ts";
 import type { ConnectionOwner, DownstreamConnection } from "./connection-owner.ts";
+import { type DrainPlan, drainByPlan } from "./drain-plan.ts";
 import { chooseFilterChain, type MatchFacts } from "./filter-chain-match.ts";
 import { Http2ServerConnection } from "./http2-connection.ts";
-import { type LinkedChain, type LinkedChains, updateRoutes, updateTls } from "./linked-chain.ts";
+import {
+  allChains,
+  keepEqualChains,
+  type LinkedChain,
+  type LinkedChains,
+  updateRoutes,
+  updateTls,
+} from "./linked-chain.ts";
 import { ListenerStats } from "./listener-stats.ts";
 import type { RuntimeValues } from "./runtime-values.ts";
 import type { ListenerSpec } from "./spec.ts";
 
 /** A listener in one worker: its socket, and the connections that came by it. */
 export class Listener implements ConnectionOwner, InspectionOwner {
-  readonly spec: ListenerSpec;
+  spec: ListenerSpec;
   isDraining = false;
   sendsAway = false;
   readonly #stats: ListenerStats;
@@ -55,9 +63,22 @@ export class Listener implements ConnectionOwner, InspectionOwner {
     return typeof bound === "object" && bound !== null ? bound.port : 0;
   }
 
-  /** New connections come under `chains`; those that are open finish under the old ones. */
-  replace(chains: LinkedChains): void {
-    this.#chains = chains;
+  /** New connections come under `chains`; those of chains that are no more finish under them, and drain. */
+  replace(spec: ListenerSpec, chains: LinkedChains, plan: DrainPlan): void {
+    this.spec = spec;
+    this.#chains = keepEqualChains(chains, this.#chains);
+    const live = new Set(allChains(this.#chains).map(({ hcm }) => hcm));
+    drainByPlan(
+      [...this.#connections].filter(({ hcm }) => !live.has(hcm)),
+      plan,
+    );
+  }
+
+  /** It is removed: accepts what waits in its queue, then no more; its connections drain. */
+  remove(plan: DrainPlan): void {
+    this.close();
+    this.isDraining = true;
+    drainByPlan([...this.#connections], plan);
   }
 
   /** The secrets of some TLS context changed. */

@@ -1,3 +1,4 @@
+import { isIP } from "node:net";
 import type { SocketAddress } from "../net/address.ts";
 import { addressText } from "../net/address.ts";
 import type { TlsContexts } from "../net/tls/contexts.ts";
@@ -72,6 +73,12 @@ function parseSocketAddress(message: Address | undefined, problems: Problems): S
   if (address?.case === "pipe") return { host: "", port: 0, path: address.value.path };
   if (address?.case === "socketAddress") {
     const { portSpecifier, address: host } = address.value;
+    if (isIP(host) === 0) {
+      problems.error("socket_address.address", `"${host}" is not an IP address: a listener binds to one of its own`, {
+        envoyText: `malformed IP address: ${host}. Consider setting resolver_name or setting cluster type to 'STRICT_DNS' or 'LOGICAL_DNS'`,
+      });
+      return null;
+    }
     if (portSpecifier.case === "namedPort")
       problems.error("socket_address.named_port", "is not implemented; use port_value");
     return { host, port: portSpecifier.case === "portValue" ? portSpecifier.value : 0, path: null };

@@ -1,3 +1,4 @@
+import { addressText } from "../net/address.ts";
 import { eventClock } from "../net/event-clock.ts";
 import type { TlsContextSpec } from "../net/tls/contexts.ts";
 import { AccessLogSinks } from "../observability/access-log-sink.ts";
@@ -6,6 +7,7 @@ import type { StatsSlab } from "../observability/stats.ts";
 import type { RouteConfigSpec } from "../router/spec.ts";
 import { Cluster } from "../upstream/cluster.ts";
 import type { ClusterSpec, HostUpdate } from "../upstream/spec.ts";
+import type { DrainPlan } from "./drain-plan.ts";
 import { linkChains } from "./linked-chain.ts";
 import { Listener } from "./listener.ts";
 import { RuntimeValues } from "./runtime-values.ts";
@@ -36,6 +38,8 @@ export interface RuntimeOptions {
   fileFlushMinSizeKb: number;
   /** node.cluster */
   nodeCluster: string;
+  drainTimeS: number;
+  drainStrategy: string;
   /** Runtime keys at the start. */
   runtime: Record<string, string>;
 }
@@ -47,12 +51,15 @@ export class WorkerRuntime {
   readonly #report: (report: RuntimeReport) => void;
   readonly #clusters = new Map<string, Cluster>();
   readonly #listeners = new Map<string, Listener>();
+  /** Removed ones whose connections drain. */
+  readonly #leaving = new Set<Listener>();
   /** By RDS, by name. */
   readonly #routes = new Map<string, RouteConfigSpec>();
   readonly #values: RuntimeValues;
   readonly #logs: AccessLogSinks;
   readonly #http2: Http2Stats;
   readonly #nodeCluster: string;
+  readonly #drainPlan: DrainPlan;
   #isHealthFailed = false;
 
   constructor(options: RuntimeOptions) {
@@ -60,6 +67,7 @@ export class WorkerRuntime {
     this.#slab = options.slab;
     this.#report = options.report;
     this.#nodeCluster = options.nodeCluster;
+    this.#drainPlan = { isGradual: options.drainStrategy !== "immediate", timeMs: options.drainTimeS * 1000 };
     this.#values = new RuntimeValues(options.runtime);
     this.#http2 = new Http2Stats(options.slab, "");
     this.#logs = new AccessLogSinks(options.slab, {
@@ -71,6 +79,10 @@ export class WorkerRuntime {
   get activeConnections(): number {
     let sum = 0;
     for (const listener of this.#listeners.values()) sum += listener.activeConnections;
+    for (const listener of this.#leaving) {
+      if (listener.activeConnections === 0) this.#leaving.delete(listener);
+      sum += listener.activeConnections;
+    }
     return sum;
   }
 
@@ -87,8 +99,7 @@ export class WorkerRuntime {
     for (const spec of update.listeners) this.#applyListener(spec);
     for (const name of update.removedListeners) {
       const listener = this.#listeners.get(name);
-      listener?.drain();
-      listener?.close();
+      if (listener !== undefined) this.#remove(listener);
       this.#listeners.delete(name);
     }
     for (const name of update.removedClusters) {
@@ -138,11 +149,16 @@ export class WorkerRuntime {
   }
 
   async close(): Promise<void> {
-    for (const listener of this.#listeners.values()) {
+    for (const listener of [...this.#listeners.values(), ...this.#leaving]) {
       listener.close();
       listener.destroyConnections();
     }
     await this.#logs.close();
+  }
+
+  #remove(listener: Listener): void {
+    listener.remove(this.#drainPlan);
+    this.#leaving.add(listener);
   }
 
   #applyListener(spec: ListenerSpec): void {
@@ -160,10 +176,11 @@ export class WorkerRuntime {
       http2Counters: this.#http2.counters,
     });
     const open = this.#listeners.get(spec.name);
-    if (open !== undefined) {
-      open.replace(linked);
+    if (open !== undefined && addressText(open.spec.address) === addressText(spec.address)) {
+      open.replace(spec, linked, this.#drainPlan);
       return;
     }
+    if (open !== undefined) this.#remove(open);
     const listener = new Listener(spec, linked, this.#slab);
     listener.setHealthFailed(this.#isHealthFailed);
     this.#listeners.set(spec.name, listener);

@@ -12,7 +12,7 @@ import { type Node, NodeSchema } from "../proto/generated/envoy/config/core/v3/b
 import { ListenerSchema } from "../proto/generated/envoy/config/listener/v3/listener_pb.ts";
 import { SecretSchema } from "../proto/generated/envoy/extensions/transport_sockets/tls/v3/secret_pb.ts";
 import { typeRegistry } from "../proto/type-registry.ts";
-import type { ConfigSnapshot, DumpedResource, DumpedSdsSecret } from "./admin/state.ts";
+import type { ConfigSnapshot, DumpedResource, DumpedSdsSecret, DynamicDump } from "./admin/state.ts";
 import type { Flags } from "./flags.ts";
 import { protoJson, redact, typedJson, typePrefix } from "./resource-json.ts";
 import { flatten, type RuntimeLayer } from "./runtime-layers.ts";
@@ -72,7 +72,12 @@ export function logPattern(bootstrap: Bootstrap): string | null {
 }
 
 /** Reads the process's part of a bootstrap that has been found valid. JSON is made only when the admin interface asks. */
-export function bootConfig(bootstrap: Bootstrap, flags: Flags, secrets: SecretStore): BootConfig {
+export function bootConfig(
+  bootstrap: Bootstrap,
+  flags: Flags,
+  secrets: SecretStore,
+  dynamic: () => DynamicDump,
+): BootConfig {
   const loadedAt = new Date();
   const address = bootstrap.admin === undefined ? null : socketAddress(bootstrap.admin.address);
   return {
@@ -80,6 +85,7 @@ export function bootConfig(bootstrap: Bootstrap, flags: Flags, secrets: SecretSt
     node: () => nodeJson(bootstrap, flags),
     snapshot: (includeEds) => ({
       ...snapshot(bootstrap, flags, loadedAt, includeEds),
+      dynamic: dynamic(),
       sdsSecrets: secrets.sdsSecrets.map(dumpedSecret),
     }),
     runtimeLayers: runtimeLayers(bootstrap),
@@ -123,7 +129,7 @@ function snapshot(
   flags: Flags,
   at: Date,
   includeEds: boolean,
-): Omit<ConfigSnapshot, "sdsSecrets"> {
+): Omit<ConfigSnapshot, "sdsSecrets" | "dynamic"> {
   const json = protoJson(BootstrapSchema, bootstrap);
   const node = nodeJson(bootstrap, flags);
   if ((node.extensions as unknown[]).length === 0) delete node.extensions;

@@ -1,12 +1,20 @@
+import type { DescMessage, Message } from "@bufbuild/protobuf";
 import { DynamicConfig, type DynamicTarget } from "../config/dynamic/dynamic-config.ts";
+import type { ResourceRecord, ResourceRecords } from "../config/dynamic/records.ts";
 import type { ServerSpec } from "../config/resources.ts";
 import type { SecretStore } from "../config/secret-store.ts";
 import type { Bootstrap } from "../proto/generated/envoy/config/bootstrap/v3/bootstrap_pb.ts";
+import { ClusterSchema } from "../proto/generated/envoy/config/cluster/v3/cluster_pb.ts";
 import type { Node } from "../proto/generated/envoy/config/core/v3/base_pb.ts";
+import { ClusterLoadAssignmentSchema } from "../proto/generated/envoy/config/endpoint/v3/endpoint_pb.ts";
+import { ListenerSchema } from "../proto/generated/envoy/config/listener/v3/listener_pb.ts";
+import { RouteConfigurationSchema } from "../proto/generated/envoy/config/route/v3/route_pb.ts";
+import type { DumpedDynamic, DynamicDump } from "./admin/state.ts";
 import { ControlPlanes } from "./control-planes.ts";
 import type { MainClusters } from "./main-clusters.ts";
 import { noChange } from "./messages.ts";
 import type { ProcessStats } from "./process-stats.ts";
+import { typedJson } from "./resource-json.ts";
 import type { Supervisor } from "./supervisor.ts";
 
 /** The parts of the process that config from outside changes. */
@@ -43,10 +51,35 @@ export class DynamicProcess {
     });
   }
 
+  /** What came, for /config_dump. */
+  dump(): DynamicDump {
+    const { clusters, listeners } = this.config;
+    const of = (records: ResourceRecords, schema: DescMessage) => records.all().map((record) => dumped(record, schema));
+    return {
+      clusters: of(clusters.records, ClusterSchema),
+      listeners: of(listeners.records, ListenerSchema),
+      routes: of(listeners.routes.records, RouteConfigurationSchema),
+      endpoints: of(clusters.endpoints.records, ClusterLoadAssignmentSchema),
+    };
+  }
+
   /** Settles when the workers may start. */
   start(): Promise<void> {
     return this.config.start();
   }
+}
+
+function dumped(record: ResourceRecord, schema: DescMessage): DumpedDynamic {
+  const { name, message, version, updatedAt, isWarming, refusal } = record;
+  return {
+    name,
+    json: message === null ? {} : typedJson(schema, message as Message),
+    versionInfo: version,
+    updatedAt,
+    isWarming,
+    isAccepted: message !== null,
+    refusal,
+  };
 }
 
 function target({ clusters, stats, supervisor, log }: DynamicProcessOptions): DynamicTarget {

@@ -124,7 +124,7 @@ async function run(flags: Flags, log: ServerLog): Promise<number | undefined> {
     log: (level, message) => log.log(level, "config", message),
   });
   const server = new ServerProcess({
-    ...bootConfig(bootstrap, flags, secrets),
+    ...bootConfig(bootstrap, flags, secrets, () => dynamic.dump()),
     flags,
     log,
     concurrency,

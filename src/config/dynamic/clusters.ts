@@ -1,10 +1,12 @@
 import { addressText } from "../../net/address.ts";
+import type { StatsSlab } from "../../observability/stats.ts";
 import { type Cluster, ClusterSchema } from "../../proto/generated/envoy/config/cluster/v3/cluster_pb.ts";
 import {
   type ClusterLoadAssignment,
   ClusterLoadAssignmentSchema,
 } from "../../proto/generated/envoy/config/endpoint/v3/endpoint_pb.ts";
 import { Problems } from "../../proto/problems.ts";
+import { clusterStatPrefix } from "../../upstream/cluster-stats.ts";
 import { type ClusterParseOptions, parseCluster } from "../../upstream/parse.ts";
 import { parseLocalities } from "../../upstream/parse-endpoints.ts";
 import { socketChoice } from "../../upstream/parse-socket-matches.ts";
@@ -32,6 +34,8 @@ interface Entry {
   record: ResourceRecord;
   /** null for a static cluster of the bootstrap. */
   isStatic: boolean;
+  /** Of its endpoints; null unless EDS. */
+  stats: SubscriptionStats | null;
 }
 
 /** CDS and EDS: clusters come, are warmed, change and go. Envoy: CdsApiImpl, ClusterManagerImpl, EdsClusterImpl. */
@@ -68,32 +72,37 @@ export class DynamicClusters implements ResourceTaker {
       isWarming: spec.eds !== null,
       refusal: null,
     };
-    this.#entries.set(spec.name, { spec, message, record, isStatic: true });
+    this.#entries.set(spec.name, { spec, message, record, isStatic: true, stats: statsOf(spec) });
     if (spec.eds !== null) this.#sources.add(spec.eds.source, this.endpoints, spec.eds.serviceName);
   }
 
   onUpdate(update: XdsUpdate): string {
     const refusals: string[] = [];
     const present = new Set<string>();
+    let isUnreadable = false;
     for (const { version, value } of update.resources) {
       if (value === null) continue;
       const problems = new Problems();
       const message = readResource(ClusterSchema, value, problems);
       const name = message?.name ?? "";
       present.add(name);
-      if (message !== null && !equalBytes(this.records.get(name)?.bytes, value.value))
+      if (message === null) isUnreadable = true;
+      if (message !== null && !problems.hasErrors && !equalBytes(this.records.get(name)?.bytes, value.value))
         this.#take(message, version, value.value, problems);
       if (!problems.hasErrors) continue;
       const text = refusalText(problems);
       this.records.refuse(name, version, text);
       refusals.push(`${name}: ${text}`);
     }
-    const gone = update.isWholeState
-      ? this.records
-          .all()
-          .filter(({ name }) => !present.has(name))
-          .map(({ name }) => name)
-      : update.removed;
+    // What cannot be read may be any of them.
+    const gone = isUnreadable
+      ? []
+      : update.isWholeState
+        ? this.records
+            .all()
+            .filter(({ name }) => !present.has(name))
+            .map(({ name }) => name)
+        : update.removed;
     for (const name of gone) this.#remove(name);
     this.#hasAnswered = true;
     const refusal = refusals.length === 0 ? "" : `Error adding/updating cluster(s) ${refusals.join("\n")}`;
@@ -104,6 +113,14 @@ export class DynamicClusters implements ResourceTaker {
     }
     this.#checkWarm();
     return refusal;
+  }
+
+  onAttempt(): void {
+    this.stats.count("update_attempt");
+  }
+
+  onFailure(): void {
+    this.stats.count("update_failure");
   }
 
   onFetchTimeout(): void {
@@ -142,6 +159,18 @@ export class DynamicClusters implements ResourceTaker {
     }
   }
 
+  /** Counts for the clusters of a service; null for all. */
+  countEndpoints(serviceName: string | null, count: (stats: SubscriptionStats) => void): void {
+    for (const { spec, stats } of this.#entries.values())
+      if (stats !== null && (serviceName === null || spec.eds?.serviceName === serviceName)) count(stats);
+  }
+
+  /** Brings the stats into the main thread's slab. */
+  sync(slab: StatsSlab, setTextReadout: (name: string, value: string) => void): void {
+    this.stats.sync(slab, setTextReadout);
+    for (const { stats } of this.#entries.values()) stats?.sync(slab, setTextReadout);
+  }
+
   #take(message: Cluster, version: string, bytes: Uint8Array, problems: Problems): void {
     const known = this.#entries.get(message.name);
     if (known?.isStatic === true) {
@@ -154,7 +183,7 @@ export class DynamicClusters implements ResourceTaker {
     if (warnings !== "") this.#target.log("info", `cluster ${message.name}: ${warnings}`);
     this.#target.count(known === undefined ? "cluster_manager.cluster_added" : "cluster_manager.cluster_modified");
     const record = this.records.accept(message.name, version, message, bytes, true);
-    const entry: Entry = { spec, message, record, isStatic: false };
+    const entry: Entry = { spec, message, record, isStatic: false, stats: known?.stats ?? statsOf(spec) };
     this.#entries.set(message.name, entry);
     if (known?.spec.eds != null && known.spec.eds.serviceName !== spec.eds?.serviceName) this.#forget(known.spec);
     if (spec.eds === null) void this.#finish(entry);
@@ -196,7 +225,6 @@ export class DynamicClusters implements ResourceTaker {
 /** EDS: the endpoints of services by name. */
 class EndpointTaker implements ResourceTaker {
   readonly typeUrl = `type.googleapis.com/${ClusterLoadAssignmentSchema.typeName}`;
-  readonly stats = new SubscriptionStats("cluster_manager.eds.");
   readonly records = new ResourceRecords();
   readonly assignments = new Map<string, ClusterLoadAssignment>();
   readonly #clusters: DynamicClusters;
@@ -212,13 +240,17 @@ class EndpointTaker implements ResourceTaker {
       const problems = new Problems();
       const message = readResource(ClusterLoadAssignmentSchema, value, problems);
       const name = message?.clusterName ?? "";
-      if (message !== null && !equalBytes(this.records.get(name)?.bytes, value.value)) {
+      if (message !== null && !problems.hasErrors && !equalBytes(this.records.get(name)?.bytes, value.value)) {
         this.#clusters.onEndpoints(name, message, problems);
         if (!problems.hasErrors) {
           this.records.accept(name, version, message, value.value, false);
           this.assignments.set(name, message);
         }
       }
+      this.#clusters.countEndpoints(name, (stats) => {
+        if (problems.hasErrors) stats.count("update_rejected");
+        else stats.onSuccess(version, Date.now());
+      });
       if (!problems.hasErrors) continue;
       const text = refusalText(problems);
       this.records.refuse(name, version, text);
@@ -228,16 +260,22 @@ class EndpointTaker implements ResourceTaker {
       this.records.remove(name);
       this.assignments.delete(name);
     }
-    if (refusals.length === 0) this.stats.onSuccess(update.version, Date.now());
-    else this.stats.count("update_rejected");
     return refusals.join("\n");
   }
 
   /** The cluster goes on without endpoints. */
   onFetchTimeout(name: string): void {
     if (name === "*" || this.assignments.has(name)) return;
-    this.stats.count("init_fetch_timeout");
+    this.#clusters.countEndpoints(name, (stats) => stats.count("init_fetch_timeout"));
     this.#clusters.onEndpoints(name, null, new Problems());
+  }
+
+  onAttempt(): void {
+    this.#clusters.countEndpoints(null, (stats) => stats.count("update_attempt"));
+  }
+
+  onFailure(): void {
+    this.#clusters.countEndpoints(null, (stats) => stats.count("update_failure"));
   }
 }
 
@@ -246,4 +284,11 @@ function keepCounters(localities: readonly LocalitySpec[], before: readonly Loca
   const known = new Map(before.flatMap(({ hosts }) => hosts).map((host) => [addressText(host.address), host.shared]));
   for (const { hosts } of localities)
     for (const host of hosts) host.shared = known.get(addressText(host.address)) ?? host.shared;
+}
+
+function statsOf({ eds, observabilityName }: ClusterSpec): SubscriptionStats | null {
+  if (eds === null) return null;
+  const stats = new SubscriptionStats(clusterStatPrefix(observabilityName), ["update_empty"]);
+  stats.count("update_attempt");
+  return stats;
 }

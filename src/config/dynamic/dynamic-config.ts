@@ -54,8 +54,9 @@ export class DynamicConfig {
 
   /** Brings the stats into the main thread's slab. */
   sync(slab: StatsSlab, setTextReadout: (name: string, value: string) => void): void {
-    if (this.#spec.cds !== null) this.clusters.stats.sync(slab, setTextReadout);
+    if (this.#spec.cds !== null) this.clusters.sync(slab, setTextReadout);
     if (this.#spec.lds !== null) this.listeners.stats.sync(slab, setTextReadout);
+    this.listeners.routes.sync(slab, setTextReadout);
   }
 
   #advance(): void {

@@ -1,4 +1,5 @@
 import type { TlsContexts } from "../../net/tls/contexts.ts";
+import type { StatsSlab } from "../../observability/stats.ts";
 import { type Listener, ListenerSchema } from "../../proto/generated/envoy/config/listener/v3/listener_pb.ts";
 import { RouteConfigurationSchema } from "../../proto/generated/envoy/config/route/v3/route_pb.ts";
 import { Problems } from "../../proto/problems.ts";
@@ -66,7 +67,7 @@ export class DynamicListeners implements ResourceTaker {
       refusal: null,
     };
     this.#entries.set(spec.name, { spec, record, isStatic: true });
-    for (const rds of rdsOf(spec)) this.#sources.add(rds.source, this.routes, rds.routeConfigName);
+    this.#askForRoutes(spec);
   }
 
   /** A static listener of the bootstrap waits for routes. */
@@ -79,25 +80,30 @@ export class DynamicListeners implements ResourceTaker {
   onUpdate(update: XdsUpdate): string {
     const refusals: string[] = [];
     const present = new Set<string>();
+    let isUnreadable = false;
     for (const { version, value } of update.resources) {
       if (value === null) continue;
       const problems = new Problems();
       const message = readResource(ListenerSchema, value, problems);
       const name = message?.name ?? "";
       present.add(name);
-      if (message !== null && !equalBytes(this.records.get(name)?.bytes, value.value))
+      if (message === null) isUnreadable = true;
+      if (message !== null && !problems.hasErrors && !equalBytes(this.records.get(name)?.bytes, value.value))
         this.#take(message, version, value.value, problems);
       if (!problems.hasErrors) continue;
       const text = refusalText(problems);
       this.records.refuse(name, version, text);
       refusals.push(`${name}: ${text}`);
     }
-    const gone = update.isWholeState
-      ? this.records
-          .all()
-          .filter(({ name }) => !present.has(name))
-          .map(({ name }) => name)
-      : update.removed;
+    // What cannot be read may be any of them.
+    const gone = isUnreadable
+      ? []
+      : update.isWholeState
+        ? this.records
+            .all()
+            .filter(({ name }) => !present.has(name))
+            .map(({ name }) => name)
+        : update.removed;
     for (const name of gone) this.#remove(name);
     this.#hasAnswered = true;
     const refusal = refusals.length === 0 ? "" : `Error adding/updating listener(s) ${refusals.join("\n")}`;
@@ -108,6 +114,14 @@ export class DynamicListeners implements ResourceTaker {
     }
     this.checkWarm();
     return refusal;
+  }
+
+  onAttempt(): void {
+    this.stats.count("update_attempt");
+  }
+
+  onFailure(): void {
+    this.stats.count("update_failure");
   }
 
   onFetchTimeout(): void {
@@ -145,8 +159,16 @@ export class DynamicListeners implements ResourceTaker {
     this.#target.count(known === undefined ? "listener_manager.listener_added" : "listener_manager.listener_modified");
     const record = this.records.accept(spec.name, version, message, bytes, true);
     this.#entries.set(spec.name, { spec, record, isStatic: false });
-    for (const rds of rdsOf(spec)) this.#sources.add(rds.source, this.routes, rds.routeConfigName);
+    this.#askForRoutes(spec);
     if (known !== undefined) this.#forget(known.spec);
+  }
+
+  #askForRoutes(spec: ListenerSpec): void {
+    for (const { hcm } of chainsOf(spec)) {
+      if (hcm.rds === null) continue;
+      this.routes.want(hcm.rds.routeConfigName, hcm.statPrefix);
+      this.#sources.add(hcm.rds.source, this.routes, hcm.rds.routeConfigName);
+    }
   }
 
   #isReady(spec: ListenerSpec): boolean {
@@ -183,16 +205,37 @@ export class DynamicListeners implements ResourceTaker {
 /** RDS: route configurations by name. Envoy: RdsRouteConfigSubscription. */
 class RouteTaker implements ResourceTaker {
   readonly typeUrl = `type.googleapis.com/${RouteConfigurationSchema.typeName}`;
-  readonly stats = new SubscriptionStats("listener_manager.rds.");
   readonly records = new ResourceRecords();
   readonly #target: ListenerTarget;
   readonly #onChange: () => void;
   /** Those that came, and those whose time to come is over. */
   readonly #settled = new Set<string>();
+  /** By name, then by stat prefix of a connection manager. */
+  readonly #stats = new Map<string, Map<string, SubscriptionStats>>();
 
   constructor(target: ListenerTarget, onChange: () => void) {
     this.#target = target;
     this.#onChange = onChange;
+  }
+
+  /** A connection manager with this stat prefix asks for a name. */
+  want(name: string, statPrefix: string): void {
+    let byPrefix = this.#stats.get(name);
+    if (byPrefix === undefined) this.#stats.set(name, (byPrefix = new Map()));
+    if (byPrefix.has(statPrefix)) return;
+    byPrefix.set(
+      statPrefix,
+      new SubscriptionStats(`http.${statPrefix}.rds.${name}.`, ["config_reload", "update_empty"]),
+    );
+    this.#count(name, (stats) => stats.count("update_attempt"));
+  }
+
+  onAttempt(): void {
+    for (const name of this.#stats.keys()) this.#count(name, (stats) => stats.count("update_attempt"));
+  }
+
+  onFailure(): void {
+    for (const name of this.#stats.keys()) this.#count(name, (stats) => stats.count("update_failure"));
   }
 
   isSettled(name: string): boolean {
@@ -201,6 +244,7 @@ class RouteTaker implements ResourceTaker {
 
   forget(name: string): void {
     this.#settled.delete(name);
+    this.#stats.delete(name);
     this.records.remove(name);
   }
 
@@ -211,27 +255,25 @@ class RouteTaker implements ResourceTaker {
       const problems = new Problems();
       const message = readResource(RouteConfigurationSchema, value, problems);
       const name = message?.name ?? "";
-      if (message !== null && !equalBytes(this.records.get(name)?.bytes, value.value)) {
-        const spec = parseRoutes(message, problems);
-        if (spec !== null && !problems.hasErrors) {
-          this.records.accept(name, version, message, value.value, false);
-          this.#settled.add(name);
-          this.#target.putRoutes(spec);
-        }
-      }
-      if (!problems.hasErrors) continue;
-      const text = refusalText(problems);
-      this.records.refuse(name, version, text);
-      refusals.push(`${name}: ${text}`);
+      const isNews = message !== null && !problems.hasErrors && !equalBytes(this.records.get(name)?.bytes, value.value);
+      const spec = isNews ? parseRoutes(message, problems) : null;
       // Envoy: a first one that is refused does not keep its listener waiting.
       this.#settled.add(name);
+      if (problems.hasErrors) {
+        const text = refusalText(problems);
+        this.records.refuse(name, version, text);
+        refusals.push(`${name}: ${text}`);
+        this.#count(name, (stats) => stats.count("update_rejected"));
+        continue;
+      }
+      this.#count(name, (stats) => stats.onSuccess(version, Date.now()));
+      if (message === null || spec === null) continue;
+      this.records.accept(name, version, message, value.value, false);
+      this.#count(name, (stats) => stats.count("config_reload"));
+      this.#target.putRoutes(spec);
     }
     for (const name of update.removed) this.records.remove(name);
-    if (refusals.length === 0) this.stats.onSuccess(update.version, Date.now());
-    else {
-      this.stats.count("update_rejected");
-      this.#target.log("warning", `RDS: ${refusals.join("\n")}`);
-    }
+    if (refusals.length > 0) this.#target.log("warning", `RDS: ${refusals.join("\n")}`);
     this.#onChange();
     return refusals.join("\n");
   }
@@ -239,9 +281,18 @@ class RouteTaker implements ResourceTaker {
   /** The listener goes on without routes: 404. */
   onFetchTimeout(name: string): void {
     if (this.#settled.has(name)) return;
-    this.stats.count("init_fetch_timeout");
+    this.#count(name, (stats) => stats.count("init_fetch_timeout"));
     this.#settled.add(name);
     this.#onChange();
+  }
+
+  sync(slab: StatsSlab, setTextReadout: (name: string, value: string) => void): void {
+    for (const byPrefix of this.#stats.values())
+      for (const stats of byPrefix.values()) stats.sync(slab, setTextReadout);
+  }
+
+  #count(name: string, count: (stats: SubscriptionStats) => void): void {
+    for (const stats of this.#stats.get(name)?.values() ?? []) count(stats);
   }
 }
 

@@ -53,7 +53,10 @@ export class ResourceRecords {
   }
 }
 
-/** Reads a resource and checks it against the API's rules; null after telling faults. Unknown fields are named and let pass, as Envoy does. */
+/**
+ * Reads a resource and checks it against the API's rules; null when it cannot be read at all. Faults are in `problems`. Unknown fields are named
+ * and let pass, as Envoy does.
+ */
 export function readResource<Desc extends DescMessage>(
   schema: Desc,
   any: Any,
@@ -62,7 +65,7 @@ export function readResource<Desc extends DescMessage>(
   const message = unpackAs(schema, any, problems, "");
   if (message === null) return null;
   validate(schema, message, problems, "warn");
-  return problems.hasErrors ? null : message;
+  return message;
 }
 
 /** The errors of one resource in the order they were found, a line each. */

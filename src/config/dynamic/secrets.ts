@@ -3,14 +3,12 @@ import { SecretSchema } from "../../proto/generated/envoy/extensions/transport_s
 import { Problems } from "../../proto/problems.ts";
 import type { XdsUpdate } from "../../xds-client/subscription.ts";
 import type { SdsSecret } from "../sds-secret.ts";
-import { SubscriptionStats } from "../subscription-stats.ts";
 import { readResource, refusalText } from "./records.ts";
 import type { ResourceSources, ResourceTaker } from "./sources.ts";
 
 /** SDS over a stream: hands each secret to who asked for it by its name. */
 export class DynamicSecrets implements ResourceTaker {
   readonly typeUrl = `type.googleapis.com/${SecretSchema.typeName}`;
-  readonly stats = new SubscriptionStats("sds.");
   readonly #sources: ResourceSources;
   readonly #secrets = new Map<string, SdsSecret>();
   readonly #onChange: () => void;
@@ -33,7 +31,7 @@ export class DynamicSecrets implements ResourceTaker {
       const problems = new Problems();
       const message = readResource(SecretSchema, value, problems);
       const secret = this.#secrets.get(message?.name ?? "");
-      if (message === null) refusals.push(refusalText(problems));
+      if (message === null || problems.hasErrors) refusals.push(refusalText(problems));
       else if (secret !== undefined) {
         const refusal = secret.offer([message], version);
         if (refusal !== "") refusals.push(`${message.name}: ${refusal}`);
@@ -42,6 +40,11 @@ export class DynamicSecrets implements ResourceTaker {
     this.#onChange();
     return refusals.join("\n");
   }
+
+  /** Counted by each secret. */
+  onAttempt(): void {}
+
+  onFailure(): void {}
 
   onFetchTimeout(name: string): void {
     this.#secrets.get(name)?.stats.count("init_fetch_timeout");

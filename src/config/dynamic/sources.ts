@@ -5,12 +5,14 @@ import type { XdsClient } from "../../xds-client/client.ts";
 import type { XdsHandler, XdsSubscription } from "../../xds-client/subscription.ts";
 import { loadResources } from "../load.ts";
 import { formatProblems } from "../report.ts";
-import type { SubscriptionStats } from "../subscription-stats.ts";
 
 /** Who takes resources of one type from any source. */
 export interface ResourceTaker extends XdsHandler {
   readonly typeUrl: string;
-  readonly stats: SubscriptionStats;
+  /** It is asked for, or read again. */
+  onAttempt(): void;
+  /** It could not be read at all. */
+  onFailure(): void;
 }
 
 /** Opens the stream that an api_config_source or ads_config asks for; the same one for the same source. `typeUrl`: null for ADS. */
@@ -21,6 +23,8 @@ export class ResourceSources {
   readonly #ads: XdsClient | null;
   readonly #open: StreamOpener;
   readonly #log: (level: "info" | "warning", message: string) => void;
+  /** Type and path of the files that are watched. */
+  readonly #watched = new Set<string>();
   /** By type, on each stream. */
   readonly #named = new Map<XdsClient, Map<string, XdsSubscription>>();
 
@@ -36,7 +40,7 @@ export class ResourceSources {
 
   /** All resources of a type: LDS, CDS. "" or why there can be none. */
   watchAll(source: ConfigSourceSpec, taker: ResourceTaker): void {
-    taker.stats.count("update_attempt");
+    taker.onAttempt();
     if (source.kind === "FILE") this.#watchFile(source.path, source.folder, taker);
     else this.#stream(source, taker)?.watchAll(taker.typeUrl, taker, source.fetchTimeoutMs);
   }
@@ -44,7 +48,6 @@ export class ResourceSources {
   /** One resource by name: EDS, RDS, SDS. */
   add(source: ConfigSourceSpec, taker: ResourceTaker, name: string): void {
     if (source.kind === "FILE") {
-      taker.stats.count("update_attempt");
       this.#watchFile(source.path, source.folder, taker);
       return;
     }
@@ -72,17 +75,21 @@ export class ResourceSources {
     return subscription;
   }
 
+  /** A file that is asked for again, by another name, is read again. */
   #watchFile(path: string, folder: string, taker: ResourceTaker): void {
     if (!existsSync(path)) {
       this.#log("warning", `there is no file "${path}" to take ${taker.typeUrl} from`);
-      taker.stats.count("update_failure");
+      taker.onFailure();
       taker.onFetchTimeout("*");
       return;
     }
     const read = () => this.#readFile(path, taker);
     read();
+    const key = `${taker.typeUrl} ${path}`;
+    if (this.#watched.has(key)) return;
+    this.#watched.add(key);
     new FileWatch(path, folder, () => {
-      taker.stats.count("update_attempt");
+      taker.onAttempt();
       read();
     });
   }
@@ -90,7 +97,7 @@ export class ResourceSources {
   #readFile(path: string, taker: ResourceTaker): void {
     const loaded = loadResources(path, "warn");
     if (loaded.message === null) {
-      taker.stats.count("update_failure");
+      taker.onFailure();
       const errors = loaded.problems.filter(({ severity }) => severity === "error");
       this.#log("warning", `${path}: ${formatProblems(errors, (problem) => loaded.locations.get(problem) ?? null)}`);
       taker.onFetchTimeout("*");

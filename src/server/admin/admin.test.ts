@@ -253,6 +253,7 @@ beforeAll(async () => {
     fromJson(BootstrapSchema, bootstrap as never, { registry: typeRegistry }),
     flags,
     new SecretStore(),
+    () => ({ clusters: [], listeners: [], routes: [], endpoints: [] }),
   );
   const log = new ServerLog("info", {});
   let healthFailed = false;

@@ -1,7 +1,7 @@
 import { type AdminReply, checkbox, type Endpoint, json, textField } from "./endpoint.ts";
 import { applyMask, maskText, parseMask } from "./field-mask.ts";
 import { compileFilter } from "./filter-regex.ts";
-import type { ConfigSnapshot, DumpedResource } from "./state.ts";
+import type { ConfigSnapshot, DumpedDynamic, DumpedResource } from "./state.ts";
 
 type Json = Record<string, unknown>;
 
@@ -70,6 +70,26 @@ function snapshotDumps(snapshot: ConfigSnapshot, accepts: (name: string) => bool
         }),
       ),
   });
+  const only = (list: readonly DumpedDynamic[]) => list.filter((resource) => accepts(resource.name));
+  const from = {
+    clusters: only(snapshot.dynamic.clusters),
+    listeners: only(snapshot.dynamic.listeners),
+    routes: only(snapshot.dynamic.routes),
+    endpoints: only(snapshot.dynamic.endpoints),
+  };
+  const dynamic = (
+    name: string,
+    elementType: string,
+    key: string,
+    list: readonly DumpedDynamic[],
+    isWarming: boolean,
+  ) => ({
+    name,
+    elementType,
+    value: list
+      .filter((resource) => resource.isWarming === isWarming)
+      .map((resource): Json => ({ ...stateOf(resource, key), ...errorOf(resource) })),
+  });
   const none = (name: string, elementType: string) => ({ name, elementType, value: [] as Json[] });
   const scalar = (name: string, value: Json | string) => ({ name, elementType: "", value });
   const dumps: Dump[] = [
@@ -81,15 +101,15 @@ function snapshotDumps(snapshot: ConfigSnapshot, accepts: (name: string) => bool
       type: "ClustersConfigDump",
       fields: [
         list("static_clusters", "StaticCluster", "cluster", snapshot.clusters),
-        none("dynamic_active_clusters", "DynamicCluster"),
-        none("dynamic_warming_clusters", "DynamicCluster"),
+        dynamic("dynamic_active_clusters", "DynamicCluster", "cluster", from.clusters, false),
+        dynamic("dynamic_warming_clusters", "DynamicCluster", "cluster", from.clusters, true),
       ],
     },
     {
       type: "ListenersConfigDump",
       fields: [
         list("static_listeners", "StaticListener", "listener", snapshot.listeners),
-        none("dynamic_listeners", "DynamicListener"),
+        { name: "dynamic_listeners", elementType: "DynamicListener", value: from.listeners.map(dynamicListener) },
       ],
     },
     {
@@ -103,7 +123,7 @@ function snapshotDumps(snapshot: ConfigSnapshot, accepts: (name: string) => bool
       type: "RoutesConfigDump",
       fields: [
         list("static_route_configs", "StaticRouteConfig", "route_config", snapshot.routes),
-        none("dynamic_route_configs", "DynamicRouteConfig"),
+        dynamic("dynamic_route_configs", "DynamicRouteConfig", "route_config", from.routes, false),
       ],
     },
     {
@@ -136,11 +156,43 @@ function snapshotDumps(snapshot: ConfigSnapshot, accepts: (name: string) => bool
           elementType: "StaticEndpointConfig",
           value: snapshot.endpoints.map((endpoint): Json => ({ endpoint_config: endpoint })),
         },
-        none("dynamic_endpoint_configs", "DynamicEndpointConfig"),
+        dynamic("dynamic_endpoint_configs", "DynamicEndpointConfig", "endpoint_config", from.endpoints, false),
       ],
     });
   }
   return dumps;
+}
+
+/** envoy.admin.v3.ListenersConfigDump.DynamicListener. */
+function dynamicListener(resource: DumpedDynamic): Json {
+  const key = resource.isWarming ? "warming_state" : "active_state";
+  return {
+    name: resource.name,
+    ...(resource.isAccepted ? { [key]: stateOf(resource, "listener") } : {}),
+    ...errorOf(resource),
+  };
+}
+
+function stateOf(resource: DumpedDynamic, key: string): Json {
+  if (!resource.isAccepted) return {};
+  return {
+    ...(resource.versionInfo === "" ? {} : { version_info: resource.versionInfo }),
+    [key]: resource.json,
+    last_updated: resource.updatedAt.toISOString(),
+  };
+}
+
+/** envoy.admin.v3.UpdateFailureState. */
+function errorOf({ refusal }: DumpedDynamic): Json {
+  if (refusal === null) return {};
+  const { version, details, at } = refusal;
+  return {
+    error_state: {
+      last_update_attempt: at.toISOString(),
+      details,
+      ...(version === "" ? {} : { version_info: version }),
+    },
+  };
 }
 
 function allDumps(dumps: readonly Dump[], mask: string): AdminReply {

@@ -93,6 +93,8 @@ export interface ConfigSnapshot {
   secrets: DumpedResource[];
   /** Those that came by SDS, redacted too. */
   sdsSecrets: DumpedSdsSecret[];
+  /** What came from outside, by type. */
+  dynamic: DynamicDump;
   /** ClusterLoadAssignments; null unless they were asked for. */
   endpoints: Record<string, unknown>[] | null;
 }
@@ -102,6 +104,19 @@ export interface DumpedResource {
   json: Record<string, unknown>;
   updatedAt: Date;
 }
+
+/** A resource that came from outside. */
+export interface DumpedDynamic extends DumpedResource {
+  versionInfo: string;
+  /** Something that it needs has not come. */
+  isWarming: boolean;
+  /** `json` is in force; false where none was accepted yet. */
+  isAccepted: boolean;
+  /** Why the newest version is refused; null when it is in force. */
+  refusal: { version: string; details: string; at: Date } | null;
+}
+
+export type DynamicDump = Record<"clusters" | "listeners" | "routes" | "endpoints", DumpedDynamic[]>;
 
 export interface DumpedSdsSecret extends DumpedResource {
   versionInfo: string;
