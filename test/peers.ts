@@ -3,7 +3,15 @@ import { delimiter, join } from "node:path";
 import type { TestContext } from "vitest";
 
 /** The programs that tests and benches run beside Nuncio. scripts/peers installs them. */
-export type PeerName = "envoy" | "envoy-gateway" | "h2spec" | "wrk" | "h2load" | "nginx" | "haproxy";
+export type PeerName =
+  | "envoy"
+  | "envoy-gateway"
+  | "go-control-plane"
+  | "h2spec"
+  | "wrk"
+  | "h2load"
+  | "nginx"
+  | "haproxy";
 
 /** Where a peer's executable is, or null: the variable <NAME>_BIN, then .peers/bin, then the PATH and Debian's sbin. A variable that names no executable is an error. */
 export function peer(

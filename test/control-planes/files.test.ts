@@ -9,7 +9,7 @@ import { freePorts, type ProxyProcess, startProxy } from "../differential/proces
 import { candidateCommand } from "../differential/suite.ts";
 import { peer } from "../peers.ts";
 import { Load } from "../proxy/load.ts";
-import { FileResources } from "./file-resources.ts";
+import { fileSource, fileText, type Resource, TestResources } from "./test-resources.ts";
 
 // Config from files of path_config_source, changed under load and broken, on Nuncio and on real Envoy.
 
@@ -113,7 +113,7 @@ describe.each(sides)("$name", (side) => {
   const bad: {
     name: string;
     file: string;
-    text: (files: FileResources) => string;
+    text: (files: TestResources) => readonly Resource[] | string;
     counter: string;
     why: RegExp | null;
   }[] = [
@@ -127,7 +127,7 @@ describe.each(sides)("$name", (side) => {
     {
       name: "a listener with an address that is none",
       file: "lds",
-      text: (files) => files.listeners([["main", side.port]]).replace("127.0.0.1", "nowhere"),
+      text: (files) => fileText(files.listeners([["main", side.port]])).replace("127.0.0.1", "nowhere"),
       counter: "listener_manager.lds.update_rejected",
       why: /^address/,
     },
@@ -160,11 +160,12 @@ describe.each(sides)("$name", (side) => {
   }
 });
 
-function filesOf(side: Side): FileResources {
-  return new FileResources(side.folder);
+function filesOf(side: Side): TestResources {
+  return new TestResources(fileSource(side.folder));
 }
 
-function put(side: Side, name: string, text: string): void {
+function put(side: Side, name: string, content: readonly Resource[] | string): void {
+  const text = typeof content === "string" ? content : fileText(content);
   const file = join(side.folder, `${name}.yaml`);
   writeFileSync(`${file}.new`, text);
   renameSync(`${file}.new`, file);

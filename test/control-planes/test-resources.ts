@@ -1,22 +1,29 @@
 import { join } from "node:path";
 
-/** Resources as files of path_config_source in a folder: lds, rds, cds and eds. */
-export class FileResources {
-  readonly #folder: string;
+/** The types of resources that a test sends. */
+type Kind = "lds" | "rds" | "cds" | "eds";
 
-  constructor(folder: string) {
-    this.#folder = folder;
+/** A resource in JSON with its type. */
+export type Resource = { "@type": string } & Record<string, unknown>;
+
+/** Listeners, routes, clusters and endpoints that belong together, whatever way they come. */
+export class TestResources {
+  readonly #source: (kind: Kind) => object;
+
+  /** `source`: the ConfigSource of a type. */
+  constructor(source: (kind: Kind) => object) {
+    this.#source = source;
   }
 
-  bootstrap(adminPort: number): object {
+  bootstrap(adminPort: number): Record<string, object> {
     return {
       admin: { address: address(adminPort) },
-      node: { id: "files", cluster: "test" },
+      node: { id: "nuncio", cluster: "test" },
       dynamic_resources: { lds_config: this.#source("lds"), cds_config: this.#source("cds") },
     };
   }
 
-  listeners(listeners: readonly (readonly [name: string, port: number])[], serverName = "files"): string {
+  listeners(listeners: readonly (readonly [name: string, port: number])[], serverName = "files"): Resource[] {
     const manager = {
       "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
       stat_prefix: "in",
@@ -37,7 +44,7 @@ export class FileResources {
   }
 
   /** Requests get `version` in x-version. */
-  routes(version: string, cluster: string, hosts = 1): string {
+  routes(version: string, cluster: string, hosts = 1): Resource[] {
     const host = {
       name: "all",
       domains: ["*"],
@@ -49,7 +56,7 @@ export class FileResources {
     ]);
   }
 
-  clusters(names: readonly string[], connectTimeout = "1s"): string {
+  clusters(names: readonly string[], connectTimeout = "1s"): Resource[] {
     return resources(
       "envoy.config.cluster.v3.Cluster",
       names.map((name) => ({
@@ -61,22 +68,28 @@ export class FileResources {
     );
   }
 
-  endpoints(port: number): string {
+  endpoints(port: number): Resource[] {
     return resources("envoy.config.endpoint.v3.ClusterLoadAssignment", [
       { cluster_name: "service", endpoints: [{ lb_endpoints: [{ endpoint: { address: address(port) } }] }] },
     ]);
   }
-
-  #source(name: string): object {
-    return { path_config_source: { path: join(this.#folder, `${name}.yaml`) }, resource_api_version: "V3" };
-  }
 }
 
-function resources(type: string, list: readonly object[]): string {
-  const typed = list.map((resource) => ({ "@type": `type.googleapis.com/${type}`, ...resource }));
-  return JSON.stringify({ resources: typed });
+/** As files of path_config_source in a folder: lds.yaml, rds.yaml, cds.yaml and eds.yaml. */
+export function fileSource(folder: string): (kind: Kind) => object {
+  return (kind) => ({ path_config_source: { path: join(folder, `${kind}.yaml`) }, resource_api_version: "V3" });
 }
 
-function address(port: number): object {
+/** A file of resources. */
+export function fileText(resources: readonly Resource[]): string {
+  return JSON.stringify({ resources });
+}
+
+function resources(type: string, list: readonly object[]): Resource[] {
+  return list.map((resource) => ({ "@type": `type.googleapis.com/${type}`, ...resource }));
+}
+
+/** On loopback. */
+export function address(port: number): object {
   return { socket_address: { address: "127.0.0.1", port_value: port } };
 }

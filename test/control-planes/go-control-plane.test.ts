@@ -1,0 +1,207 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { createServer, get } from "node:http";
+import type { AddressInfo } from "node:net";
+import { createInterface } from "node:readline";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { freePorts } from "../differential/process.ts";
+import { requirePeer } from "../peers.ts";
+import { Load } from "../proxy/load.ts";
+import { startNuncio } from "../proxy/nuncio.ts";
+import { address, type Resource, TestResources } from "./test-resources.ts";
+
+// A control plane on go-control-plane's own cache and server drives Nuncio in each variant of the protocol.
+
+const backend = createServer((request, response) => response.end(`a ${request.headers["x-version"] ?? "-"}`));
+let backendPort = 0;
+
+beforeAll(async () => {
+  await new Promise<void>((resolve) => backend.listen(0, "127.0.0.1", () => resolve()));
+  backendPort = (backend.address() as AddressInfo).port;
+});
+afterAll(() => {
+  backend.closeAllConnections();
+  backend.close();
+});
+
+/** What a client asked for, as the server tells it. */
+interface Seen {
+  delta: boolean;
+  type: string;
+  names: string[] | null;
+  version: string;
+  /** Of initial_resource_versions. */
+  known: number;
+  nonce: boolean;
+  error?: string;
+  node?: string;
+}
+
+class ControlPlane {
+  readonly seen: Seen[] = [];
+  readonly #child: ChildProcess;
+  readonly port: Promise<number>;
+
+  constructor(program: string, isAds: boolean, listen = "127.0.0.1:0") {
+    this.#child = spawn(program, [isAds ? "ads" : "per-type", listen], { stdio: ["pipe", "pipe", "inherit"] });
+    const lines = createInterface({ input: this.#child.stdout as NodeJS.ReadableStream });
+    this.port = new Promise((resolve) => {
+      lines.on("line", (text) => {
+        const line = JSON.parse(text) as Seen & { port?: number; fault?: string };
+        if (line.port !== undefined) resolve(line.port);
+        else if (line.fault !== undefined) throw new Error(line.fault);
+        else this.seen.push(line);
+      });
+    });
+  }
+
+  send(version: string, resources: readonly Resource[]): void {
+    this.#child.stdin?.write(`${JSON.stringify({ version, resources })}\n`);
+  }
+
+  /** Requests of a type by its last word. */
+  of(type: string): Seen[] {
+    return this.seen.filter((one) => one.type.endsWith(`.${type}`));
+  }
+
+  async stop(): Promise<void> {
+    const gone = new Promise((resolve) => this.#child.once("exit", resolve));
+    this.#child.kill();
+    await gone;
+  }
+}
+
+const modes = [
+  { name: "ADS, state of the world", isAds: true, apiType: "GRPC" },
+  { name: "ADS, delta", isAds: true, apiType: "DELTA_GRPC" },
+  { name: "a stream for each type, state of the world", isAds: false, apiType: "GRPC" },
+  { name: "a stream for each type, delta", isAds: false, apiType: "DELTA_GRPC" },
+];
+
+describe.each(modes)("$name", ({ isAds, apiType }) => {
+  test("many snapshots under load, one that is refused, a restart of the control plane", {
+    timeout: 60_000,
+  }, async (context) => {
+    const program = requirePeer("go-control-plane", context);
+    const api = {
+      api_type: apiType,
+      transport_api_version: "V3",
+      set_node_on_first_message_only: true,
+      grpc_services: [{ envoy_grpc: { cluster_name: "xds" } }],
+    };
+    const resources = new TestResources(() => ({
+      ...(isAds ? { ads: {} } : { api_config_source: api }),
+      resource_api_version: "V3",
+      initial_fetch_timeout: "0s",
+    }));
+    const [port = 0, otherPort = 0] = await freePorts(2);
+    let plane = new ControlPlane(program, isAds);
+    const planePort = await plane.port;
+    const all = (version: string, clusters: string[], listeners: [string, number][], timeout = "1s") => [
+      ...resources.clusters(clusters, timeout),
+      ...resources.endpoints(backendPort),
+      ...resources.listeners(listeners),
+      ...resources.routes(version, "app"),
+    ];
+    plane.send("1", all("1", ["app"], [["main", port]]));
+    const nuncio = await startNuncio({
+      backendPort: 0,
+      args: ["--concurrency", "2"],
+      bootstrap: {
+        node: { id: "nuncio", cluster: "test" },
+        static_resources: { clusters: [xdsCluster(planePort)] },
+        dynamic_resources: {
+          ...(resources.bootstrap(0).dynamic_resources as object),
+          ...(isAds ? { ads_config: api } : {}),
+        },
+      },
+    });
+    expect(await ask(port)).toBe("a 1");
+
+    const load = new Load(port, { keepAlive: 6, newConnection: 2 });
+    for (let i = 2; i <= 20; i++) {
+      plane.send(String(i), all(String(i), i % 2 === 0 ? ["app"] : ["app", `other-${i}`], [["main", port]], `${i}s`));
+      await until(async () => (await ask(port)) === `a ${i}`);
+    }
+    plane.send(
+      "21",
+      all(
+        "21",
+        ["app"],
+        [
+          ["main", port],
+          ["other", otherPort],
+        ],
+      ),
+    );
+    await until(async () => (await ask(otherPort)) === "a 21");
+    plane.send("22", all("22", ["app"], [["main", port]]));
+    await until(async () => (await ask(otherPort)) === "");
+
+    // A bad cluster: told in the NACK, and the rest of the snapshot goes on.
+    plane.send("23", all("23", ["app"], [["main", port]], "-1s"));
+    await until(async () => plane.of("Cluster").some(({ error }) => error !== undefined));
+    expect(plane.of("Cluster").find(({ error }) => error !== undefined)?.error).toMatch(
+      /^Error adding\/updating cluster\(s\) app: connect_timeout: /,
+    );
+    expect(await nuncio.stat("cluster_manager.cds.update_rejected")).toBeGreaterThan(0);
+    plane.send("24", all("24", ["app"], [["main", port]]));
+    await until(async () => (await ask(port)) === "a 24");
+    await load.stop();
+    expect(load.sum("failed")).toBe(0);
+    expect(load.sum("refused")).toBe(0);
+
+    // Acknowledged: nonce given back, no error. The node is told once a stream (the server itself fills it in for state of the world).
+    expect(plane.of("Listener").filter(({ nonce, error }) => nonce && error === undefined).length).toBeGreaterThan(0);
+    const withNode = plane.seen.filter(({ node }) => node !== undefined && node !== "").length;
+    if (isAds && apiType === "DELTA_GRPC") expect(withNode).toBe(1);
+
+    await plane.stop();
+    expect(await ask(port)).toBe("a 24");
+    plane = new ControlPlane(program, isAds, `127.0.0.1:${planePort}`);
+    plane.send("25", all("25", ["app"], [["main", port]]));
+    await until(async () => (await ask(port)) === "a 25");
+    await until(async () => plane.of("Cluster").length > 0);
+    if (apiType === "DELTA_GRPC") expect(plane.of("Cluster")[0]?.known).toBe(1);
+    expect(await nuncio.stat("control_plane.connected_state")).toBe(1);
+    expect(await nuncio.stat("server.worker_crashes")).toBe(0);
+    await nuncio.stop();
+    await plane.stop();
+  });
+});
+
+function xdsCluster(port: number): object {
+  return {
+    name: "xds",
+    type: "STATIC",
+    load_assignment: {
+      cluster_name: "xds",
+      endpoints: [{ lb_endpoints: [{ endpoint: { address: address(port) } }] }],
+    },
+    typed_extension_protocol_options: {
+      "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
+        "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
+        explicit_http_config: { http2_protocol_options: {} },
+      },
+    },
+  };
+}
+
+/** The body; "" where nobody listens, the status where it is not 200. */
+function ask(port: number): Promise<string> {
+  return new Promise((resolve) => {
+    get({ host: "127.0.0.1", port, path: "/", agent: false }, (response) => {
+      let body = "";
+      response.on("data", (data) => (body += data));
+      response.on("end", () => resolve(response.statusCode === 200 ? body : String(response.statusCode)));
+    }).on("error", () => resolve(""));
+  });
+}
+
+async function until(isSo: () => Promise<boolean>): Promise<void> {
+  for (let i = 0; i < 500; i++) {
+    if (await isSo()) return;
+    await sleep(20);
+  }
+  throw new Error("it never came to be");
+}
