@@ -1,7 +1,7 @@
 import type { HeaderBlock, RequestHead, ResponseHead } from "../http/header-block.ts";
 import type { LocalReply } from "../observability/local-replies.ts";
 import type { StreamInfo } from "../observability/stream-info.ts";
-import type { Route } from "../router/route.ts";
+import type { PerFilter, Route } from "../router/route.ts";
 
 /** What a filter's head hook answers. Envoy's FilterHeadersStatus. */
 export const HeadersStatus = {
@@ -24,18 +24,29 @@ export const DataStatus = {
 } as const;
 export type DataStatus = (typeof DataStatus)[keyof typeof DataStatus];
 
+/** Body bytes on their way through the filters. They are valid during the call; a filter may put others in their place. */
+export interface BodyChunk {
+  bytes: Buffer;
+}
+
 /** What a filter sees of its stream. */
 export interface FilterStream {
   readonly info: StreamInfo;
   readonly request: RequestHead;
+  /** null where none matches. */
+  readonly route: Route | null;
   /** The state of the filter in `slot`; null until it sets one. Cleared at the end of the stream. */
   readonly scratch: unknown[];
-  /** The per-route override of the filter in `slot`, already linked; null without one. */
+  /** What the filter in `slot` linked of its per-route configs; null without any. */
   override(slot: number): unknown;
   continueRequest(slot: number): void;
   continueResponse(slot: number): void;
   /** Answers in the proxy's own name; `edit` adds fields to its head. */
   sendLocalReply(reply: LocalReply, edit?: (head: ResponseHead) => void): void;
+  /** Answers with a head of the filter's own making, through the response filters. Envoy: StreamDecoderFilterCallbacks::encodeHeaders. */
+  answer(head: ResponseHead, details: string): void;
+  /** In onResponseTrailers of the filter in `slot`: more body in front of the trailers. Envoy: addEncodedData. */
+  addResponseData(slot: number, bytes: Buffer): void;
 }
 
 /**
@@ -44,18 +55,19 @@ export interface FilterStream {
  */
 export interface Filter {
   onRequestHead?(stream: FilterStream, head: RequestHead, endStream: boolean): HeadersStatus;
-  onRequestData?(stream: FilterStream, bytes: Buffer, endStream: boolean): DataStatus;
+  onRequestData?(stream: FilterStream, chunk: BodyChunk, endStream: boolean): DataStatus;
   onRequestTrailers?(stream: FilterStream, trailers: HeaderBlock): DataStatus;
   onResponseHead?(stream: FilterStream, head: ResponseHead, endStream: boolean): HeadersStatus;
-  onResponseData?(stream: FilterStream, bytes: Buffer, endStream: boolean): DataStatus;
+  onResponseData?(stream: FilterStream, chunk: BodyChunk, endStream: boolean): DataStatus;
   onResponseTrailers?(stream: FilterStream, trailers: HeaderBlock): DataStatus;
   /** The stream ended, however it ended. */
   onDestroy?(stream: FilterStream): void;
+  /** At link, once a route that says something to any filter: what stream.override(slot) gives there. `name` is its own. */
+  linkRoute?(perFilter: PerFilter, name: string): unknown;
 }
 
 /** What the terminal filter (the router) sees beyond FilterStream: it makes the response. */
 export interface TerminalStream extends FilterStream {
-  readonly route: Route | null;
   /** The response timeout in force, 0 for none; the router sets it before startRouteTimers. */
   timeoutMs: number;
   /** What a timeout is answered with. */

@@ -1,16 +1,23 @@
+import type { StatsSlab } from "../observability/stats.ts";
+import type { RuntimeLookup } from "../router/runtime-fraction.ts";
+import type { Cluster } from "../upstream/cluster.ts";
 import type { Filter } from "./api.ts";
 import { HealthCheckFilter } from "./health_check/filter.ts";
 import type { HealthCheckSpec } from "./health_check/parse.ts";
-import type { HttpFilterSpec } from "./parsers.ts";
+import type { HttpFilterSpec } from "./http-filters.ts";
 
-/** What filters take from the worker. */
+/** What filters take from the worker and their connection manager. */
 export interface FilterDeps {
+  slab: StatsSlab;
+  /** "http.<stat_prefix>.": what the names of a filter's stats begin with. */
+  statPrefix: string;
+  runtime: RuntimeLookup;
   /** POST /healthcheck/fail. */
   isHealthFailed: () => boolean;
   /** node.cluster */
   nodeCluster: string;
-  /** The hosts of a cluster; null when there is none of that name. */
-  clusterHealth: (name: string) => { total: number; healthy: number } | null;
+  /** Cluster by name; null when there is none. */
+  clusters: (name: string) => Cluster | null;
 }
 
 /** Spec to the live filter of a chain; the worker's half of the registry. Cannot fail on what parse gave. */

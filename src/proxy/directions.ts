@@ -1,4 +1,4 @@
-import type { DataStatus, HeadersStatus, Terminal } from "../filters/api.ts";
+import type { BodyChunk, DataStatus, HeadersStatus, Terminal } from "../filters/api.ts";
 import type { HeaderBlock, RequestHead, ResponseHead } from "../http/header-block.ts";
 import type { ChainEntry } from "./filter-chain.ts";
 import type { Direction } from "./iteration.ts";
@@ -22,10 +22,10 @@ export class RequestDirection implements Direction<RequestHead, HeaderBlock> {
       endStream,
     );
   }
-  callData(entry: ChainEntry, bytes: Buffer, endStream: boolean): DataStatus {
+  callData(entry: ChainEntry, chunk: BodyChunk, endStream: boolean): DataStatus {
     return (entry.filter.onRequestData as NonNullable<typeof entry.filter.onRequestData>)(
       this.#stream,
-      bytes,
+      chunk,
       endStream,
     );
   }
@@ -68,10 +68,10 @@ export class ResponseDirection implements Direction<ResponseHead, HeaderBlock> {
       endStream,
     );
   }
-  callData(entry: ChainEntry, bytes: Buffer, endStream: boolean): DataStatus {
+  callData(entry: ChainEntry, chunk: BodyChunk, endStream: boolean): DataStatus {
     return (entry.filter.onResponseData as NonNullable<typeof entry.filter.onResponseData>)(
       this.#stream,
-      bytes,
+      chunk,
       endStream,
     );
   }

@@ -1,4 +1,5 @@
 import type { Filter } from "../filters/api.ts";
+import type { PerFilter, RouteFilters } from "../router/route.ts";
 
 /** One filter of a chain as a hook's list holds it. */
 export interface ChainEntry {
@@ -7,31 +8,72 @@ export interface ChainEntry {
   readonly slot: number;
 }
 
-/**
- * The linked HTTP filters of one connection manager without the terminal router. One dense list a hook:
- * a filter that does not care costs nothing. Request lists run first to last, response lists last to first.
- */
-export class FilterChain {
-  readonly names: readonly string[];
-  readonly requestHead: ChainEntry[] = [];
-  readonly requestData: ChainEntry[] = [];
-  readonly requestTrailers: ChainEntry[] = [];
-  readonly responseHead: ChainEntry[] = [];
-  readonly responseData: ChainEntry[] = [];
-  readonly responseTrailers: ChainEntry[] = [];
-  readonly destroy: ChainEntry[] = [];
+/** A filter of a chain, linked. */
+export interface ChainFilter {
+  name: string;
+  filter: Filter;
+  /** It runs only on routes that turn it on. */
+  disabled: boolean;
+}
 
-  constructor(filters: { name: string; filter: Filter }[]) {
-    this.names = filters.map((f) => f.name);
-    for (const [slot, { filter }] of filters.entries()) {
-      const entry = { filter, slot };
-      if (filter.onRequestHead) this.requestHead.push(entry);
-      if (filter.onRequestData) this.requestData.push(entry);
-      if (filter.onRequestTrailers) this.requestTrailers.push(entry);
-      if (filter.onResponseHead) this.responseHead.unshift(entry);
-      if (filter.onResponseData) this.responseData.unshift(entry);
-      if (filter.onResponseTrailers) this.responseTrailers.unshift(entry);
-      if (filter.onDestroy) this.destroy.push(entry);
-    }
+/** Who wants to be called in one direction. */
+export interface HookLists {
+  readonly head: readonly ChainEntry[];
+  readonly data: readonly ChainEntry[];
+  readonly trailers: readonly ChainEntry[];
+}
+
+/** The filters that run for a request, by hook: one that does not care costs nothing. */
+export interface ChainVariant {
+  /** First to last. */
+  readonly request: HookLists;
+  /** Last to first. */
+  readonly response: HookLists;
+  readonly destroy: readonly ChainEntry[];
+}
+
+/** The linked HTTP filters of one connection manager without the terminal router. */
+export class FilterChain {
+  readonly #filters: readonly ChainFilter[];
+  /** Variant 0 has those that are not disabled of themselves; the others are what routes ask for. */
+  readonly variants: ChainVariant[];
+  readonly #variantsByKey = new Map<string, number>();
+
+  constructor(filters: readonly ChainFilter[]) {
+    this.#filters = filters;
+    const isOn = filters.map(({ disabled }) => !disabled);
+    this.variants = [variantOf(filters, isOn)];
+    this.#variantsByKey.set(isOn.join(), 0);
   }
+
+  /** What the filters have of a route that says something to one of them. */
+  linkRoute(perFilter: PerFilter): RouteFilters {
+    const overrides = this.#filters.map(({ name, filter }) => filter.linkRoute?.(perFilter, name) ?? null);
+    const isOn = this.#filters.map(({ name, disabled }) => !(perFilter.get(name)?.[0]?.disabled ?? disabled));
+    const key = isOn.join();
+    let variant = this.#variantsByKey.get(key);
+    if (variant === undefined) {
+      variant = this.variants.push(variantOf(this.#filters, isOn)) - 1;
+      this.#variantsByKey.set(key, variant);
+    }
+    return { overrides, variant };
+  }
+}
+
+function variantOf(filters: readonly ChainFilter[], isOn: readonly boolean[]): ChainVariant {
+  const entries = filters.map(({ filter }, slot) => ({ filter, slot })).filter(({ slot }) => isOn[slot]);
+  const reverse = entries.toReversed();
+  return {
+    request: {
+      head: entries.filter(({ filter }) => filter.onRequestHead),
+      data: entries.filter(({ filter }) => filter.onRequestData),
+      trailers: entries.filter(({ filter }) => filter.onRequestTrailers),
+    },
+    response: {
+      head: reverse.filter(({ filter }) => filter.onResponseHead),
+      data: reverse.filter(({ filter }) => filter.onResponseData),
+      trailers: reverse.filter(({ filter }) => filter.onResponseTrailers),
+    },
+    destroy: entries.filter(({ filter }) => filter.onDestroy),
+  };
 }

@@ -1,4 +1,5 @@
-import type { Filter, Terminal, TerminalStream } from "../filters/api.ts";
+import type { FilterStream, Terminal, TerminalStream } from "../filters/api.ts";
+import type { ClusterDirectory } from "../filters/router/router-request.ts";
 import type { Http2Shared } from "../http/h2/connection-core.ts";
 import type { RequestHead, ResponseHead } from "../http/header-block.ts";
 import type { TlsInfo } from "../net/tls/tls-info.ts";
@@ -8,7 +9,7 @@ import type { StreamInfo } from "../observability/stream-info.ts";
 import type { Route } from "../router/route.ts";
 import type { RouteTable } from "../router/route-table.ts";
 import { ClientCert } from "./client-cert.ts";
-import { FilterChain } from "./filter-chain.ts";
+import type { FilterChain } from "./filter-chain.ts";
 import { HcmStats } from "./hcm-stats.ts";
 import { RequestHeaderPolicy } from "./header-policy.ts";
 import type { LocalReplyMapper, MappedReply } from "./local-reply-mapper.ts";
@@ -24,12 +25,13 @@ export interface HcmParts {
   filterChainName: string;
   bufferLimitBytes: number;
   slab: StatsSlab;
-  filters: { name: string; filter: Filter }[];
+  chain: FilterChain;
   routes: RouteTable;
   accessLogs: AccessLog[];
   localReplies: LocalReplyMapper | null;
   /** Requests for a host that the connection's certificate is not for get 421. Runtime key nuncio.answer_misdirected_requests. */
   answersMisdirected: boolean;
+  clusters: ClusterDirectory;
   http2: Http2Shared;
   newTerminal: (hcm: Hcm, stream: TerminalStream) => Terminal;
 }
@@ -45,20 +47,11 @@ export class Hcm {
   /** What its HTTP/2 connections share. */
   readonly http2: Http2Shared;
   readonly chain: FilterChain;
-  readonly requestLists: {
-    head: FilterChain["requestHead"];
-    data: FilterChain["requestData"];
-    trailers: FilterChain["requestTrailers"];
-  };
-  readonly responseLists: {
-    head: FilterChain["responseHead"];
-    data: FilterChain["responseData"];
-    trailers: FilterChain["responseTrailers"];
-  };
   readonly requestPolicy: RequestHeaderPolicy;
   readonly responsePolicy: ResponseHeaderPolicy;
   /** Of connections in plain text. */
   readonly #noClientCert: ClientCert;
+  readonly #clusters: ClusterDirectory;
   #routes: RouteTable;
   readonly #accessLogs: AccessLog[];
   readonly #localReplies: LocalReplyMapper | null;
@@ -74,10 +67,8 @@ export class Hcm {
     this.answersMisdirected = parts.answersMisdirected;
     this.http2 = parts.http2;
     this.stats = new HcmStats(parts.slab, spec.statPrefix, parts.listenerStatName);
-    this.chain = new FilterChain(parts.filters);
-    const chain = this.chain;
-    this.requestLists = { head: chain.requestHead, data: chain.requestData, trailers: chain.requestTrailers };
-    this.responseLists = { head: chain.responseHead, data: chain.responseData, trailers: chain.responseTrailers };
+    this.chain = parts.chain;
+    this.#clusters = parts.clusters;
     this.#noClientCert = new ClientCert(spec.clientCert, null);
     this.requestPolicy = new RequestHeaderPolicy(spec);
     this.responsePolicy = new ResponseHeaderPolicy(spec);
@@ -115,14 +106,16 @@ export class Hcm {
     return this.#routes.match(head, info, Math.random());
   }
 
+  /** The log tells the cluster that a request would have gone to, if it is there, when a filter answers first. */
+  noteCluster({ info, route, request }: FilterStream): void {
+    if (info.clusterName !== "" || route?.kind !== "cluster") return;
+    info.clusterName = this.#clusters(route.clusterFor(request))?.observabilityName ?? "";
+  }
+
   /** Route-level upgrade_configs win over the connection manager's. */
   allowsUpgrade(type: string, route: Route | null): boolean {
     if (route !== null) for (const upgrade of route.upgrades) if (upgrade.type === type) return upgrade.enabled;
     return this.spec.upgrades[type] ?? false;
-  }
-
-  overrideFor(route: Route, slot: number): unknown {
-    return route.perFilterConfig(this.chain.names[slot] as string)?.config ?? null;
   }
 
   mapLocalReply(head: ResponseHead, info: StreamInfo, body: string): MappedReply {

@@ -1,10 +1,10 @@
-import type { DataStatus, HeadersStatus } from "../filters/api.ts";
-import type { ChainEntry } from "./filter-chain.ts";
+import type { BodyChunk, DataStatus, HeadersStatus } from "../filters/api.ts";
+import type { ChainEntry, HookLists } from "./filter-chain.ts";
 
 /** The calls of one direction: how an entry's hooks are called, and where the message goes behind the last filter. */
 export interface Direction<Head, Trailers> {
   callHead(entry: ChainEntry, head: Head, endStream: boolean): HeadersStatus;
-  callData(entry: ChainEntry, bytes: Buffer, endStream: boolean): DataStatus;
+  callData(entry: ChainEntry, chunk: BodyChunk, endStream: boolean): DataStatus;
   callTrailers(entry: ChainEntry, trailers: Trailers): DataStatus;
   deliverHead(head: Head, endStream: boolean): void;
   deliverData(bytes: Buffer, endStream: boolean): void;
@@ -17,12 +17,6 @@ export interface Direction<Head, Trailers> {
   readonly isLive: boolean;
 }
 
-interface Lists {
-  readonly head: readonly ChainEntry[];
-  readonly data: readonly ChainEntry[];
-  readonly trailers: readonly ChainEntry[];
-}
-
 /**
  * Walks one message through the filters of one direction, with Envoy's stop rules (FilterManager):
  *
@@ -33,7 +27,7 @@ interface Lists {
 export class Iteration<Head, Trailers> {
   readonly #direction: Direction<Head, Trailers>;
   readonly #isReverse: boolean;
-  #lists: Lists = none;
+  #lists: HookLists = none;
   /** The slot that stopped the walk, -1 when it runs. */
   #stopSlot = -1;
   #stop: "head" | "all" | "data" = "head";
@@ -46,6 +40,8 @@ export class Iteration<Head, Trailers> {
   #isEnded = false;
   #trailers: Trailers | null = null;
   #isPaused = false;
+  /** What a data hook is given, one for all. */
+  readonly #chunk: BodyChunk = { bytes: empty };
   /** A filter stopped it since begin(). */
   wasStopped = false;
   bufferLimit = 0;
@@ -55,7 +51,7 @@ export class Iteration<Head, Trailers> {
     this.#isReverse = isReverse;
   }
 
-  begin(lists: Lists, bufferLimit: number): void {
+  begin(lists: HookLists, bufferLimit: number): void {
     this.#lists = lists;
     this.#stopSlot = -1;
     this.#head = null;
@@ -104,6 +100,12 @@ export class Iteration<Head, Trailers> {
     this.#isEnded = true;
     if (this.#stop === "all") return;
     this.#walkTrailers(0, trailers);
+  }
+
+  /** The filter in `slot`, in its trailers hook, has more body to send in front of them. */
+  add(slot: number, bytes: Buffer): void {
+    if (this.#stopSlot === slot) this.#hold(bytes, this.#isWatermark);
+    else this.#walkData(this.#after(this.#lists.data, slot), bytes, false);
   }
 
   /** Bytes held for a filter that stopped the walk. */
@@ -158,13 +160,17 @@ export class Iteration<Head, Trailers> {
     this.#direction.deliverHead(head, this.#headEnd);
   }
 
-  #walkData(from: number, bytes: Buffer, endStream: boolean): void {
+  #walkData(from: number, given: Buffer, endStream: boolean): void {
     const list = this.#lists.data;
+    const chunk = this.#chunk;
+    let bytes = given;
     for (let i = from; i < list.length; i++) {
       const entry = list[i] as ChainEntry;
       if (this.#stopSlot >= 0 && this.#isBehind(entry.slot, this.#stopSlot)) break;
-      const status = this.#direction.callData(entry, bytes, endStream);
+      chunk.bytes = bytes;
+      const status = this.#direction.callData(entry, chunk, endStream);
       if (!this.#direction.isLive) return;
+      bytes = chunk.bytes;
       if (status === 0) {
         if (entry.slot === this.#stopSlot) {
           this.#hold(bytes, false);
@@ -187,7 +193,8 @@ export class Iteration<Head, Trailers> {
       this.#hold(bytes, this.#isWatermark);
       return;
     }
-    this.#direction.deliverData(bytes, endStream);
+    // A filter may keep it all for itself.
+    if (bytes.length > 0 || endStream) this.#direction.deliverData(bytes, endStream);
   }
 
   #walkTrailers(from: number, trailers: Trailers): void {
@@ -243,4 +250,4 @@ export class Iteration<Head, Trailers> {
 }
 
 const empty = Buffer.alloc(0);
-const none: Lists = { head: [], data: [], trailers: [] };
+const none: HookLists = { head: [], data: [], trailers: [] };

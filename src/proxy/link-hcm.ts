@@ -16,6 +16,7 @@ import type { CompileValue } from "../router/header-mutation.ts";
 import { HeaderMatcher, StringMatcher } from "../router/matchers.ts";
 import { linkRouteTable, type RouteTable } from "../router/route-table.ts";
 import type { RouteConfigSpec } from "../router/spec.ts";
+import { FilterChain } from "./filter-chain.ts";
 import { Hcm } from "./hcm.ts";
 import { linkLocalReplies } from "./link-local-replies.ts";
 import type { RuntimeValues } from "./runtime-values.ts";
@@ -29,7 +30,7 @@ export interface HcmDeps {
   routes: (name: string) => RouteConfigSpec | null;
   runtime: RuntimeValues;
   logs: AccessLogSinks;
-  filters: FilterDeps;
+  filters: Omit<FilterDeps, "statPrefix">;
   /** `http2.*` of the worker. */
   http2Counters: Http2Counters;
 }
@@ -42,7 +43,17 @@ export function linkHcm(
 ): { hcm: Hcm; http1: Http1Options } {
   const spec = chain.hcm;
   const byName = spec.rds === null ? null : deps.routes(spec.rds.routeConfigName);
-  const routes = linkRoutes(spec.routeConfig ?? byName ?? emptyRoutes, deps.runtime);
+  const filterDeps = { ...deps.filters, statPrefix: `http.${spec.statPrefix}.` };
+  const filterChain = new FilterChain(
+    spec.filters
+      .filter(({ type }) => type !== routerType)
+      .map((filter, slot) => ({
+        name: filter.name,
+        filter: linkFilter(filter, slot, filterDeps),
+        disabled: filter.disabled,
+      })),
+  );
+  const routes = linkRoutes(spec.routeConfig ?? byName ?? emptyRoutes, filterChain, deps.runtime);
   const filterContext: FilterContext = {
     headerMatcher: (matcher) => new HeaderMatcher(matcher),
     stringMatcher: (matcher) => new StringMatcher(matcher),
@@ -61,10 +72,8 @@ export function linkHcm(
     filterChainName: chain.name,
     bufferLimitBytes: listener.bufferLimitBytes,
     slab: deps.slab,
-    filters: chainFilters(spec).map((filter, slot) => ({
-      name: filter.name,
-      filter: linkFilter(filter, slot, deps.filters),
-    })),
+    chain: filterChain,
+    clusters: deps.clusters,
     routes,
     accessLogs: linkAccessLogs(spec.accessLogs, deps.logs, filterContext),
     localReplies: spec.localReply === null ? null : linkLocalReplies(spec.localReply, filterContext),
@@ -81,14 +90,9 @@ export function linkHcm(
   return { hcm, http1: http1Options(spec, deps.runtime.isTrue("nuncio.http1_envoy_leniency")) };
 }
 
-/** All but the router, which ends the chain, and those that are off. */
-function chainFilters(spec: HcmSpec): HcmSpec["filters"] {
-  return spec.filters.filter(({ type, disabled }) => type !== routerType && !disabled);
-}
-
 /** A route table for one connection manager. */
-export function linkRoutes(spec: RouteConfigSpec, runtime: RuntimeValues): RouteTable {
-  return linkRouteTable(spec, { compileValue, runtime, linkOverrides: null });
+export function linkRoutes(spec: RouteConfigSpec, chain: FilterChain, runtime: RuntimeValues): RouteTable {
+  return linkRouteTable(spec, { compileValue, runtime, linkFilters: (perFilter) => chain.linkRoute(perFilter) });
 }
 
 function http1Options(spec: HcmSpec, leniency: boolean): Http1Options {

@@ -99,7 +99,7 @@ export function updateTls(chains: LinkedChains, update: TlsContextSpec<unknown>)
 /** Routes came by RDS: the connection managers that ask for them take them. */
 export function updateRoutes(chains: LinkedChains, spec: RouteConfigSpec, runtime: RuntimeValues): void {
   for (const { hcm } of allChains(chains)) {
-    if (hcm.spec.rds?.routeConfigName === spec.name) hcm.replaceRoutes(linkRoutes(spec, runtime));
+    if (hcm.spec.rds?.routeConfigName === spec.name) hcm.replaceRoutes(linkRoutes(spec, hcm.chain, runtime));
   }
 }
 

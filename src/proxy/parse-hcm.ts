@@ -1,4 +1,4 @@
-import { parseHttpFilters } from "../filters/parsers.ts";
+import { parseHttpFilters } from "../filters/http-filters.ts";
 import { parseAccessLogFilter, parseAccessLogs, parseFormatString } from "../observability/access-log-parse.ts";
 import { unpackAs } from "../proto/any.ts";
 import { parseConfigSource } from "../proto/config-source.ts";

@@ -58,12 +58,12 @@ export function admitRequest(stream: Stream, head: RequestHead): boolean {
   const route = hcm.routeFor(head, stream.info);
   stream.route = route;
   if (route !== null) {
+    if (route.filters.variant !== 0) stream.useFilters(route.filters.variant);
     stream.info.routeName = route.name;
     stream.info.routeMetadata = route.metadata;
     stream.info.virtualHostName = route.virtualHost.name;
   }
   if (upgrade !== "" && !hcm.allowsUpgrade(upgrade, route)) {
-    if (route?.kind === "cluster") stream.info.clusterName = route.clusterFor(head);
     hcm.stats.count("downstream_rq_ws_on_non_ws_route");
     connection.closeAfterResponse();
     stream.sendLocalReply(localReplies.upgradeFailed);

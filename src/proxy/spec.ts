@@ -1,4 +1,4 @@
-import type { HttpFilterSpec } from "../filters/parsers.ts";
+import type { HttpFilterSpec } from "../filters/http-filters.ts";
 import type { SocketAddress } from "../net/address.ts";
 import type { ProxyProtocolSpec } from "../net/inspector.ts";
 import type { TlsContextSpec } from "../net/tls/contexts.ts";

@@ -1,4 +1,7 @@
+import type { StreamReset } from "../http/codec.ts";
 import type { TlsInfo } from "../net/tls/tls-info.ts";
+import { ResponseFlag } from "../observability/response-flags.ts";
+import type { StreamInfo } from "../observability/stream-info.ts";
 import { ClientCert } from "./client-cert.ts";
 import type { ConnectionAddresses } from "./connection-addresses.ts";
 
@@ -22,6 +25,24 @@ export interface StreamConnection extends ConnectionFacts {
   onStreamEnd(): void;
   /** HTTP/1: the connection closes after the response (an unread request body, a 4xx of the codec). */
   closeAfterResponse(): void;
+}
+
+/** What logs and filters know of the connection a stream is on. */
+export function describeConnection(info: StreamInfo, connection: StreamConnection): void {
+  const { addresses } = connection;
+  info.protocol = connection.protocol;
+  info.connectionId = connection.id;
+  info.downstreamLocalAddress = addresses.localText;
+  info.downstreamDirectLocalAddress = addresses.directLocalText;
+  info.downstreamDirectRemoteAddress = addresses.directRemoteText;
+  info.downstreamRemoteAddress = addresses.remoteText;
+  info.downstreamTls = connection.tls;
+}
+
+/** The flag of a downstream that is gone: HTTP/1 knows only of a connection, HTTP/2 of a stream that either side reset. */
+export function resetFlag(reason: StreamReset): number {
+  if (reason === "connection_termination") return ResponseFlag.DC;
+  return reason === "protocol_error" ? ResponseFlag.DPE : ResponseFlag.DR;
 }
 
 /** That of a stream between two requests. */

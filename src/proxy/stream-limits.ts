@@ -1,5 +1,7 @@
 import { eventClock } from "../net/event-clock.ts";
 import { LazyTimer } from "../net/lazy-timer.ts";
+import { type LocalReply, localReplies } from "../observability/local-replies.ts";
+import type { HcmStats } from "./hcm-stats.ts";
 
 /** The time limits of a stream. */
 export type Limit = "response" | "duration" | "request" | "idle";
@@ -68,5 +70,25 @@ export class StreamLimits {
     this.#duration.dispose();
     this.#request.dispose();
     this.#idle.dispose();
+  }
+}
+
+/** Counts a limit that passed; what is answered then, null where it no longer matters. */
+export function replyToLimit(
+  limit: Exclude<Limit, "response">,
+  isRequestComplete: boolean,
+  stats: HcmStats,
+): LocalReply | null {
+  switch (limit) {
+    case "duration":
+      stats.count("downstream_rq_max_duration_reached");
+      return isRequestComplete ? localReplies.maxStreamDuration : localReplies.maxStreamDurationOfRequest;
+    case "request":
+      if (isRequestComplete) return null;
+      stats.count("downstream_rq_timeout");
+      return localReplies.requestTimeout;
+    case "idle":
+      stats.count("downstream_rq_idle_timeout");
+      return isRequestComplete ? localReplies.streamIdleTimeout : localReplies.streamIdleTimeoutOfRequest;
   }
 }

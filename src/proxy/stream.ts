@@ -1,19 +1,21 @@
 import type { Terminal, TerminalStream } from "../filters/api.ts";
 import type { RequestSink, ResponseWriter, StreamReset } from "../http/codec.ts";
+import { isGrpcContentType } from "../http/grpc.ts";
 import type { HeaderBlock, ResponseHead } from "../http/header-block.ts";
 import { RequestHead } from "../http/header-block.ts";
+import { Known } from "../http/names.ts";
 import { eventClock } from "../net/event-clock.ts";
 import { type LocalReply, localReplies } from "../observability/local-replies.ts";
-import { ResponseFlag } from "../observability/response-flags.ts";
 import { StreamInfo } from "../observability/stream-info.ts";
 import type { Route } from "../router/route.ts";
 import { RequestDirection, ResponseDirection } from "./directions.ts";
+import type { ChainVariant } from "./filter-chain.ts";
 import type { Hcm } from "./hcm.ts";
 import { Iteration } from "./iteration.ts";
 import { writeLocalReply } from "./local-reply.ts";
 import { admitRequest } from "./request-admission.ts";
-import { noConnection, type StreamConnection } from "./stream-connection.ts";
-import { type Limit, StreamLimits } from "./stream-limits.ts";
+import { describeConnection, noConnection, resetFlag, type StreamConnection } from "./stream-connection.ts";
+import { type Limit, replyToLimit, StreamLimits } from "./stream-limits.ts";
 
 /**
  * One request and its response: head policy, filters, router, and what ends it. The connection manager lends it to connections,
@@ -30,6 +32,9 @@ export class Stream implements RequestSink, TerminalStream {
   connection: StreamConnection = noConnection;
   readonly hcm: Hcm;
   readonly #terminal: Terminal;
+  /** What a local reply is in depends on it, whatever filters make of the head. */
+  isGrpcRequest = false;
+  #filters: ChainVariant;
   readonly #requestWalk: Iteration<RequestHead, HeaderBlock>;
   readonly #responseWalk: Iteration<ResponseHead, HeaderBlock>;
   #writer: ResponseWriter | null = null;
@@ -44,6 +49,7 @@ export class Stream implements RequestSink, TerminalStream {
 
   constructor(hcm: Hcm) {
     this.hcm = hcm;
+    this.#filters = hcm.chain.variants[0] as ChainVariant;
     this.#terminal = hcm.newTerminal(this);
     this.#requestWalk = new Iteration(new RequestDirection(this, this.#terminal), false);
     this.#responseWalk = new Iteration(new ResponseDirection(this), true);
@@ -73,21 +79,21 @@ export class Stream implements RequestSink, TerminalStream {
     const now = eventClock.now;
     info.start = now;
     info.startTimeMs = eventClock.wallNow;
-    info.protocol = connection.protocol;
-    info.connectionId = connection.id;
-    const { addresses } = connection;
-    info.downstreamLocalAddress = addresses.localText;
-    info.downstreamDirectLocalAddress = addresses.directLocalText;
-    info.downstreamDirectRemoteAddress = addresses.directRemoteText;
-    info.downstreamRemoteAddress = addresses.remoteText;
-    info.downstreamTls = connection.tls;
+    describeConnection(info, connection);
     info.filterChainName = hcm.filterChainName;
     info.listenerName = hcm.listenerName;
     this.#limits.begin(now, hcm.spec.streamIdleTimeoutMs, hcm.spec.requestTimeoutMs, hcm.spec.maxStreamDurationMs);
-    this.#requestWalk.begin(hcm.requestLists, hcm.bufferLimitBytes);
-    this.#responseWalk.begin(hcm.responseLists, hcm.bufferLimitBytes);
+    this.useFilters(0);
     hcm.stats.onRequestBegin(connection.isHttp2);
     connection.onStreamBegin();
+  }
+
+  /** Before the head goes to the filters: which of the chain's variants they are. */
+  useFilters(variant: number): void {
+    const chosen = this.hcm.chain.variants[variant] as ChainVariant;
+    this.#filters = chosen;
+    this.#requestWalk.begin(chosen.request, this.hcm.bufferLimitBytes);
+    this.#responseWalk.begin(chosen.response, this.hcm.bufferLimitBytes);
   }
 
   // From the codec.
@@ -133,12 +139,13 @@ export class Stream implements RequestSink, TerminalStream {
   adopt(head: RequestHead): void {
     this.request = head;
     this.info.request = head;
+    this.isGrpcRequest = isGrpcContentType(head.get(Known["content-type"]));
   }
 
   // For filters.
 
   override(slot: number): unknown {
-    return this.route === null ? null : this.hcm.overrideFor(this.route, slot);
+    return this.route?.filters.overrides[slot] ?? null;
   }
 
   continueRequest(slot: number): void {
@@ -160,12 +167,21 @@ export class Stream implements RequestSink, TerminalStream {
       this.abort(reply.flags, reply.details);
       return;
     }
-    this.info.details = reply.details;
-    this.#isLocal = true;
-    this.#isResponseStarted = true;
-    this.#terminal.cancel();
+    this.#beginLocal(reply.details);
     if (!this.#isRequestComplete) this.connection.closeAfterResponse();
     writeLocalReply(this, reply, edit ?? null);
+  }
+
+  answer(head: ResponseHead, details: string): void {
+    if (!this.#isActive || this.#isResponseStarted) return;
+    this.#beginLocal(details);
+    this.info.response = head;
+    this.info.responseCode = head.status;
+    this.#responseWalk.head(head, true);
+  }
+
+  addResponseData(slot: number, bytes: Buffer): void {
+    if (this.#isActive) this.#responseWalk.add(slot, bytes);
   }
 
   /** The head and body of the proxy's own reply, through the response filters. */
@@ -297,6 +313,14 @@ export class Stream implements RequestSink, TerminalStream {
     this.#limits.dispose();
   }
 
+  #beginLocal(details: string): void {
+    this.info.details = details;
+    this.#isLocal = true;
+    this.#isResponseStarted = true;
+    this.hcm.noteCluster(this);
+    this.#terminal.cancel();
+  }
+
   #onRequestComplete(): void {
     this.#isRequestComplete = true;
     this.#limits.clearRequest();
@@ -312,30 +336,11 @@ export class Stream implements RequestSink, TerminalStream {
 
   #onLimit(limit: Limit): void {
     if (!this.#isActive) return;
-    const stats = this.hcm.stats;
+    if (limit === "response") this.#terminal.onTimeout();
     const isComplete = this.#isRequestComplete;
-    switch (limit) {
-      case "response":
-        this.#terminal.onTimeout();
-        this.#fail(this.timeoutReply);
-        return;
-      case "duration":
-        stats.count("downstream_rq_max_duration_reached");
-        this.#fail(isComplete ? localReplies.maxStreamDuration : localReplies.maxStreamDurationOfRequest);
-        return;
-      case "request":
-        if (isComplete) return;
-        stats.count("downstream_rq_timeout");
-        this.#fail(localReplies.requestTimeout);
-        return;
-      case "idle":
-        stats.count("downstream_rq_idle_timeout");
-        this.#fail(isComplete ? localReplies.streamIdleTimeout : localReplies.streamIdleTimeoutOfRequest);
-    }
-  }
-
-  /** A reply while there is none, a cut after it began. */
-  #fail(reply: LocalReply): void {
+    const reply = limit === "response" ? this.timeoutReply : replyToLimit(limit, isComplete, this.hcm.stats);
+    if (reply === null) return;
+    // A reply while there is none, a cut after it began.
     if (this.#isResponseStarted) this.abort(reply.flags, reply.details);
     else this.sendLocalReply(reply);
   }
@@ -349,7 +354,7 @@ export class Stream implements RequestSink, TerminalStream {
     this.#limits.clear();
     if (!this.#isLocal) this.#terminal.cancel();
     if (this.#isUpgraded) hcm.stats.onUpgrade(-1);
-    for (const entry of hcm.chain.destroy) entry.filter.onDestroy?.(this);
+    for (const entry of this.#filters.destroy) entry.filter.onDestroy?.(this);
     hcm.onStreamEnd(info);
     const connection = this.connection;
     const mayWait = this.#requestWalk.wasStopped || this.#responseWalk.wasStopped;
@@ -374,14 +379,9 @@ export class Stream implements RequestSink, TerminalStream {
     this.#isResponseHeadSent = false;
     this.#isLocal = false;
     this.#isUpgraded = false;
+    this.isGrpcRequest = false;
     this.#pauses = 0;
   }
 }
 
 const noRequest = new RequestHead();
-
-/** HTTP/1 knows only of a connection that is gone; HTTP/2 of a stream that either side reset. */
-function resetFlag(reason: StreamReset): number {
-  if (reason === "connection_termination") return ResponseFlag.DC;
-  return reason === "protocol_error" ? ResponseFlag.DPE : ResponseFlag.DR;
-}

@@ -171,7 +171,9 @@ export class WorkerRuntime {
       filters: {
         isHealthFailed: () => this.#isHealthFailed,
         nodeCluster: this.#nodeCluster,
-        clusterHealth: (name) => this.#clusters.get(name)?.health ?? null,
+        slab: this.#slab,
+        runtime: this.#values,
+        clusters: (name) => this.#clusters.get(name) ?? null,
       },
       http2Counters: this.#http2.counters,
     });

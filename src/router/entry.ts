@@ -1,17 +1,14 @@
+import { isGrpcContentType } from "../http/grpc.ts";
 import type { RequestHead } from "../http/header-block.ts";
 import { Known } from "../http/names.ts";
 import { CookieMatcher, HeaderMatcher, QueryMatcher } from "./matchers.ts";
 import type { Acceptor, Ordered } from "./path-trie.ts";
 import type { Regex } from "./regex.ts";
 import type { Route } from "./route.ts";
+import { isInFraction, type RuntimeLookup } from "./runtime-fraction.ts";
 import type { RouteMatchSpec, RuntimeFractionSpec } from "./spec.ts";
 import { wire } from "./text.ts";
 import type { WeightedChoice } from "./weighted.ts";
-
-/** Runtime keys as the layers set them: a number, a {numerator, denominator}, or null. */
-export interface RuntimeLookup {
-  value(key: string): unknown;
-}
 
 /** One route in a table: where it stands, when it matches, what it gives. */
 export interface RouteEntry extends Ordered {
@@ -44,7 +41,7 @@ export class Conditions {
 
   pass(head: RequestHead, random: number): boolean {
     if (this.#fraction !== null && !isInFraction(this.#fraction, this.#runtime, random)) return false;
-    if (this.#isGrpc && !isGrpc(head.get(Known["content-type"]))) return false;
+    if (this.#isGrpc && !isGrpcContentType(head.get(Known["content-type"]))) return false;
     for (let i = 0; i < this.#headers.length; i++) if (!(this.#headers[i] as HeaderMatcher).matches(head)) return false;
     for (let i = 0; i < this.#query.length; i++) if (!(this.#query[i] as QueryMatcher).matches(head)) return false;
     for (let i = 0; i < this.#cookies.length; i++) if (!(this.#cookies[i] as CookieMatcher).matches(head)) return false;
@@ -95,27 +92,4 @@ export function linkConditions(spec: RouteMatchSpec, runtime: RuntimeLookup): Co
 export function trieKey(match: RouteMatchSpec, regex: Regex | null): string {
   if (match.path.kind === "regex") return regex === null ? "" : regex.literalPrefix;
   return wire(match.path.value);
-}
-
-/** Envoy Snapshot::featureEnabled: the runtime's fraction, else the configured one, against the random number. */
-function isInFraction(spec: RuntimeFractionSpec, runtime: RuntimeLookup, random: number): boolean {
-  const set = spec.runtimeKey === "" ? null : runtime.value(spec.runtimeKey);
-  if (typeof set === "number") return random * 100 < set;
-  if (isFraction(set)) return random * set.denominator < set.numerator;
-  return random * spec.denominator < spec.numerator;
-}
-
-function isFraction(value: unknown): value is { numerator: number; denominator: number } {
-  if (typeof value !== "object" || value === null) return false;
-  return (
-    "numerator" in value &&
-    typeof value.numerator === "number" &&
-    "denominator" in value &&
-    typeof value.denominator === "number"
-  );
-}
-
-function isGrpc(contentType: string | null): boolean {
-  if (contentType === null || !contentType.startsWith("application/grpc")) return false;
-  return contentType.length === 16 || contentType.charCodeAt(16) === 43;
 }

@@ -1,16 +1,16 @@
-import type { RouteEntry, RuntimeLookup } from "./entry.ts";
+import type { RouteEntry } from "./entry.ts";
 import { linkConditions, trieKey } from "./entry.ts";
 import type { CompileValue } from "./header-mutation.ts";
 import { compileKnown, HeaderMutations, mutationOrder } from "./header-mutation.ts";
 import { Regex } from "./regex.ts";
 import { HostRewrite, PathRewrite, Redirect } from "./rewrite.ts";
-import type { Route, RouteData } from "./route.ts";
-import { createRoute } from "./route.ts";
+import type { PerFilter, Route, RouteData, RouteFilters } from "./route.ts";
+import { createRoute, noRouteFilters } from "./route.ts";
+import type { RuntimeLookup } from "./runtime-fraction.ts";
 import type {
   ActionSpec,
   HeaderMutationsSpec,
   PerFilterConfigSpec,
-  PerFilterSpec,
   RouteConfigSpec,
   RouteSpec,
   VirtualHostSpec,
@@ -24,8 +24,8 @@ import { WeightedChoice } from "./weighted.ts";
 export interface LinkDeps {
   compileValue: CompileValue;
   runtime: RuntimeLookup;
-  /** Makes Route.overrides, called once a route (and weighted entry): the overrides by slot, for example. */
-  linkOverrides: ((find: (filterName: string) => PerFilterSpec | null) => readonly unknown[]) | null;
+  /** Makes Route.filters of what is said to the filters; called once a route (and weighted entry) that says something. */
+  linkFilters: ((perFilter: PerFilter) => RouteFilters) | null;
 }
 
 /** The virtual host's table over its routes. */
@@ -71,7 +71,7 @@ function linkAction(route: RouteSpec, levels: Levels): Pick<RouteEntry, "route" 
   const data = routeData(route, levels);
   const action = route.action;
   if (action.kind !== "cluster" || action.target.kind !== "weighted") {
-    data.overrides = linkOverrides(data, levels);
+    data.filters = linkFilters(data, levels);
     return { route: createRoute(data), weighted: null };
   }
   const routes = action.target.entries.map((entry) => linkWeighted(entry, data, levels));
@@ -94,7 +94,7 @@ function linkWeighted(entry: WeightedEntrySpec, base: RouteData, levels: Levels)
       entry.hostRewriteLiteral === "" ? null : new HostRewrite({ kind: "literal", value: entry.hostRewriteLiteral }),
     perFilter: mergePerFilter([entry.perFilterConfig], base.perFilter),
   };
-  data.overrides = linkOverrides(data, levels);
+  data.filters = linkFilters(data, levels);
   return createRoute(data);
 }
 
@@ -130,7 +130,7 @@ function routeData(route: RouteSpec, levels: Levels): RouteData {
     autoHostRewrite: cluster?.hostRewrite?.kind === "auto",
     statPrefix: route.statPrefix,
     decorator: route.decorator,
-    overrides: [],
+    filters: noRouteFilters,
     cluster: cluster?.target.kind === "cluster" ? cluster.target.name : "",
     clusterHeader: cluster?.target.kind === "header" ? cluster.target.name : "",
     perFilter: mergePerFilter([route.perFilterConfig, spec.perFilterConfig, config.perFilterConfig], noPerFilter),
@@ -155,19 +155,18 @@ function routeData(route: RouteSpec, levels: Levels): RouteData {
   };
 }
 
-function linkOverrides(data: RouteData, levels: Levels): readonly unknown[] {
-  const link = levels.deps.linkOverrides;
-  return link === null ? data.overrides : link((name) => data.perFilter.get(name) ?? null);
+function linkFilters(data: RouteData, levels: Levels): RouteFilters {
+  const link = levels.deps.linkFilters;
+  return link === null || data.perFilter.size === 0 ? noRouteFilters : link(data.perFilter);
 }
 
-/** The most specific first; a name keeps its first entry. */
-function mergePerFilter(
-  levels: readonly PerFilterConfigSpec[],
-  base: ReadonlyMap<string, PerFilterSpec>,
-): ReadonlyMap<string, PerFilterSpec> {
+/** `levels`, the most specific first, in front of `base`. */
+function mergePerFilter(levels: readonly PerFilterConfigSpec[], base: PerFilter): PerFilter {
   if (levels.every((level) => Object.keys(level).length === 0)) return base;
   const merged = new Map(base);
-  for (const level of levels.toReversed()) for (const [name, spec] of Object.entries(level)) merged.set(name, spec);
+  for (const level of levels.toReversed()) {
+    for (const [name, spec] of Object.entries(level)) merged.set(name, [spec, ...(merged.get(name) ?? [])]);
+  }
   return merged;
 }
 
@@ -188,4 +187,4 @@ function responseMutations(spec: HeaderMutationsSpec, deps: LinkDeps): HeaderMut
 const noBody = Buffer.alloc(0);
 const noRewrite = new PathRewrite("", null);
 const noMutations = new HeaderMutations([], [], () => ({ format: () => "" }));
-const noPerFilter: ReadonlyMap<string, PerFilterSpec> = new Map();
+const noPerFilter: PerFilter = new Map();

@@ -117,7 +117,7 @@ function parseWeighted(
         clusterHeader: parseHeaderName(cluster.clusterHeader),
         weight: cluster.weight ?? 0,
         headers: parseMutations(cluster, scope, context.compileValue),
-        perFilterConfig: deps.parseOverrides(cluster.typedPerFilterConfig, scope),
+        perFilterConfig: deps.parsePerRoute(cluster.typedPerFilterConfig, scope),
         hostRewriteLiteral: cluster.hostRewriteSpecifier.value ?? "",
         subset: subsetOf(cluster.metadataMatch),
       };

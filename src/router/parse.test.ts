@@ -9,7 +9,7 @@ type Json = Parameters<typeof fromJson>[1];
 
 function parse(json: Json) {
   const problems = new Problems();
-  const spec = parseRouteConfig(fromJson(RouteConfigurationSchema, json), problems, { parseOverrides: () => ({}) });
+  const spec = parseRouteConfig(fromJson(RouteConfigurationSchema, json), problems, { parsePerRoute: () => ({}) });
   return { spec, problems: problems.list };
 }
 

@@ -1,6 +1,7 @@
 import type { Any } from "@bufbuild/protobuf/wkt";
 import { checkCoverage } from "../proto/coverage.ts";
 import {
+  type CorsPolicy,
   type Route,
   RouteSchema,
   type VirtualHost,
@@ -16,13 +17,23 @@ import { parseAction } from "./parse-action.ts";
 import { parseHeaderName, parseMutations } from "./parse-headers.ts";
 import { parseHeaderMatcher, parseMatch } from "./parse-match.ts";
 import { parseMirrors, parseRetryPolicy } from "./parse-policies.ts";
-import type { MetadataSpec, PerFilterConfigSpec, RouteConfigSpec, RouteSpec, VirtualHostSpec } from "./spec.ts";
+import {
+  legacyCors,
+  type MetadataSpec,
+  type PerFilterConfigSpec,
+  type PerFilterSpec,
+  type RouteConfigSpec,
+  type RouteSpec,
+  type VirtualHostSpec,
+} from "./spec.ts";
 import { asciiLower } from "./text.ts";
 
 /** What parsing takes from outside. */
 export interface ParseDeps {
   /** typed_per_filter_config of one level; problems are those of the level. */
-  parseOverrides: (configs: { [name: string]: Any }, problems: Problems) => PerFilterConfigSpec;
+  parsePerRoute: (configs: { [name: string]: Any }, problems: Problems) => PerFilterConfigSpec;
+  /** The deprecated `cors` of a virtual host or route action; problems are those of the policy. Without it nobody reads it. */
+  parseLegacyCors?: (policy: CorsPolicy, problems: Problems) => PerFilterSpec;
   /** Checks format strings; without it they are checked by nobody before link. */
   compileValue?: CompileValue;
 }
@@ -72,7 +83,7 @@ export function parseRouteConfig(
     ignorePortInHostMatching: message.ignorePortInHostMatching,
     ignorePathParameters: message.ignorePathParametersInPathMatching,
     vhostHeader: message.vhostHeader === "" ? "" : parseHeaderName(message.vhostHeader),
-    perFilterConfig: deps.parseOverrides(message.typedPerFilterConfig, problems),
+    perFilterConfig: deps.parsePerRoute(message.typedPerFilterConfig, problems),
     mirrors: parseMirrors(message.requestMirrorPolicies, problems),
     metadata: parseMetadata(message.metadata),
   };
@@ -123,7 +134,10 @@ function parseVirtualHost(
     routes: message.routes.map((route, i) => parseRoute(route, problems.at(`routes[${i}]`), deps, context)),
     requireTls: tlsRequirements[message.requireTls] ?? "NONE",
     headers: parseMutations(message, problems, context.compileValue),
-    perFilterConfig: deps.parseOverrides(message.typedPerFilterConfig, problems),
+    perFilterConfig: {
+      ...deps.parsePerRoute(message.typedPerFilterConfig, problems),
+      ...parseCors(message.cors, problems.at("cors"), deps),
+    },
     retryPolicy:
       message.retryPolicy === undefined ? null : parseRetryPolicy(message.retryPolicy, problems.at("retry_policy")),
     mirrors: parseMirrors(message.requestMirrorPolicies, problems),
@@ -158,12 +172,16 @@ function parseRoute(message: Route, problems: Problems, deps: ParseDeps, context
     ],
     harmless: ["decorator", "stat_prefix", "tracing", "per_request_buffer_limit_bytes", "request_body_buffer_limit"],
   });
+  const cors = message.action.case === "route" ? message.action.value.cors : undefined;
   return {
     name: message.name,
     match: parseMatch(message.match, problems.at("match")),
     action: parseAction(message, problems, deps, context),
     headers: parseMutations(message, problems, context.compileValue),
-    perFilterConfig: deps.parseOverrides(message.typedPerFilterConfig, problems),
+    perFilterConfig: {
+      ...deps.parsePerRoute(message.typedPerFilterConfig, problems),
+      ...parseCors(cors, problems.at("route.cors"), deps),
+    },
     metadata: parseMetadata(message.metadata),
     statPrefix: message.statPrefix,
     decorator:
@@ -171,6 +189,11 @@ function parseRoute(message: Route, problems: Problems, deps: ParseDeps, context
         ? null
         : { operation: message.decorator.operation, propagate: message.decorator.propagate ?? true },
   };
+}
+
+function parseCors(policy: CorsPolicy | undefined, problems: Problems, deps: ParseDeps): PerFilterConfigSpec {
+  const spec = policy === undefined ? undefined : deps.parseLegacyCors?.(policy, problems);
+  return spec === undefined ? {} : { [legacyCors]: spec };
 }
 
 /** Domains are unique in a route configuration, without regard to case. */

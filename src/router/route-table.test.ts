@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { StreamInfo } from "../observability/stream-info.ts";
+import type { LinkDeps } from "./link.ts";
 import { linkRouteTable } from "./route-table.ts";
 import type { HeaderMatcherSpec, RouteMatchSpec, RouteSpec } from "./spec.ts";
 import { config, deps, match, request, route, toCluster, vhost } from "./table.test-kit.ts";
@@ -165,8 +166,8 @@ test("weighted clusters are chosen by weight", () => {
   expect([at(0), at(0.249), at(0.25), at(0.999), at(0.9, { "x-r": "4" })]).toEqual(["a", "a", "b", "b", "a"]);
 });
 
-test("overrides: the most specific level wins", () => {
-  const of = (config: string) => ({ config, disabled: null });
+test("per-filter configs come to the filters by name, the most specific level first", () => {
+  const of = (config: string) => ({ type: "T", config, disabled: false });
   const spec = config(
     [
       vhost(["*"], [route("r", match("prefix", "/"), toCluster("c"), { perFilterConfig: { f: of("route") } })], {
@@ -175,13 +176,15 @@ test("overrides: the most specific level wins", () => {
     ],
     { perFilterConfig: { g: of("config"), h: of("config") } },
   );
-  const found = linkRouteTable(spec, deps).match(request("/"), info, 0);
-  expect(["f", "g", "h", "i"].map((name) => found?.perFilterConfig(name)?.config)).toEqual([
-    "route",
-    "vhost",
-    "config",
-    undefined,
-  ]);
+  const linked: unknown[] = [];
+  const filters = { overrides: ["x"], variant: 1 };
+  const linkFilters: LinkDeps["linkFilters"] = (perFilter) => {
+    linked.push(["f", "g", "h", "i"].map((name) => perFilter.get(name)?.map(({ config: said }) => said)));
+    return filters;
+  };
+  const found = linkRouteTable(spec, { ...deps, linkFilters }).match(request("/"), info, 0);
+  expect(found?.filters).toBe(filters);
+  expect(linked).toEqual([[["route", "vhost"], ["vhost", "config"], ["config"], undefined]]);
 });
 
 describe("the compiled table gives what walking the routes gives", () => {

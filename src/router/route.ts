@@ -47,12 +47,9 @@ export interface Route {
   readonly autoHostRewrite: boolean;
   readonly statPrefix: string;
   readonly decorator: { operation: string; propagate: boolean } | null;
-  /** What deps.linkOverrides made of the per-filter configs; empty without it. */
-  readonly overrides: readonly unknown[];
+  readonly filters: RouteFilters;
   /** The cluster's name; "" when the cluster_header is missing. */
   clusterFor(head: RequestHead): string;
-  /** The override of a filter, by its name: weighted cluster, route, virtual host, config; null without one. */
-  perFilterConfig(filterName: string): PerFilterSpec | null;
   /** Headers, then host, then path, as Envoy's finalizeRequestHeaders. `keepOriginal`: leave x-envoy-original-path and -host (the router filter without suppress_envoy_headers). */
   rewriteRequest(head: RequestHead, info: StreamInfo, keepOriginal: boolean): void;
   rewriteResponse(head: ResponseHead, info: StreamInfo): void;
@@ -63,6 +60,20 @@ export interface Route {
   /** The Location of a redirect, or of a direct response that needs one (201 and 3xx). */
   locationFor(head: RequestHead): string;
 }
+
+/** What the HTTP filters have of a route: made once by LinkDeps.linkFilters. */
+export interface RouteFilters {
+  /** By slot, what a filter linked of its per-route configs; nothing or null without one. */
+  readonly overrides: readonly unknown[];
+  /** Which filters of the chain run: 0 for those that are not disabled of themselves. */
+  readonly variant: number;
+}
+
+/** typed_per_filter_config of all levels by filter name, the most specific first. */
+export type PerFilter = ReadonlyMap<string, readonly PerFilterSpec[]>;
+
+/** Of a route that says nothing to any filter. */
+export const noRouteFilters: RouteFilters = { overrides: [], variant: 0 };
 
 /** The virtual host that a route stands in. */
 export interface VirtualHost {
@@ -98,11 +109,12 @@ export interface RouteData {
   autoHostRewrite: boolean;
   statPrefix: string;
   decorator: { operation: string; propagate: boolean } | null;
-  overrides: readonly unknown[];
+  filters: RouteFilters;
   cluster: string;
   /** Lower-case; "" for a fixed cluster. */
   clusterHeader: string;
-  perFilter: ReadonlyMap<string, PerFilterSpec>;
+  /** By filter name, the most specific level first: weighted cluster, route, virtual host, config. */
+  perFilter: PerFilter;
   requestMutations: readonly HeaderMutations[];
   responseMutations: readonly HeaderMutations[];
   path: PathMatchSpec;
@@ -142,7 +154,7 @@ class LinkedRoute implements Route {
   readonly autoHostRewrite: boolean;
   readonly statPrefix: string;
   readonly decorator: { operation: string; propagate: boolean } | null;
-  readonly overrides: readonly unknown[];
+  readonly filters: RouteFilters;
   readonly #data: RouteData;
 
   constructor(data: RouteData) {
@@ -167,16 +179,12 @@ class LinkedRoute implements Route {
     this.autoHostRewrite = data.autoHostRewrite;
     this.statPrefix = data.statPrefix;
     this.decorator = data.decorator;
-    this.overrides = data.overrides;
+    this.filters = data.filters;
     this.#data = data;
   }
 
   clusterFor(head: RequestHead): string {
     return this.#data.clusterHeader === "" ? this.#data.cluster : (head.find(this.#data.clusterHeader) ?? "");
-  }
-
-  perFilterConfig(filterName: string): PerFilterSpec | null {
-    return this.#data.perFilter.get(filterName) ?? null;
   }
 
   rewriteRequest(head: RequestHead, info: StreamInfo, keepOriginal: boolean): void {

@@ -49,12 +49,17 @@ export type MetadataSpec = Record<string, Record<string, unknown>>;
 /** Filter name (the `name` of the HTTP filter entry) to its override. */
 export type PerFilterConfigSpec = Record<string, PerFilterSpec>;
 
-/** One typed_per_filter_config entry. `config` is what the filter's parseOverride made; null when only `disabled` is said. */
+/** One typed_per_filter_config entry: what the filter's parser made of it, opaque to the router. */
 export interface PerFilterSpec {
+  /** Full name of the message it came from; "" when the filter is only disabled. */
+  type: string;
   config: unknown;
-  /** null: not said. */
-  disabled: boolean | null;
+  /** False turns a filter on that is disabled of itself, as Envoy has it. */
+  disabled: boolean;
 }
+
+/** Where the deprecated `cors` of a virtual host or route action stands in a PerFilterConfigSpec: no filter has this name. */
+export const legacyCors = "\0cors";
 
 export interface RouteMatchSpec {
   path: PathMatchSpec;

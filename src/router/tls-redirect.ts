@@ -1,6 +1,6 @@
 import { PathRewrite } from "./rewrite.ts";
 import type { Route, VirtualHost } from "./route.ts";
-import { createRoute } from "./route.ts";
+import { createRoute, noRouteFilters } from "./route.ts";
 
 /** What require_tls answers to a plain request: 301 to https on the same host and path, its port included. */
 export function createTlsRedirect(virtualHost: VirtualHost): Route {
@@ -27,7 +27,7 @@ export function createTlsRedirect(virtualHost: VirtualHost): Route {
     autoHostRewrite: false,
     statPrefix: "",
     decorator: null,
-    overrides: [],
+    filters: noRouteFilters,
     cluster: "",
     clusterHeader: "",
     perFilter: new Map(),

@@ -1,6 +1,6 @@
 import type { RequestHead } from "../http/header-block.ts";
-import type { RuntimeLookup } from "./entry.ts";
 import type { Route } from "./route.ts";
+import type { RuntimeLookup } from "./runtime-fraction.ts";
 import type { WeightedSpec } from "./spec.ts";
 
 /** Chooses among weighted clusters by the request's random number. */

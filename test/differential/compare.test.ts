@@ -41,6 +41,7 @@ const changes: { where: string; change: Partial<Observation> }[] = [
   { where: "backend connections", change: { seen: [{ ...message({}), connection: 1 }] } },
   { where: "log: code", change: { log: [{ client: "1", code: 201 }] } },
   { where: "number of log lines", change: { log: [] } },
+  { where: "stats", change: { stats: ["a: 1"] } },
 ];
 
 describe("comparing two observations", () => {
@@ -79,6 +80,7 @@ function observation(change: Partial<Observation>): Observation {
     localPort: 1,
     seen,
     log: [{ client: "1", code: 200 }],
+    stats: [],
     ...change,
   };
 }

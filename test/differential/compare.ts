@@ -25,6 +25,9 @@ export function differences(envoy: Observation, candidate: Observation): Differe
     candidate.seen.map((s) => s.connection),
   );
   checkLogs(check, envoy.log, candidate.log);
+  // A line that only one side has stands for itself.
+  const onlyIn = (a: Observation, b: Observation) => a.stats.filter((line) => !b.stats.includes(line));
+  check("stats", onlyIn(envoy, candidate), onlyIn(candidate, envoy));
   return found;
 }
 

@@ -16,6 +16,8 @@ export interface Setup {
   /** Clusters besides `backend{lane}`. */
   clusters?: readonly Json[];
   runtime?: Json;
+  /** Admin paths to POST to before the cases. */
+  admin?: readonly string[];
 }
 
 /** One comparison: the same script to both proxies. The name is the sentence that fails. */
@@ -23,6 +25,8 @@ export interface Case extends Script {
   name: string;
   /** A key of `setups`. */
   setup: string;
+  /** Instead of a script: the stats whose name this regex finds, once all others of the setup were played. */
+  stats?: string;
   /** Why the candidate may differ here; then it must. */
   allowedDifference?: string;
 }

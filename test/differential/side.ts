@@ -4,12 +4,14 @@ import { bootstrapOf, type Lane, logFileOf } from "./bootstrap.ts";
 import { play, type Received, type Script } from "./client.ts";
 import { playHttp2 } from "./client-http2.ts";
 import { freePorts, type ProxyProcess, startProxy } from "./process.ts";
-import type { Setup } from "./setup.ts";
+import type { Case, Setup } from "./setup.ts";
 
 /** All that one script brought out of one proxy. */
 export interface Observation extends Received {
   seen: Seen[];
   log: LogLine[];
+  /** Lines of /stats, for a case that asks for them. Histograms without their values. */
+  stats: string[];
 }
 
 /** One access log line, or its text when it is no JSON. */
@@ -23,7 +25,7 @@ export async function observe(
   command: string,
   name: string,
   setup: Setup,
-  scripts: readonly Script[],
+  scripts: readonly (Script & Pick<Case, "stats">)[],
   folder: string,
 ): Promise<Observation[]> {
   const laneCount = Math.max(1, Math.min(maxLanes, Math.ceil(scripts.length / 3)));
@@ -37,15 +39,21 @@ export async function observe(
       logFile: logFileOf(folder, name, index),
     }));
     proxy = await startProxy(command, bootstrapOf(setup, adminPort, lanes), adminPort, folder, name);
+    for (const path of setup.admin ?? []) {
+      await (await fetch(`http://127.0.0.1:${adminPort}${path}`, { method: "POST" })).text();
+    }
     const observations: Observation[] = new Array(scripts.length);
     await Promise.all(
       lanes.map(async (lane, index) => {
         for (let at = index; at < scripts.length; at += laneCount) {
-          observations[at] = await observeOne(lane, backends[index], scripts[at]);
+          if (scripts[at].stats === undefined) observations[at] = await observeOne(lane, backends[index], scripts[at]);
         }
       }),
     );
     await new Promise((resolve) => setTimeout(resolve, 150));
+    for (const [at, { stats }] of scripts.entries()) {
+      if (stats !== undefined) observations[at] = { ...nothing, stats: await readStats(adminPort, stats) };
+    }
     await proxy.stop();
     await Promise.all(
       lanes.map((lane, index) =>
@@ -66,7 +74,15 @@ async function observeOne(lane: Lane, backend: Backend, script: Script): Promise
   backend.take();
   const received = script.isHttp2 ? await playHttp2(lane.port, script) : await play(lane.port, script);
   await new Promise((resolve) => setTimeout(resolve, settleMs));
-  return { ...received, seen: backend.take(), log: [] };
+  return { ...received, seen: backend.take(), log: [], stats: [] };
+}
+
+async function readStats(adminPort: number, filter: string): Promise<string[]> {
+  const answer = await fetch(`http://127.0.0.1:${adminPort}/stats?filter=${encodeURIComponent(filter)}`);
+  return (await answer.text())
+    .trim()
+    .split("\n")
+    .map((line) => (/: \d+$/.test(line) ? line : line.replace(/:.*/, ": histogram")));
 }
 
 async function readLog(lane: Lane, observations: readonly Observation[]): Promise<void> {
@@ -87,6 +103,7 @@ function parseLine(line: string): LogLine {
   }
 }
 
+const nothing: Observation = { messages: [], rest: "", ending: "open", localPort: 0, seen: [], log: [], stats: [] };
 const maxLanes = 8;
 /** For the proxy to tell the backend of a client that has gone. */
 const settleMs = 30;

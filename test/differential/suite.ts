@@ -71,6 +71,7 @@ export function describeObservation(observation: Observation): string {
       (s) =>
         `  > ${cut(JSON.stringify([s.line, ...s.headers.map((h) => h.join(": ")), s.body, ...s.trailers]))}${s.complete ? "" : " incomplete"}`,
     ),
+    ...observation.stats.map((line) => `  = ${line}`),
     ...told.map((line) => `  # ${JSON.stringify(Object.fromEntries(line))}`),
   ].join("\n");
 }

@@ -16,10 +16,11 @@ export interface HealthCheckSpec {
   cacheMs: number;
   /** What a health check is known by; all must match. */
   headers: HeaderMatcherSpec[];
-  /** Percent of hosts that must be healthy, by cluster. */
+  /** Whole percent of hosts that must be healthy, by cluster. */
   minHealthyPct: [cluster: string, percent: number][];
 }
 
+/** HealthCheck to its Spec. */
 export function parseHealthCheck(message: HealthCheck, problems: Problems): HealthCheckSpec {
   checkCoverage(HealthCheckSchema, message, problems, {
     honoured: ["pass_through_mode", "cache_time", "headers", "cluster_min_healthy_percentages"],
@@ -27,7 +28,7 @@ export function parseHealthCheck(message: HealthCheck, problems: Problems): Heal
   });
   const passThrough = message.passThroughMode ?? false;
   const minHealthyPct = Object.entries(message.clusterMinHealthyPercentages).map(
-    ([cluster, { value }]): [string, number] => [cluster, value],
+    ([cluster, { value }]): [string, number] => [cluster, Math.trunc(value)],
   );
   const cacheMs = durationMsOr(message.cacheTime, 0);
   if (!passThrough && cacheMs > 0) {
@@ -36,9 +37,7 @@ export function parseHealthCheck(message: HealthCheck, problems: Problems): Heal
     });
   }
   if (passThrough && minHealthyPct.length > 0) {
-    problems.error("cluster_min_healthy_percentages", "means nothing with pass_through_mode", {
-      envoyText: "cluster_min_healthy_percentages must not be set when pass_through_mode is true",
-    });
+    problems.warning("cluster_min_healthy_percentages", "means nothing with pass_through_mode");
   }
   const headers = message.headers.map((header, i) => parseHeaderMatcher(header, problems.at(`headers[${i}]`)));
   return { passThrough, cacheMs, headers, minHealthyPct };

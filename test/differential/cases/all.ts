@@ -4,6 +4,7 @@ import type { Case, Setup } from "../setup.ts";
 import { basicsCases, basicsSetups } from "./basics.ts";
 import { failuresCases, failuresSetups } from "./failures.ts";
 import { headersCases, headersSetups } from "./headers.ts";
+import { healthCheckCases, healthCheckSetups } from "./health-check.ts";
 import { pathsCases, pathsSetups } from "./paths.ts";
 import { rewritesCases, rewritesSetups } from "./rewrites.ts";
 import { routesCases, routesSetups } from "./routes.ts";
@@ -34,6 +35,7 @@ const casesOfHttp1 = [
   ...routesCases,
   ...rewritesCases,
   ...upstreamsCases,
+  ...healthCheckCases,
 ];
 
 /** Every case of the differential test. */
@@ -48,4 +50,5 @@ export const allSetups: Readonly<Record<string, Setup>> = {
   ...routesSetups,
   ...rewritesSetups,
   ...upstreamsSetups,
+  ...healthCheckSetups,
 };

@@ -1,0 +1,199 @@
+/** JSON as a bootstrap is written in. */
+type Json = { [key: string]: unknown };
+
+/** A change to a bootstrap of one listener, one route, one cluster. */
+export interface FilterConfigCase {
+  name: string;
+  /** Before the router. */
+  filters?: Json[];
+  virtualHost?: Json;
+  route?: Json;
+  action?: Json;
+  routeConfig?: Json;
+  /** `path` under the HttpConnectionManager; `envoySays` stands in both texts, null where real Envoy takes it. */
+  error?: { path: string; says: string; envoySays: string | null };
+  /** Said by Nuncio besides. */
+  warns?: string;
+}
+
+const http = "type.googleapis.com/envoy.extensions.filters.http.";
+const health = (config: Json, more: Json = {}): Json => ({
+  name: "envoy.filters.http.health_check",
+  typed_config: { "@type": `${http}health_check.v3.HealthCheck`, ...config },
+  ...more,
+});
+const wrapped = (config: Json): Json => ({
+  typed_per_filter_config: {
+    f: { "@type": "type.googleapis.com/envoy.config.route.v3.FilterConfig", ...config },
+  },
+});
+const unknown: Json = {
+  "@type": "type.googleapis.com/xds.type.v3.TypedStruct",
+  type_url: "type.googleapis.com/some.Thing",
+  value: {},
+};
+const perRoute = `route_config.virtual_hosts[0].typed_per_filter_config["f"]`;
+
+const ofAll: readonly FilterConfigCase[] = [
+  {
+    name: "an optional filter that nobody knows is left out",
+    filters: [{ name: "x", is_optional: true, typed_config: unknown }],
+    warns: "some.Thing is not implemented",
+  },
+  {
+    name: "a filter that nobody knows",
+    filters: [{ name: "x", typed_config: unknown }],
+    error: {
+      path: "http_filters[0].typed_config",
+      says: "no extension of type",
+      envoySays: "Didn't find a registered implementation for 'x' with type URL: 'some.Thing'",
+    },
+  },
+  {
+    name: "a filter without a typed_config",
+    filters: [{ name: "envoy.filters.http.cors" }],
+    error: {
+      path: "http_filters[0].typed_config",
+      says: "is missing",
+      envoySays: "Didn't find a registered implementation for 'envoy.filters.http.cors' with type URL: ''",
+    },
+  },
+  { name: "a disabled filter", filters: [health({ pass_through_mode: false }, { disabled: true })] },
+  { name: "a filter turned off by a virtual host", virtualHost: wrapped({ disabled: true }) },
+  {
+    name: "a wrapper that says nothing",
+    virtualHost: wrapped({}),
+    error: {
+      path: perRoute,
+      says: "says nothing",
+      envoySays: "Empty route/virtual host per filter configuration for f filter",
+    },
+  },
+  {
+    name: "an optional wrapper that says nothing",
+    routeConfig: wrapped({ is_optional: true }),
+    error: {
+      path: `route_config.typed_per_filter_config["f"]`,
+      says: "says nothing",
+      envoySays: "Empty route/virtual host per filter configuration for f filter",
+    },
+  },
+  {
+    name: "a config of nobody in a wrapper",
+    route: wrapped({ config: unknown }),
+    error: {
+      path: `route_config.virtual_hosts[0].routes[0].typed_per_filter_config["f"].config`,
+      says: "no extension of type",
+      envoySays: "Didn't find a registered implementation for 'f' with type URL: 'some.Thing'",
+    },
+  },
+  {
+    name: "an optional config of nobody",
+    virtualHost: wrapped({ is_optional: true, config: unknown }),
+    warns: "some.Thing is not implemented",
+  },
+  {
+    name: "a config of nobody that is off",
+    virtualHost: wrapped({ disabled: true, config: unknown }),
+  },
+  {
+    name: "a per-route config of a message that is no filter's",
+    virtualHost: {
+      typed_per_filter_config: {
+        f: {
+          "@type": "type.googleapis.com/envoy.config.core.v3.Locality",
+          region: "a",
+        },
+      },
+    },
+    error: {
+      path: perRoute,
+      says: "which no HTTP filter reads",
+      envoySays: "Didn't find a registered implementation for 'f' with type URL: 'envoy.config.core.v3.Locality'",
+    },
+  },
+  {
+    name: "a per-route config of a filter that Nuncio does not have",
+    virtualHost: {
+      typed_per_filter_config: { f: { "@type": `${http}buffer.v3.BufferPerRoute`, disabled: true } },
+    },
+    error: { path: perRoute, says: "is not implemented in Nuncio yet", envoySays: null },
+  },
+  {
+    name: "a per-route config in a weighted cluster",
+    action: {
+      cluster: undefined,
+      weighted_clusters: { clusters: [{ name: "c", weight: 1, ...wrapped({}) }] },
+    },
+    error: {
+      path: `route_config.virtual_hosts[0].routes[0].route.weighted_clusters.clusters[0].typed_per_filter_config["f"]`,
+      says: "says nothing",
+      envoySays: "Empty route/virtual host per filter configuration for f filter",
+    },
+  },
+];
+
+const ofHealthCheck: readonly FilterConfigCase[] = [
+  {
+    name: "health_check without a mode",
+    filters: [health({})],
+    error: {
+      path: "http_filters[0].typed_config.pass_through_mode",
+      says: "is required",
+      envoySays: "HealthCheckValidationError.PassThroughMode: value is required",
+    },
+  },
+  {
+    name: "health_check with a cache but no pass-through",
+    filters: [health({ pass_through_mode: false, cache_time: "1s" })],
+    error: {
+      path: "http_filters[0].typed_config.cache_time",
+      says: "means nothing without pass_through_mode",
+      envoySays: "cache_time_ms must not be set when path_through_mode is disabled",
+    },
+  },
+  {
+    name: "health_check with percentages and pass-through",
+    filters: [health({ pass_through_mode: true, cluster_min_healthy_percentages: { c: { value: 50 } } })],
+    warns: "means nothing with pass_through_mode",
+  },
+  {
+    name: "health_check with more than all hosts",
+    filters: [health({ pass_through_mode: false, cluster_min_healthy_percentages: { c: { value: 150 } } })],
+    error: {
+      path: `http_filters[0].typed_config.cluster_min_healthy_percentages["c"].value`,
+      says: "range",
+      envoySays: "PercentValidationError.Value: value must be inside range [0, 100]",
+    },
+  },
+  { name: "health_check with a cache of no time", filters: [health({ pass_through_mode: true, cache_time: "0s" })] },
+  {
+    name: "health_check with a bad regex",
+    filters: [
+      health({
+        pass_through_mode: false,
+        headers: [{ name: ":path", string_match: { safe_regex: { regex: "(a" } } }],
+      }),
+    ],
+    error: {
+      path: "http_filters[0].typed_config.headers[0].string_match.safe_regex.regex",
+      says: "RE2 refuses",
+      envoySays: "missing ): (a",
+    },
+  },
+  {
+    name: "health_check takes no config of a route",
+    filters: [health({ pass_through_mode: false }, { name: "f" })],
+    virtualHost: {
+      typed_per_filter_config: { f: { "@type": `${http}health_check.v3.HealthCheck`, pass_through_mode: false } },
+    },
+    error: {
+      path: perRoute,
+      says: "doesn't support",
+      envoySays: "The filter f doesn't support virtual host or route specific configurations",
+    },
+  },
+];
+
+/** Each verdict is asked of the running Envoy too. */
+export const configCases: readonly FilterConfigCase[] = [...ofAll, ...ofHealthCheck];
