@@ -1,16 +1,24 @@
 import type { DescMessage, Message, MessageShape } from "@bufbuild/protobuf";
+import { CorsPolicySchema, CorsSchema } from "../proto/generated/envoy/extensions/filters/http/cors/v3/cors_pb.ts";
 import { HealthCheckSchema } from "../proto/generated/envoy/extensions/filters/http/health_check/v3/health_check_pb.ts";
 import type { Problems } from "../proto/problems.ts";
+import { parseCors, parseCorsPolicy, parseEmptyPolicy } from "./cors/parse.ts";
 import { parseHealthCheck } from "./health_check/parse.ts";
 
 /** Reads one message type of a filter; what it makes is plain data, opaque to all but the filter's link. */
 export type ParseConfig = (message: Message, problems: Problems) => unknown;
 
 /** The filters but the router, by the full name of their message: the main thread's half of the registry. A new filter is one line here and one in linkers.ts. */
-export const filterParsers: ReadonlyMap<string, ParseConfig> = new Map([row(HealthCheckSchema, parseHealthCheck)]);
+export const filterParsers: ReadonlyMap<string, ParseConfig> = new Map([
+  row(CorsSchema, parseCors),
+  row(HealthCheckSchema, parseHealthCheck),
+]);
 
 /** What typed_per_filter_config may hold, by the full name of the message. */
-export const perRouteParsers: ReadonlyMap<string, ParseConfig> = new Map([]);
+export const perRouteParsers: ReadonlyMap<string, ParseConfig> = new Map([
+  row(CorsSchema, parseEmptyPolicy),
+  row(CorsPolicySchema, parseCorsPolicy),
+]);
 
 function row<Desc extends DescMessage>(
   schema: Desc,

@@ -1,3 +1,4 @@
+import { parseLegacyCors } from "../filters/cors/parse.ts";
 import { parsePerRoute } from "../filters/per-route.ts";
 import { compileFormat } from "../observability/format.ts";
 import type { RouteConfiguration } from "../proto/generated/envoy/config/route/v3/route_pb.ts";
@@ -8,7 +9,7 @@ import type { RouteConfigSpec } from "../router/spec.ts";
 
 /** RouteConfiguration to its Spec, with the overrides of the filters that there are; null after telling a fault. */
 export function parseRoutes(message: RouteConfiguration, problems: Problems): RouteConfigSpec | null {
-  return parseRouteConfig(message, problems, { parsePerRoute, compileValue });
+  return parseRouteConfig(message, problems, { parsePerRoute, parseLegacyCors, compileValue });
 }
 
 const compileValue: CompileValue = (template) => {

@@ -168,7 +168,6 @@ export class Stream implements RequestSink, TerminalStream {
       return;
     }
     this.#beginLocal(reply.details);
-    if (!this.#isRequestComplete) this.connection.closeAfterResponse();
     writeLocalReply(this, reply, edit ?? null);
   }
 
@@ -319,6 +318,7 @@ export class Stream implements RequestSink, TerminalStream {
     this.#isResponseStarted = true;
     this.hcm.noteCluster(this);
     this.#terminal.cancel();
+    if (!this.#isRequestComplete) this.connection.closeAfterResponse();
   }
 
   #onRequestComplete(): void {

@@ -216,6 +216,7 @@ const honoured = [
   "grpc_timeout_offset",
   "upgrade_configs",
   "max_stream_duration",
+  "cors",
 ] as const;
 /** Retries and mirrors change no answer of an upstream that works; a hash is for balancers that are refused. */
 const harmless = [

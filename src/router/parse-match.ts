@@ -96,7 +96,7 @@ export function parseHeaderMatcher(message: HeaderMatcher, problems: Problems): 
 }
 
 /** type.matcher.v3.StringMatcher to its Spec; a fault is told and matches nothing. */
-function parseStringMatcher(message: StringMatcher, problems: Problems): StringMatcherSpec {
+export function parseStringMatcher(message: StringMatcher, problems: Problems): StringMatcherSpec {
   const pattern = message.matchPattern;
   switch (pattern.case) {
     case "safeRegex":

@@ -117,6 +117,7 @@ function parseVirtualHost(
       "include_request_attempt_count",
       "include_attempt_count_in_response",
       "metadata",
+      "cors",
     ],
     harmless: [
       "virtual_clusters",

@@ -22,6 +22,9 @@ const health = (config: Json, more: Json = {}): Json => ({
   typed_config: { "@type": `${http}health_check.v3.HealthCheck`, ...config },
   ...more,
 });
+const corsPolicy = (config: Json): Json => ({
+  typed_per_filter_config: { f: { "@type": `${http}cors.v3.CorsPolicy`, ...config } },
+});
 const wrapped = (config: Json): Json => ({
   typed_per_filter_config: {
     f: { "@type": "type.googleapis.com/envoy.config.route.v3.FilterConfig", ...config },
@@ -195,5 +198,50 @@ const ofHealthCheck: readonly FilterConfigCase[] = [
   },
 ];
 
+const ofCors: readonly FilterConfigCase[] = [
+  { name: "a CORS policy of no filter", virtualHost: corsPolicy({ max_age: "junk" }) },
+  {
+    name: "a CORS policy with a bad regex",
+    route: corsPolicy({ allow_origin_string_match: [{ safe_regex: { regex: "(" } }] }),
+    error: {
+      path: `route_config.virtual_hosts[0].routes[0].typed_per_filter_config["f"].allow_origin_string_match[0].safe_regex.regex`,
+      says: "RE2 refuses",
+      envoySays: "missing ): (",
+    },
+  },
+  {
+    name: "a CORS policy with a fraction that is none",
+    virtualHost: corsPolicy({ filter_enabled: { runtime_key: "x" } }),
+    error: {
+      path: `${perRoute}.filter_enabled.default_value`,
+      says: "is required",
+      envoySays: "RuntimeFractionalPercentValidationError.DefaultValue: value is required",
+    },
+  },
+  {
+    name: "a CORS policy with a fault in a FilterConfig",
+    virtualHost: wrapped({ config: { "@type": `${http}cors.v3.CorsPolicy`, shadow_enabled: {} } }),
+    error: {
+      path: `${perRoute}.config.shadow_enabled.default_value`,
+      says: "is required",
+      envoySays: "RuntimeFractionalPercentValidationError.DefaultValue: value is required",
+    },
+  },
+  {
+    name: "the deprecated CORS policy of a virtual host",
+    virtualHost: { cors: { allow_methods: "GET" } },
+    warns: "deprecated",
+  },
+  {
+    name: "the deprecated CORS policy of a route with a bad regex",
+    action: { cors: { allow_origin_string_match: [{ safe_regex: { regex: "(" } }] } },
+    error: {
+      path: "route_config.virtual_hosts[0].routes[0].route.cors.allow_origin_string_match[0].safe_regex.regex",
+      says: "RE2 refuses",
+      envoySays: "missing ): (",
+    },
+  },
+];
+
 /** Each verdict is asked of the running Envoy too. */
-export const configCases: readonly FilterConfigCase[] = [...ofAll, ...ofHealthCheck];
+export const configCases: readonly FilterConfigCase[] = [...ofAll, ...ofHealthCheck, ...ofCors];

@@ -2,6 +2,7 @@ import { plainRequest } from "../client-http2.ts";
 import { pendingCases } from "../pending.ts";
 import type { Case, Setup } from "../setup.ts";
 import { basicsCases, basicsSetups } from "./basics.ts";
+import { corsCases, corsSetups } from "./cors.ts";
 import { failuresCases, failuresSetups } from "./failures.ts";
 import { headersCases, headersSetups } from "./headers.ts";
 import { healthCheckCases, healthCheckSetups } from "./health-check.ts";
@@ -36,6 +37,7 @@ const casesOfHttp1 = [
   ...rewritesCases,
   ...upstreamsCases,
   ...healthCheckCases,
+  ...corsCases,
 ];
 
 /** Every case of the differential test. */
@@ -51,4 +53,5 @@ export const allSetups: Readonly<Record<string, Setup>> = {
   ...rewritesSetups,
   ...upstreamsSetups,
   ...healthCheckSetups,
+  ...corsSetups,
 };
