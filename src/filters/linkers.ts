@@ -3,6 +3,8 @@ import type { RuntimeLookup } from "../router/runtime-fraction.ts";
 import type { Cluster } from "../upstream/cluster.ts";
 import type { Filter } from "./api.ts";
 import { CorsFilter } from "./cors/filter.ts";
+import { GrpcStatsFilter } from "./grpc_stats/filter.ts";
+import type { GrpcStatsSpec } from "./grpc_stats/parse.ts";
 import { HealthCheckFilter } from "./health_check/filter.ts";
 import type { HealthCheckSpec } from "./health_check/parse.ts";
 import type { HttpFilterSpec } from "./http-filters.ts";
@@ -31,6 +33,8 @@ export function linkFilter(spec: HttpFilterSpec, slot: number, deps: FilterDeps)
 /** By full message name. */
 const linkers: Record<string, (config: unknown, slot: number, deps: FilterDeps) => Filter> = {
   "envoy.extensions.filters.http.cors.v3.Cors": (_config, slot, deps) => new CorsFilter(slot, deps),
+  "envoy.extensions.filters.http.grpc_stats.v3.FilterConfig": (config, slot, deps) =>
+    new GrpcStatsFilter(config as GrpcStatsSpec, slot, deps),
   "envoy.extensions.filters.http.health_check.v3.HealthCheck": (config, slot, deps) =>
     new HealthCheckFilter(config as HealthCheckSpec, slot, deps),
 };

@@ -1,8 +1,10 @@
 import type { DescMessage, Message, MessageShape } from "@bufbuild/protobuf";
 import { CorsPolicySchema, CorsSchema } from "../proto/generated/envoy/extensions/filters/http/cors/v3/cors_pb.ts";
+import { FilterConfigSchema as GrpcStatsSchema } from "../proto/generated/envoy/extensions/filters/http/grpc_stats/v3/config_pb.ts";
 import { HealthCheckSchema } from "../proto/generated/envoy/extensions/filters/http/health_check/v3/health_check_pb.ts";
 import type { Problems } from "../proto/problems.ts";
 import { parseCors, parseCorsPolicy, parseEmptyPolicy } from "./cors/parse.ts";
+import { parseGrpcStats } from "./grpc_stats/parse.ts";
 import { parseHealthCheck } from "./health_check/parse.ts";
 
 /** Reads one message type of a filter; what it makes is plain data, opaque to all but the filter's link. */
@@ -11,6 +13,7 @@ export type ParseConfig = (message: Message, problems: Problems) => unknown;
 /** The filters but the router, by the full name of their message: the main thread's half of the registry. A new filter is one line here and one in linkers.ts. */
 export const filterParsers: ReadonlyMap<string, ParseConfig> = new Map([
   row(CorsSchema, parseCors),
+  row(GrpcStatsSchema, parseGrpcStats),
   row(HealthCheckSchema, parseHealthCheck),
 ]);
 

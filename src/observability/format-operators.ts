@@ -1,3 +1,4 @@
+import { jsonNames } from "./filter-state.ts";
 import {
   addressFields,
   emptyFields,
@@ -223,12 +224,17 @@ function filterState(args: string): Operator | string {
   if (form !== "" && form !== "PLAIN" && form !== "TYPED" && form !== "FIELD") {
     return "Invalid filter state serialize type, only support PLAIN/TYPED/FIELD.";
   }
-  return textOperator((info) => {
-    const value = info.filterState?.get(key) ?? null;
-    if (value === null) return null;
-    const text = typeof value === "string" && form === "PLAIN" ? value : sortedJson(value);
-    return toWire(text);
-  });
+  if (form === "PLAIN") return textOperator((info) => info.filterState?.get(key)?.text() ?? null);
+  // No object of Nuncio's has fields that are asked for one by one.
+  if (form === "FIELD") return nothing;
+  const value = (info: StreamInfo): Record<string, unknown> | null => info.filterState?.get(key)?.fields() ?? null;
+  return {
+    text: (info) => {
+      const fields = value(info);
+      return fields === null ? null : toWire(sortedJson(jsonNames(fields)));
+    },
+    value,
+  };
 }
 
 /** The first operator of the list that has a value: names, or objects of command, param and max_length. */

@@ -1,6 +1,7 @@
 import type { HeaderBlock } from "../http/header-block.ts";
 import { RequestHead, type ResponseHead } from "../http/header-block.ts";
 import type { TlsInfo } from "../net/tls/tls-info.ts";
+import type { FilterStateObject } from "./filter-state.ts";
 
 /** What is known of one stream: read by access logs, formatters, matchers and filters. Reused: reset() makes it new. */
 export class StreamInfo {
@@ -76,7 +77,8 @@ export class StreamInfo {
   /** Filter name to a JSON-like value, null until a filter writes. */
   dynamicMetadata: Map<string, Record<string, unknown>> | null = null;
   routeMetadata: Record<string, Record<string, unknown>> | null = null;
-  filterState: Map<string, unknown> | null = null;
+  /** By key, null until a filter writes. */
+  filterState: Map<string, FilterStateObject> | null = null;
   /** Body of the proxy's own reply, for %LOCAL_REPLY_BODY%. */
   localReplyBody = "";
   /** %UNIQUE_ID%, made when first asked for. */

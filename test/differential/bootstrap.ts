@@ -121,4 +121,8 @@ const logFields: Json = {
   forwardedFor: "%REQ(X-FORWARDED-FOR)%",
   responseType: "%RESP(CONTENT-TYPE)%",
   trailer: "%TRAILER(X-T)%",
+  calls: "%FILTER_STATE(envoy.filters.http.grpc_stats:PLAIN)%",
+  callsObject: "%FILTER_STATE(envoy.filters.http.grpc_stats)%",
+  callsText: "of %FILTER_STATE(envoy.filters.http.grpc_stats:TYPED)%",
+  callsField: "%FILTER_STATE(envoy.filters.http.grpc_stats:FIELD:request_message_count)%",
 };

@@ -25,6 +25,10 @@ const health = (config: Json, more: Json = {}): Json => ({
 const corsPolicy = (config: Json): Json => ({
   typed_per_filter_config: { f: { "@type": `${http}cors.v3.CorsPolicy`, ...config } },
 });
+const grpcStats = (config: Json): Json => ({
+  name: "envoy.filters.http.grpc_stats",
+  typed_config: { "@type": `${http}grpc_stats.v3.FilterConfig`, ...config },
+});
 const wrapped = (config: Json): Json => ({
   typed_per_filter_config: {
     f: { "@type": "type.googleapis.com/envoy.config.route.v3.FilterConfig", ...config },
@@ -243,5 +247,36 @@ const ofCors: readonly FilterConfigCase[] = [
   },
 ];
 
+const ofGrpcStats: readonly FilterConfigCase[] = [
+  { name: "grpc_stats with an empty list", filters: [grpcStats({ individual_method_stats_allowlist: {} })] },
+  {
+    name: "grpc_stats with a service without a name",
+    filters: [grpcStats({ individual_method_stats_allowlist: { services: [{ method_names: ["M"] }] } })],
+    error: {
+      path: "http_filters[0].typed_config.individual_method_stats_allowlist.services[0].name",
+      says: "must not be empty",
+      envoySays: "ServiceValidationError.Name: value length must be at least 1 characters",
+    },
+  },
+  {
+    name: "grpc_stats with a service without methods",
+    filters: [grpcStats({ individual_method_stats_allowlist: { services: [{ name: "a.B" }] } })],
+    error: {
+      path: "http_filters[0].typed_config.individual_method_stats_allowlist.services[0].method_names",
+      says: "at least 1",
+      envoySays: "ServiceValidationError.MethodNames: value must contain at least 1 item(s)",
+    },
+  },
+  {
+    name: "grpc_stats takes no config of a route",
+    virtualHost: { typed_per_filter_config: { f: { "@type": `${http}grpc_stats.v3.FilterConfig` } } },
+    error: {
+      path: perRoute,
+      says: "doesn't support",
+      envoySays: "The filter f doesn't support virtual host or route specific configurations",
+    },
+  },
+];
+
 /** Each verdict is asked of the running Envoy too. */
-export const configCases: readonly FilterConfigCase[] = [...ofAll, ...ofHealthCheck, ...ofCors];
+export const configCases: readonly FilterConfigCase[] = [...ofAll, ...ofHealthCheck, ...ofCors, ...ofGrpcStats];

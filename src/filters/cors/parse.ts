@@ -38,6 +38,7 @@ export function parseEmptyPolicy(): CorsPolicySpec {
   return nothing;
 }
 
+/** CorsPolicy of one level to its Spec. */
 export function parseCorsPolicy(message: CorsPolicy, problems: Problems): CorsPolicySpec {
   checkCoverage(CorsPolicySchema, message, problems, { honoured, harmless: [] });
   return parsePolicy(message, message.filterEnabled, problems);

@@ -4,6 +4,7 @@ import type { Case, Setup } from "../setup.ts";
 import { basicsCases, basicsSetups } from "./basics.ts";
 import { corsCases, corsSetups } from "./cors.ts";
 import { failuresCases, failuresSetups } from "./failures.ts";
+import { grpcStatsCases, grpcStatsSetups } from "./grpc-stats.ts";
 import { headersCases, headersSetups } from "./headers.ts";
 import { healthCheckCases, healthCheckSetups } from "./health-check.ts";
 import { pathsCases, pathsSetups } from "./paths.ts";
@@ -38,6 +39,7 @@ const casesOfHttp1 = [
   ...upstreamsCases,
   ...healthCheckCases,
   ...corsCases,
+  ...grpcStatsCases,
 ];
 
 /** Every case of the differential test. */
@@ -54,4 +56,5 @@ export const allSetups: Readonly<Record<string, Setup>> = {
   ...upstreamsSetups,
   ...healthCheckSetups,
   ...corsSetups,
+  ...grpcStatsSetups,
 };

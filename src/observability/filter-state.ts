@@ -1,0 +1,17 @@
+/** What a filter leaves of a stream under a key for others to read. Envoy: StreamInfo::FilterState::Object. */
+export interface FilterStateObject {
+  /** For %FILTER_STATE(key:PLAIN)%; null where it has no text. Envoy: serializeAsString. */
+  text(): string | null;
+  /** Its message with the names of the .proto, without fields that have their default; null where it has none. Envoy: serializeAsProto. */
+  fields(): Record<string, unknown> | null;
+}
+
+/** The fields as a text format prints them: the names of protobuf's JSON. */
+export function jsonNames(fields: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(fields).map(([name, value]) => [
+      name.replace(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase()),
+      value,
+    ]),
+  );
+}
