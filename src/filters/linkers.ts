@@ -5,6 +5,7 @@ import type { Filter } from "./api.ts";
 import { CorsFilter } from "./cors/filter.ts";
 import { GrpcStatsFilter } from "./grpc_stats/filter.ts";
 import type { GrpcStatsSpec } from "./grpc_stats/parse.ts";
+import { GrpcWebFilter } from "./grpc_web/filter.ts";
 import { HealthCheckFilter } from "./health_check/filter.ts";
 import type { HealthCheckSpec } from "./health_check/parse.ts";
 import type { HttpFilterSpec } from "./http-filters.ts";
@@ -35,6 +36,7 @@ const linkers: Record<string, (config: unknown, slot: number, deps: FilterDeps) 
   "envoy.extensions.filters.http.cors.v3.Cors": (_config, slot, deps) => new CorsFilter(slot, deps),
   "envoy.extensions.filters.http.grpc_stats.v3.FilterConfig": (config, slot, deps) =>
     new GrpcStatsFilter(config as GrpcStatsSpec, slot, deps),
+  "envoy.extensions.filters.http.grpc_web.v3.GrpcWeb": (_config, slot, deps) => new GrpcWebFilter(slot, deps),
   "envoy.extensions.filters.http.health_check.v3.HealthCheck": (config, slot, deps) =>
     new HealthCheckFilter(config as HealthCheckSpec, slot, deps),
 };

@@ -1,10 +1,12 @@
 import type { DescMessage, Message, MessageShape } from "@bufbuild/protobuf";
 import { CorsPolicySchema, CorsSchema } from "../proto/generated/envoy/extensions/filters/http/cors/v3/cors_pb.ts";
 import { FilterConfigSchema as GrpcStatsSchema } from "../proto/generated/envoy/extensions/filters/http/grpc_stats/v3/config_pb.ts";
+import { GrpcWebSchema } from "../proto/generated/envoy/extensions/filters/http/grpc_web/v3/grpc_web_pb.ts";
 import { HealthCheckSchema } from "../proto/generated/envoy/extensions/filters/http/health_check/v3/health_check_pb.ts";
 import type { Problems } from "../proto/problems.ts";
 import { parseCors, parseCorsPolicy, parseEmptyPolicy } from "./cors/parse.ts";
 import { parseGrpcStats } from "./grpc_stats/parse.ts";
+import { parseGrpcWeb } from "./grpc_web/parse.ts";
 import { parseHealthCheck } from "./health_check/parse.ts";
 
 /** Reads one message type of a filter; what it makes is plain data, opaque to all but the filter's link. */
@@ -14,6 +16,7 @@ export type ParseConfig = (message: Message, problems: Problems) => unknown;
 export const filterParsers: ReadonlyMap<string, ParseConfig> = new Map([
   row(CorsSchema, parseCors),
   row(GrpcStatsSchema, parseGrpcStats),
+  row(GrpcWebSchema, parseGrpcWeb),
   row(HealthCheckSchema, parseHealthCheck),
 ]);
 

@@ -36,12 +36,12 @@ export function grpcStatusOf(httpStatus: number): number {
   }
 }
 
-/** Percent-encodes what gRPC's Status-Message does not allow. */
+/** Percent-encodes what gRPC's Status-Message does not allow, and "~" as Envoy does (Http::Utility::PercentEncoding). */
 export function encodeGrpcMessage(bytes: Buffer): string {
   let out = "";
   for (const byte of bytes) {
     out +=
-      byte >= 0x20 && byte < 0x7f && byte !== 0x25
+      byte >= 0x20 && byte < 0x7e && byte !== 0x25
         ? String.fromCharCode(byte)
         : `%${(byte + 256).toString(16).slice(1).toUpperCase()}`;
   }

@@ -269,6 +269,11 @@ export class Stream implements RequestSink, TerminalStream {
   }
 
   sendTrailers(trailers: HeaderBlock): void {
+    // A filter took them all.
+    if (trailers.size === 0) {
+      this.sendData(empty, true);
+      return;
+    }
     this.info.responseTrailersBytes = trailers.byteSize();
     this.#beforeLastWrite();
     (this.#writer as ResponseWriter).writeTrailers(trailers);
@@ -385,3 +390,4 @@ export class Stream implements RequestSink, TerminalStream {
 }
 
 const noRequest = new RequestHead();
+const empty = Buffer.alloc(0);

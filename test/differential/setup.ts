@@ -25,6 +25,8 @@ export interface Case extends Script {
   name: string;
   /** A key of `setups`. */
   setup: string;
+  /** Over HTTP/1 it is not the same thing. */
+  onlyHttp2?: boolean;
   /** Instead of a script: the stats whose name this regex finds, once all others of the setup were played. */
   stats?: string;
   /** Why the candidate may differ here; then it must. */

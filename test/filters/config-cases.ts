@@ -278,5 +278,27 @@ const ofGrpcStats: readonly FilterConfigCase[] = [
   },
 ];
 
+const ofGrpcWeb: readonly FilterConfigCase[] = [
+  {
+    name: "grpc_web, which has no fields",
+    filters: [{ name: "envoy.filters.http.grpc_web", typed_config: { "@type": `${http}grpc_web.v3.GrpcWeb` } }],
+  },
+  {
+    name: "grpc_web takes no config of a route",
+    route: { typed_per_filter_config: { f: { "@type": `${http}grpc_web.v3.GrpcWeb` } } },
+    error: {
+      path: `route_config.virtual_hosts[0].routes[0].typed_per_filter_config["f"]`,
+      says: "doesn't support",
+      envoySays: "The filter f doesn't support virtual host or route specific configurations",
+    },
+  },
+];
+
 /** Each verdict is asked of the running Envoy too. */
-export const configCases: readonly FilterConfigCase[] = [...ofAll, ...ofHealthCheck, ...ofCors, ...ofGrpcStats];
+export const configCases: readonly FilterConfigCase[] = [
+  ...ofAll,
+  ...ofHealthCheck,
+  ...ofCors,
+  ...ofGrpcStats,
+  ...ofGrpcWeb,
+];

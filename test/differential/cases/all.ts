@@ -5,6 +5,7 @@ import { basicsCases, basicsSetups } from "./basics.ts";
 import { corsCases, corsSetups } from "./cors.ts";
 import { failuresCases, failuresSetups } from "./failures.ts";
 import { grpcStatsCases, grpcStatsSetups } from "./grpc-stats.ts";
+import { grpcWebCases, grpcWebSetups } from "./grpc-web.ts";
 import { headersCases, headersSetups } from "./headers.ts";
 import { healthCheckCases, healthCheckSetups } from "./health-check.ts";
 import { pathsCases, pathsSetups } from "./paths.ts";
@@ -40,10 +41,14 @@ const casesOfHttp1 = [
   ...healthCheckCases,
   ...corsCases,
   ...grpcStatsCases,
+  ...grpcWebCases,
 ];
 
 /** Every case of the differential test. */
-export const allCases: readonly Case[] = withPending([...casesOfHttp1, ...byHttp2(casesOfHttp1)]);
+export const allCases: readonly Case[] = withPending([
+  ...casesOfHttp1.filter(({ onlyHttp2 }) => onlyHttp2 !== true),
+  ...byHttp2(casesOfHttp1),
+]);
 
 /** Every setup, by the name that cases use. */
 export const allSetups: Readonly<Record<string, Setup>> = {
@@ -57,4 +62,5 @@ export const allSetups: Readonly<Record<string, Setup>> = {
   ...healthCheckSetups,
   ...corsSetups,
   ...grpcStatsSetups,
+  ...grpcWebSetups,
 };
