@@ -31,8 +31,11 @@ export interface LinkDeps {
 /** The virtual host's table over its routes. */
 export function linkVirtualHost(spec: VirtualHostSpec, config: RouteConfigSpec, deps: LinkDeps): LinkedVirtualHost {
   const vhost = new LinkedVirtualHost(spec, config.ignorePathParameters);
+  const perFilter = mergePerFilter([spec.perFilterConfig, config.perFilterConfig], noPerFilter);
   const levels: Levels = {
     vhost,
+    perFilter,
+    filters: linkFilters(perFilter, deps),
     spec,
     config,
     deps,
@@ -58,6 +61,9 @@ export function linkVirtualHost(spec: VirtualHostSpec, config: RouteConfigSpec, 
 /** What all routes of a virtual host share. */
 interface Levels {
   vhost: LinkedVirtualHost;
+  /** Of a route that says nothing itself. */
+  perFilter: PerFilter;
+  filters: RouteFilters;
   spec: VirtualHostSpec;
   config: RouteConfigSpec;
   deps: LinkDeps;
@@ -71,7 +77,7 @@ function linkAction(route: RouteSpec, levels: Levels): Pick<RouteEntry, "route" 
   const data = routeData(route, levels);
   const action = route.action;
   if (action.kind !== "cluster" || action.target.kind !== "weighted") {
-    data.filters = linkFilters(data, levels);
+    data.filters = filtersOf(data, levels);
     return { route: createRoute(data), weighted: null };
   }
   const routes = action.target.entries.map((entry) => linkWeighted(entry, data, levels));
@@ -94,7 +100,7 @@ function linkWeighted(entry: WeightedEntrySpec, base: RouteData, levels: Levels)
       entry.hostRewriteLiteral === "" ? null : new HostRewrite({ kind: "literal", value: entry.hostRewriteLiteral }),
     perFilter: mergePerFilter([entry.perFilterConfig], base.perFilter),
   };
-  data.filters = linkFilters(data, levels);
+  data.filters = filtersOf(data, levels);
   return createRoute(data);
 }
 
@@ -133,7 +139,7 @@ function routeData(route: RouteSpec, levels: Levels): RouteData {
     filters: noRouteFilters,
     cluster: cluster?.target.kind === "cluster" ? cluster.target.name : "",
     clusterHeader: cluster?.target.kind === "header" ? cluster.target.name : "",
-    perFilter: mergePerFilter([route.perFilterConfig, spec.perFilterConfig, config.perFilterConfig], noPerFilter),
+    perFilter: mergePerFilter([route.perFilterConfig], levels.perFilter),
     requestMutations: mutationOrder(
       requestMutations(route.headers, deps),
       levels.vhostRequest,
@@ -155,9 +161,13 @@ function routeData(route: RouteSpec, levels: Levels): RouteData {
   };
 }
 
-function linkFilters(data: RouteData, levels: Levels): RouteFilters {
-  const link = levels.deps.linkFilters;
-  return link === null || data.perFilter.size === 0 ? noRouteFilters : link(data.perFilter);
+/** Routes that say nothing themselves share what the virtual host has. */
+function filtersOf(data: RouteData, levels: Levels): RouteFilters {
+  return data.perFilter === levels.perFilter ? levels.filters : linkFilters(data.perFilter, levels.deps);
+}
+
+function linkFilters(perFilter: PerFilter, { linkFilters: link }: LinkDeps): RouteFilters {
+  return link === null || perFilter.size === 0 ? noRouteFilters : link(perFilter);
 }
 
 /** `levels`, the most specific first, in front of `base`. */

@@ -168,9 +168,11 @@ test("weighted clusters are chosen by weight", () => {
 
 test("per-filter configs come to the filters by name, the most specific level first", () => {
   const of = (config: string) => ({ type: "T", config, disabled: false });
+  const said = route("r", match("prefix", "/r"), toCluster("c"), { perFilterConfig: { f: of("route") } });
+  const silent = (name: string) => route(name, match("prefix", `/${name}`), toCluster("c"));
   const spec = config(
     [
-      vhost(["*"], [route("r", match("prefix", "/"), toCluster("c"), { perFilterConfig: { f: of("route") } })], {
+      vhost(["*"], [said, silent("a"), silent("b")], {
         perFilterConfig: { f: of("vhost"), g: of("vhost") },
       }),
     ],
@@ -182,9 +184,12 @@ test("per-filter configs come to the filters by name, the most specific level fi
     linked.push(["f", "g", "h", "i"].map((name) => perFilter.get(name)?.map(({ config: said }) => said)));
     return filters;
   };
-  const found = linkRouteTable(spec, { ...deps, linkFilters }).match(request("/"), info, 0);
+  const found = linkRouteTable(spec, { ...deps, linkFilters }).match(request("/r"), info, 0);
   expect(found?.filters).toBe(filters);
-  expect(linked).toEqual([[["route", "vhost"], ["vhost", "config"], ["config"], undefined]]);
+  expect(linked).toEqual([
+    [["vhost"], ["vhost", "config"], ["config"], undefined],
+    [["route", "vhost"], ["vhost", "config"], ["config"], undefined],
+  ]);
 });
 
 describe("the compiled table gives what walking the routes gives", () => {
