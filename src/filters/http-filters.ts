@@ -1,4 +1,3 @@
-import type { Any } from "@bufbuild/protobuf/wkt";
 import { innerTypeUrl, unpackExtension } from "../proto/any.ts";
 import { type Router, RouterSchema } from "../proto/generated/envoy/extensions/filters/http/router/v3/router_pb.ts";
 import type { HttpFilter } from "../proto/generated/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts";
@@ -28,20 +27,25 @@ export function parseHttpFilters(filters: readonly HttpFilter[], problems: Probl
     const scope = problems.at(`http_filters[${i}]`);
     const isLast = i === filters.length - 1;
     const spec = parseHttpFilter(filter, scope);
-    if (spec === null) continue;
-    if (spec.type === RouterSchema.typeName && !isLast) {
+    if (spec !== null) specs.push(spec);
+    const type = typeOf(filter);
+    if (type === RouterSchema.typeName && !isLast) {
       scope.error("", "the router filter must be the last of the chain", {
         envoyText: `Error: terminal filter named ${filter.name} of type envoy.filters.http.router must be the last filter in a http filter chain.`,
       });
     }
-    if (spec.type !== RouterSchema.typeName && isLast) {
+    if (type !== RouterSchema.typeName && isLast && type !== "") {
       scope.error("", "the last filter must be the router", {
-        envoyText: `Error: non-terminal filter named ${filter.name} of type ${spec.type} is the last filter in a http filter chain.`,
+        envoyText: `Error: non-terminal filter named ${filter.name} of type ${type} is the last filter in a http filter chain.`,
       });
     }
-    specs.push(spec);
   }
   return specs;
+}
+
+/** Full message name; "" where it is not said. */
+function typeOf(filter: HttpFilter): string {
+  return filter.configType.case === "typedConfig" ? typeNameOf(innerTypeUrl(filter.configType.value)) : "";
 }
 
 /** null after telling why there is none, and for an optional filter that is left out. */
@@ -50,13 +54,12 @@ function parseHttpFilter(filter: HttpFilter, problems: Problems): HttpFilterSpec
     problems.error("config_discovery", "filters by ECDS are not implemented in Nuncio yet");
     return null;
   }
-  const any = filter.configType.value;
-  if (filter.isOptional && any !== undefined && !isKnown(any)) {
-    const type = typeNameOf(innerTypeUrl(any));
-    problems.warning("typed_config", `the optional filter ${type} is not implemented in Nuncio and left out`);
+  const said = typeOf(filter);
+  if (filter.isOptional && said !== "" && said !== RouterSchema.typeName && !filterParsers.has(said)) {
+    problems.warning("typed_config", `the optional filter ${said} is not implemented in Nuncio and left out`);
     return null;
   }
-  const unpacked = unpackExtension(filter.name, any, problems, "typed_config");
+  const unpacked = unpackExtension(filter.name, filter.configType.value, problems, "typed_config");
   if (unpacked === null) return null;
   const type = unpacked.desc.typeName;
   const scope = problems.at("typed_config").at(unpacked.innerPath);
@@ -70,9 +73,4 @@ function parseHttpFilter(filter: HttpFilter, problems: Problems): HttpFilterSpec
     return null;
   }
   return { name: filter.name, type, config: parse(unpacked.message, scope), disabled: filter.disabled };
-}
-
-function isKnown(any: Any): boolean {
-  const type = typeNameOf(innerTypeUrl(any));
-  return type === RouterSchema.typeName || filterParsers.has(type);
 }
