@@ -78,8 +78,15 @@ async function observeOne(lane: Lane, backend: Backend, script: Script): Promise
 }
 
 async function readStats(adminPort: number, filter: string): Promise<string[]> {
-  const answer = await fetch(`http://127.0.0.1:${adminPort}/stats?filter=${encodeURIComponent(filter)}`);
-  return (await answer.text())
+  const url = `http://127.0.0.1:${adminPort}/stats?filter=${encodeURIComponent(filter)}`;
+  const read = async () => await (await fetch(url)).text();
+  let text = await read();
+  // New names come a little later than what they count.
+  for (let before = ""; before !== text; text = await read()) {
+    before = text;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  return text
     .trim()
     .split("\n")
     .map((line) => (/: \d+$/.test(line) ? line : line.replace(/:.*/, ": histogram")));
