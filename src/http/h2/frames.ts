@@ -36,11 +36,14 @@ export const ErrorCode = {
 /** What a client sends first (RFC 9113 section 3.4). */
 export const clientPreface = Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "latin1");
 
-/** Whether a connection begins as HTTP/2: null while it may and may not (Envoy's codec_type AUTO). */
+/**
+ * Whether a connection begins as HTTP/2: null while it may and may not (Envoy's codec_type AUTO). "PRI * HTTP/2" decides, however the
+ * bytes are cut; the codec judges the rest.
+ */
 export function isHttp2Preface(bytes: Uint8Array, length: number): boolean | null {
-  const size = Math.min(length, clientPreface.length);
+  const size = Math.min(length, magicSize);
   for (let i = 0; i < size; i++) if (bytes[i] !== clientPreface[i]) return false;
-  return size === clientPreface.length || null;
+  return size === magicSize || null;
 }
 
 /** Bytes in front of every frame's payload. */
@@ -90,3 +93,6 @@ export function readUint32(bytes: Uint8Array, at: number): number {
 export function readUint31(bytes: Uint8Array, at: number): number {
   return readUint32(bytes, at) & maxInt31;
 }
+
+// Envoy Http2::CLIENT_MAGIC_PREFIX.
+const magicSize = 12;

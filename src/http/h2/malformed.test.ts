@@ -332,8 +332,9 @@ test("an early response is followed by NO_ERROR, and late frames of that stream 
 test("a connection is told for HTTP/2 by its preface", () => {
   const bytes = Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\nabc");
   expect(isHttp2Preface(bytes, bytes.length)).toBe(true);
-  expect(isHttp2Preface(bytes, 24)).toBe(true);
-  expect(isHttp2Preface(bytes, 23)).toBeNull();
+  expect(isHttp2Preface(bytes, 12)).toBe(true);
+  expect(isHttp2Preface(Buffer.from("PRI * HTTP/2.0\r\n\r\nXX"), 20)).toBe(true);
+  expect(isHttp2Preface(bytes, 11)).toBeNull();
   expect(isHttp2Preface(bytes, 0)).toBeNull();
   expect(isHttp2Preface(Buffer.from("PRI / HTTP/1.1"), 14)).toBe(false);
   expect(isHttp2Preface(Buffer.from("GET"), 3)).toBe(false);
