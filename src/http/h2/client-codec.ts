@@ -157,7 +157,7 @@ export class Http2ClientCodec extends Http2Connection {
   #onResponse(stream: Http2ClientStream, head: ResponseHead): void {
     const { reader, endStream } = this.block;
     const status = head.status;
-    if (reader.isOverflow) {
+    if (reader.isRefused) {
       this.failStream(stream, ErrorCode.internalError, StreamReset.protocolError, reader.detail);
       return;
     }

@@ -171,7 +171,7 @@ export abstract class Http2Connection extends ConnectionCore implements FrameSin
   protected onTrailersRead(stream: Http2Stream, trailers: HeaderBlock): void {
     const { reader, endStream } = this.block;
     const isShort = stream.expectedLength >= 0 && stream.receivedLength !== stream.expectedLength;
-    if (reader.isOverflow) {
+    if (reader.isRefused) {
       this.failStream(stream, ErrorCode.internalError, StreamReset.localReset, reader.detail);
     } else if (reader.detail !== "" || !endStream || isShort) {
       this.failMessage(stream, reader.detail || brokenRule);

@@ -254,7 +254,7 @@ const cases: Case[] = [
   {
     name: "48 an underscore where it is refused",
     frames: [headers(1, get("/", ["x_a", "1"]))],
-    expected: stream(1, protocolError),
+    expected: stream(1, internalError),
     options: { underscores: "REJECT_REQUEST" },
   },
   {

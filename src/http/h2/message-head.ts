@@ -15,8 +15,8 @@ export class MessageReader implements FieldSink {
   isFull = false;
   /** Envoy's words for what is wrong; "" when nothing is. */
   detail = "";
-  /** The fault is too much of it, which is no malformed message. */
-  isOverflow = false;
+  /** The fault is of a limit of ours or of what we do not take, which is no malformed message. */
+  isRefused = false;
   /** The content-length, -1 without one. */
   contentLength = -1;
   readonly #options: Http2Options;
@@ -69,10 +69,10 @@ export class MessageReader implements FieldSink {
     if (this.isFull) return;
     if (this.#count > this.#options.maxHeaders) {
       this.#counters.header_overflow++;
-      this.#overflow("http2.too_many_headers");
+      this.#refuse("http2.too_many_headers");
     } else if (this.#bytes > this.#options.maxHeadBytes || length > this.#options.maxFieldBytes) {
       this.#counters.header_list_size_too_large++;
-      this.#overflow("http2.header_list_size_too_large");
+      this.#refuse("http2.header_list_size_too_large");
     } else if (field.kind === FieldKind.regular) this.#onRegular(field);
     else if ((field.valueFault & this.#valueFaults) !== 0) this.#fail(invalidField);
     else if (field.kind <= FieldKind.unknownPseudo) this.#onPseudo(field);
@@ -90,7 +90,7 @@ export class MessageReader implements FieldSink {
   #start(block: HeaderBlock | null): void {
     this.isFull = false;
     this.detail = "";
-    this.isOverflow = false;
+    this.isRefused = false;
     this.contentLength = -1;
     this.#block = block;
     this.#request = null;
@@ -113,7 +113,7 @@ export class MessageReader implements FieldSink {
       }
       if (this.#options.underscores === "REJECT_REQUEST" && this.#response === null) {
         this.#counters.requests_rejected_with_underscores_in_headers++;
-        this.#fail("http2.unexpected_underscore");
+        this.#refuse("http2.unexpected_underscore");
         return;
       }
       if (this.#options.underscores === "DROP_HEADER" && this.#response === null) {
@@ -226,8 +226,8 @@ export class MessageReader implements FieldSink {
     return this.#options.leniency ? isEnvoyAuthority(text) && !text.includes("@") : isStrictAuthority(text);
   }
 
-  #overflow(detail: string): void {
-    this.isOverflow = true;
+  #refuse(detail: string): void {
+    this.isRefused = true;
     this.#fail(detail);
   }
 

@@ -147,7 +147,7 @@ export class Http2ServerCodec extends Http2Connection {
     const sink = this.#newStream(stream);
     stream.sink = sink;
     if (stream.isClosed) return;
-    if (reader.isOverflow) {
+    if (reader.isRefused) {
       this.failStream(stream, ErrorCode.internalError, StreamReset.localReset, reader.detail);
     } else if (reader.detail !== "") this.failMessage(stream, reader.detail);
     else if (this.block.isSelfDependent) {
