@@ -3,7 +3,7 @@ import type { Http2Options } from "./settings.ts";
 
 /**
  * What a peer may do to one connection before it is told to calm down. Each method tells one event and answers false when
- * it was one too many; `detail` then says which. All of it is counting: no event costs memory.
+ * it was one too many; `detail` then says which, in Envoy's words where it has some. All of it is counting: no event costs memory.
  */
 export class AbuseLimits {
   detail = "";
@@ -50,7 +50,7 @@ export class AbuseLimits {
   onPriority(): boolean {
     if (++this.#priorityFrames <= this.#options.maxPriorityFramesPerStream * (1 + this.#streams)) return true;
     this.#counters.inbound_priority_frames_flood++;
-    return this.#refuse("http2.inbound_priority_frames_flood");
+    return this.#refuse("Too many PRIORITY frames");
   }
 
   /** Envoy's bound: 5 + 2 * (streams + DATA frames sent * max_inbound_window_update_frames_per_data_frame_sent). */
@@ -58,7 +58,7 @@ export class AbuseLimits {
     const perDataFrame = this.#options.maxWindowUpdateFramesPerDataFrame;
     if (++this.#windowUpdates <= 5 + 2 * (this.#streams + perDataFrame * this.#dataFramesSent)) return true;
     this.#counters.inbound_window_update_frames_flood++;
-    return this.#refuse("http2.inbound_window_update_frames_flood");
+    return this.#refuse("Too many WINDOW_UPDATE frames");
   }
 
   /** A stream was reset by the peer, or by us for what the peer did (CVE-2023-44487, CVE-2025-8671). */

@@ -182,7 +182,7 @@ export abstract class ConnectionCore implements StreamOwner, Receiver {
     const text = detail === "" ? this.abuse.detail : detail;
     this.stopReading();
     this.writeGoAway(this.lastPeerStreamId, code, text);
-    this.end(StreamReset.protocolError, text);
+    this.end(StreamReset.protocolError, this.isServer ? codecDetail(text) : text);
     this.callbacks.onConnectionError(code, text);
     return false;
   }
@@ -242,7 +242,8 @@ export abstract class ConnectionCore implements StreamOwner, Receiver {
     writeUint32(payload, 4, code);
     payload.latin1Write(debug, 8);
     this.output.frame(FrameType.goAway, 0, 0, payload);
-    this.counters.goaway_sent++;
+    // Envoy counts those that say nothing of an error.
+    if (code === ErrorCode.noError) this.counters.goaway_sent++;
   }
 
   protected addStream(stream: Http2Stream, id: number): void {
@@ -340,3 +341,8 @@ export abstract class ConnectionCore implements StreamOwner, Receiver {
 const defaultWindow = 65535;
 export const pingMark = Buffer.from("nuncio\0\0", "latin1");
 const empty = Buffer.alloc(0);
+
+/** Envoy ConnectionManagerImpl::handleCodecError: what has no detail of its own is told as "codec_error:" and the codec's words. */
+function codecDetail(text: string): string {
+  return text.startsWith("http2.") || text === "too_many_premature_resets" ? text : `codec_error:${text}`;
+}
