@@ -35,6 +35,8 @@ export interface NuncioOptions {
   manager?: Record<string, unknown>;
   /** The access log's file name in `folder`; none without it. */
   accessLog?: string;
+  /** Of its lines. */
+  logFormat?: string;
   /** Merged over the listener. */
   listener?: Record<string, unknown>;
   /** Of the filter chain. */
@@ -112,7 +114,9 @@ function bootstrap(options: NuncioOptions, port: number, adminPort: number, fold
         typed_config: { "@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router" },
       },
     ],
-    ...(options.accessLog === undefined ? {} : { access_log: [accessLog(join(folder, options.accessLog))] }),
+    ...(options.accessLog === undefined
+      ? {}
+      : { access_log: [accessLog(join(folder, options.accessLog), options.logFormat)] }),
     ...options.manager,
   };
   return {
@@ -147,13 +151,13 @@ function bootstrap(options: NuncioOptions, port: number, adminPort: number, fold
   };
 }
 
-function accessLog(path: string): object {
+function accessLog(path: string, format = "%RESPONSE_CODE% %RESPONSE_FLAGS% %REQ(:PATH)%"): object {
   return {
     name: "envoy.access_loggers.file",
     typed_config: {
       "@type": "type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog",
       path,
-      log_format: { text_format_source: { inline_string: "%RESPONSE_CODE% %RESPONSE_FLAGS% %REQ(:PATH)%\n" } },
+      log_format: { text_format_source: { inline_string: `${format}\n` } },
     },
   };
 }
