@@ -6,7 +6,7 @@ import { InspectedSocket, type InspectionOwner } from "../net/tls/accept.ts";
 import type { TlsContextSpec } from "../net/tls/contexts.ts";
 import type { ServerTls } from "../net/tls/secure-context.ts";
 import { TlsInfo } from "../net/tls/tls-info.ts";
-import { type PeerFault, verifyPeer } from "../net/tls/verify-peer.ts";
+import { isSuffered, isVerifying, type PeerFault, verifyPeer } from "../net/tls/verify-peer.ts";
 import { acceptTransport, openTransport, plainIp, type Transport, type TransportSink } from "../net/transport.ts";
 import { SslStats } from "../observability/ssl-stats.ts";
 import type { StatsSlab } from "../observability/stats.ts";
@@ -180,12 +180,14 @@ export class Listener implements ConnectionOwner, InspectionOwner {
     else if (requireClientCertificate && peer === undefined) fault = "fail_verify_no_cert";
     if (fault !== null) {
       this.#ssl.count(fault);
-      this.#ssl.count("connection_error");
-      socket.destroy();
-      return;
+      if (!isSuffered(fault, validation)) {
+        socket.destroy();
+        return;
+      }
     }
-    const info = new TlsInfo(socket, serverName, peer);
-    this.#ssl.onHandshake(info, socket.isSessionReused(), peer !== undefined);
+    const known = isVerifying(validation) ? peer : undefined;
+    const info = new TlsInfo(socket, serverName, known);
+    this.#ssl.onHandshake(info, socket.isSessionReused(), known !== undefined);
     const isHttp2 = socket.alpnProtocol === "h2";
     this.#serve(chain, info, isHttp2, proxied, (sink) => openTransport(socket, sink, chain.hcm.bufferLimitBytes));
   }

@@ -5,7 +5,7 @@ import type { HandshakeStats } from "./handshake.ts";
 import { createClientContext } from "./secure-context.ts";
 import type { TlsValidationSpec, UpstreamTlsSpec } from "./spec.ts";
 import { TlsInfo } from "./tls-info.ts";
-import { type PeerFault, type SanMatcher, verifyPeer } from "./verify-peer.ts";
+import { isSuffered, type PeerFault, type SanMatcher, verifyPeer } from "./verify-peer.ts";
 
 /** A context's Spec, linked. */
 interface Linked {
@@ -71,13 +71,12 @@ export class ClientTls {
     socket.once("secureConnect", () => {
       const info = new TlsInfo(socket, servername, undefined);
       const fault = faultOf(linked, socket, info, asked.san);
-      if (fault === null) {
+      if (fault !== null) this.#stats.count(fault);
+      if (fault === null || isSuffered(fault, spec.validation)) {
         this.#stats.onHandshake(info, socket.isSessionReused(), true);
         onSecure(info);
         return;
       }
-      this.#stats.count(fault);
-      this.#stats.count("connection_error");
       socket.destroy(Object.assign(new Error(fault), { code: verifyFailed }));
     });
     return socket;

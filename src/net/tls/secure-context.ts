@@ -1,7 +1,7 @@
 import { constants } from "node:crypto";
 import { createSecureContext, type SecureContext, type SecureContextOptions } from "node:tls";
 import type { DownstreamTlsSpec, TlsCertificateSpec, TlsParamsSpec, UpstreamTlsSpec } from "./spec.ts";
-import type { SanMatcher } from "./verify-peer.ts";
+import { isVerifying, type SanMatcher } from "./verify-peer.ts";
 
 /** A server's TLS, linked: one OpenSSL context for each set of certificates with the same names. */
 export class ServerTls {
@@ -41,7 +41,7 @@ export class ServerTls {
   }
 
   get requestsCertificate(): boolean {
-    return this.spec.requireClientCertificate || this.spec.validation !== null;
+    return this.spec.requireClientCertificate || isVerifying(this.spec.validation);
   }
 }
 

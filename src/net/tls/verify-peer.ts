@@ -25,8 +25,8 @@ export function verifyPeer(
 ): PeerFault | null {
   if (certificate === undefined) return isRequired ? "fail_verify_no_cert" : null;
   const verdict = chainError(socket);
-  if (spec.ca !== "" && !spec.acceptUntrusted && verdict !== "") {
-    if (!(spec.allowExpired && verdict === "CERT_HAS_EXPIRED")) return "fail_verify_error";
+  if (spec.ca !== "" && verdict !== "" && !(spec.allowExpired && verdict === "CERT_HAS_EXPIRED")) {
+    return "fail_verify_error";
   }
   if (spec.spiffe !== null && !isOfItsTrustDomain(socket, certificate, spec.spiffe)) return "fail_verify_error";
   if (sans.length > 0) {
@@ -42,6 +42,16 @@ export function verifyPeer(
     if (!spec.hashes.includes(hash) && !spec.spki.includes(spki)) return "fail_verify_cert_hash";
   }
   return null;
+}
+
+/** Whether a peer with this fault is served all the same: Envoy's ACCEPT_UNTRUSTED is for chains, names and hashes, and they are counted. */
+export function isSuffered(fault: PeerFault, spec: TlsValidationSpec | null): boolean {
+  return spec?.acceptUntrusted === true && fault !== "fail_verify_no_cert";
+}
+
+/** Whether a certificate is looked at: as in Envoy, one that is not is no identity, in no header and no log. */
+export function isVerifying(spec: TlsValidationSpec | null): boolean {
+  return spec !== null && (spec.ca !== "" || spec.hashes.length > 0 || spec.spki.length > 0 || spec.spiffe !== null);
 }
 
 /** OpenSSL's verdict on the peer's chain by its code ("CERT_HAS_EXPIRED"); "" when it is trusted. */
