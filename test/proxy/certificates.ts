@@ -21,21 +21,33 @@ export class Authority {
     openssl(`req -x509 ${ecKey} -nodes -days 2 -keyout ${this.#key} -out ${this.ca} -subj /CN=${name}`);
   }
 
-  /** `san` in openssl's form: "DNS:a.example,URI:spiffe://a". */
+  /** `san` in openssl's form: "DNS:a.example,URI:spiffe://a"; "" for none. An expired one ended a day ago. */
   issue(
     name: string,
     san: string,
-    options: { rsa?: boolean; subject?: string; keyUsage?: string } = {},
+    options: { rsa?: boolean; subject?: string; keyUsage?: string; isExpired?: boolean } = {},
   ): CertificateFiles {
     const at = (end: string) => join(this.#folder, `${name}.${end}`);
     const key = options.rsa ? "-newkey rsa:2048" : ecKey;
     openssl(`req ${key} -nodes -keyout ${at("key")} -out ${at("csr")} -subj ${options.subject ?? `/CN=${name}`}`);
     const usage = options.keyUsage === undefined ? "" : `\nkeyUsage=${options.keyUsage}`;
-    writeFileSync(at("ext"), `subjectAltName=${san}${usage}`);
+    writeFileSync(at("ext"), san === "" ? usage : `subjectAltName=${san}${usage}`);
+    const days = options.isExpired ? -1 : 2;
     openssl(
-      `x509 -req -in ${at("csr")} -CA ${this.ca} -CAkey ${this.#key} -CAcreateserial -days 2 -extfile ${at("ext")} -out ${at("pem")}`,
+      `x509 -req -in ${at("csr")} -CA ${this.ca} -CAkey ${this.#key} -CAcreateserial -days ${days} -extfile ${at("ext")} -out ${at("pem")}`,
     );
     return { cert: at("pem"), key: at("key") };
+  }
+
+  /** A list of revoked certificates, as a file. */
+  revoke(...revoked: CertificateFiles[]): string {
+    const at = (end: string) => join(this.#folder, `crl.${end}`);
+    writeFileSync(at("index"), "");
+    writeFileSync(at("cnf"), `[ca]\ndefault_ca=d\n[d]\ndatabase=${at("index")}\ndefault_md=sha256\n`);
+    const ca = `ca -config ${at("cnf")} -keyfile ${this.#key} -cert ${this.ca}`;
+    for (const { cert } of revoked) openssl(`${ca} -revoke ${cert}`);
+    openssl(`${ca} -gencrl -crldays 2 -out ${at("pem")}`);
+    return at("pem");
   }
 }
 

@@ -40,6 +40,21 @@ export async function onSides<T>(sides: readonly Side[], run: (side: Side) => Pr
   return results;
 }
 
+/** Counters and gauges that match, without those that are 0; a listener's have its place for its port: "listener.0". */
+export async function statsOf(side: Side, filter: string): Promise<Map<string, number>> {
+  const answer = await fetch(`http://127.0.0.1:${side.adminPort}/stats?filter=${encodeURIComponent(filter)}`);
+  const stats = new Map<string, number>();
+  for (const line of (await answer.text()).split("\n")) {
+    const [, name = "", value] = /^(\S+): (\d+)$/.exec(line) ?? [];
+    if (value !== undefined && value !== "0") stats.set(placed(side, name), Number(value));
+  }
+  return stats;
+}
+
+function placed(side: Side, text: string): string {
+  return side.ports.reduce((known, port, i) => known.replaceAll(`127.0.0.1_${port}`, String(i)), text);
+}
+
 /** A listener of one chain or several on loopback. */
 export function listener(
   name: string,
@@ -72,6 +87,18 @@ export function manager(routes: readonly object[], more: object = {}): object {
       },
     ],
     ...more,
+  };
+}
+
+/** An access log in a file, a line a request. */
+export function accessLog(path: string, format: string): object {
+  return {
+    name: "envoy.access_loggers.file",
+    typed_config: {
+      "@type": "type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog",
+      path,
+      log_format: { text_format_source: { inline_string: `${format}\n` } },
+    },
   };
 }
 
