@@ -75,7 +75,7 @@ export const tlsInspector: Inspector = {
 export const httpInspector: Inspector = {
   inspect(bytes, into) {
     if (into.hello !== null) return 0;
-    const text = bytes.latin1Slice(0, longestRequestLine);
+    const text = bytes.subarray(0, longestRequestLine).latin1Slice();
     if (preface.startsWith(text.slice(0, preface.length))) {
       if (text.length < preface.length) return "more";
       into.httpProtocol = "h2c";
