@@ -95,7 +95,10 @@ const criteria: Criterion[] = [
   (match, facts) => (match.transportProtocol === "" ? 1 : match.transportProtocol === facts.transportProtocol ? 2 : 0),
   (match, facts) => {
     if (match.applicationProtocols.length === 0) return 1;
-    return match.applicationProtocols.some((protocol) => facts.applicationProtocols.includes(protocol)) ? 2 : 0;
+    // The client's order decides.
+    const offered = facts.applicationProtocols;
+    const first = offered.findIndex((protocol) => match.applicationProtocols.includes(protocol));
+    return first < 0 ? 0 : 1 + offered.length - first;
   },
   (match, facts) => longestPrefix(match.directSourcePrefixRanges, facts.directSourceAddress),
   (match, facts) => {

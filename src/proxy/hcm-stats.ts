@@ -44,6 +44,16 @@ export class HcmStats {
     v[isHttp2 ? s.downstream_cx_http2_active : s.downstream_cx_http1_active]++;
   }
 
+  /** Nothing of HTTP was heard of the client. Envoy makes it the client's close. */
+  onHandshakeFailed(): void {
+    const v = this.#values;
+    const s = this.#slots;
+    v[s.downstream_cx_ssl_total]++;
+    v[s.downstream_cx_total]++;
+    v[s.downstream_cx_destroy]++;
+    v[s.downstream_cx_destroy_remote]++;
+  }
+
   /** A connection that began as HTTP/1 was never one: it is counted anew. */
   onBecomesHttp2(): void {
     const v = this.#values;

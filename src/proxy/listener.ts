@@ -136,6 +136,7 @@ export class Listener implements ConnectionOwner, InspectionOwner {
       return;
     }
     const { tls, tlsId, hcm } = chain;
+    this.#stats.onBegin();
     if (tlsId === null) {
       const socket = inspected.plain();
       this.#serve(chain, null, false, proxied, (sink) => openTransport(socket, sink, hcm.bufferLimitBytes));
@@ -145,19 +146,30 @@ export class Listener implements ConnectionOwner, InspectionOwner {
     if (tls === null) {
       this.#ssl.onSecretsNotReady();
       inspected.destroy();
+      this.#onInsecure(chain);
       return;
     }
     if (hello === null || (tls.spec.requireSni && hello.serverName === "")) {
       this.#ssl.count(hello === null ? "connection_error" : "fail_verify_error");
       inspected.destroy();
+      this.#onInsecure(chain);
       return;
     }
     inspected.secure(
       tls,
       hello,
       (socket) => this.#onSecure(chain, tls, socket, hello.serverName, proxied),
-      () => this.#ssl.count("connection_error"),
+      () => {
+        this.#ssl.count("connection_error");
+        this.#onInsecure(chain);
+      },
     );
+  }
+
+  /** A connection that never got through its handshake was one all the same. */
+  #onInsecure(chain: LinkedChain): void {
+    chain.hcm.stats.onHandshakeFailed();
+    this.#stats.onEnd();
   }
 
   onInspectionFailed(inspected: InspectedSocket, isTimeout: boolean): void {
@@ -182,6 +194,7 @@ export class Listener implements ConnectionOwner, InspectionOwner {
       this.#ssl.count(fault);
       if (!isSuffered(fault, validation)) {
         socket.destroy();
+        this.#onInsecure(chain);
         return;
       }
     }
@@ -199,6 +212,7 @@ export class Listener implements ConnectionOwner, InspectionOwner {
       return;
     }
     const chain = (this.#chains.chains[0] ?? this.#chains.byDefault) as LinkedChain;
+    this.#stats.onBegin();
     this.#serve(chain, null, false, null, (sink) => acceptTransport(handle, sink, chain.hcm.bufferLimitBytes));
   }
 
@@ -231,7 +245,6 @@ export class Listener implements ConnectionOwner, InspectionOwner {
     proxied: ProxiedAddresses | null,
     open: (sink: TransportSink) => Transport,
   ): void {
-    this.#stats.onBegin();
     const { hcm, exchanges } = chain;
     const isHttp2 = hcm.spec.codec === "HTTP2" || (hcm.spec.codec === "AUTO" && isAlpnHttp2);
     const id = nextConnectionId++;
