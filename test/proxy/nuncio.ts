@@ -53,7 +53,9 @@ export async function startNuncio(options: NuncioOptions): Promise<Nuncio> {
   const [port = 0, adminPort = 0] = await freePorts(2);
   const file = join(folder, "bootstrap.json");
   writeFileSync(file, JSON.stringify(bootstrap(options, port, adminPort, folder), null, 1));
-  const child = spawn(options.binary ?? binary, ["-c", file, ...(options.args ?? [])], {
+  // Two Envoys of one machine would fight for one socket of hot restart.
+  const args = ["-c", file, "--disable-hot-restart", ...(options.args ?? [])];
+  const child = spawn(options.binary ?? binary, args, {
     stdio: ["ignore", "pipe", "pipe"],
     env: { ...process.env, ...options.env },
   });
