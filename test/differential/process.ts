@@ -127,7 +127,8 @@ function canListen(port: number): Promise<boolean> {
 
 const readyTimeoutMs = 20_000;
 
-const firstPort = 12_000;
+// Envoy Gateway has ports of its own below.
+const firstPort = 20_000;
 const lastPort = 30_000;
 const reservations = join(tmpdir(), "nuncio-test-ports");
 const reserved: string[] = [];
