@@ -1,8 +1,8 @@
 import { isIP } from "node:net";
-import { networkInterfaces } from "node:os";
 import type { RequestHead } from "../http/header-block.ts";
 import { Known } from "../http/names.ts";
 import { CidrSet, isLoopback } from "../net/cidr.ts";
+import { localIp } from "../net/local-ip.ts";
 import type { StreamInfo } from "../observability/stream-info.ts";
 import type { ClientCert } from "./client-cert.ts";
 import type { ConnectionAddresses } from "./connection-addresses.ts";
@@ -183,16 +183,6 @@ function removeExternal(head: RequestHead): void {
       return;
     }
   }
-}
-
-/** Envoy sends its first non-loopback address in x-forwarded-for where the peer is on loopback. */
-function localIp(): string {
-  for (const addresses of Object.values(networkInterfaces())) {
-    for (const address of addresses ?? []) {
-      if (!address.internal && address.family === "IPv4") return address.address;
-    }
-  }
-  return "127.0.0.1";
 }
 
 const xForwardedFor = Known["x-forwarded-for"];

@@ -2,6 +2,7 @@ import type { RouteEntry } from "./entry.ts";
 import { linkConditions, trieKey } from "./entry.ts";
 import type { CompileValue } from "./header-mutation.ts";
 import { compileKnown, HeaderMutations, mutationOrder } from "./header-mutation.ts";
+import { Mirror } from "./mirror.ts";
 import { Regex } from "./regex.ts";
 import { HostRewrite, PathRewrite, Redirect } from "./rewrite.ts";
 import type { PerFilter, Route, RouteData, RouteFilters } from "./route.ts";
@@ -129,7 +130,9 @@ function routeData(route: RouteSpec, levels: Levels): RouteData {
     retryPolicy: cluster === null ? null : (cluster.retryPolicy ?? spec.retryPolicy),
     hashPolicies: cluster?.hashPolicies ?? [],
     priority: cluster?.priority ?? "DEFAULT",
-    mirrors: firstNonEmpty(cluster?.mirrors ?? [], spec.mirrors, config.mirrors),
+    mirrors: firstNonEmpty(cluster?.mirrors ?? [], spec.mirrors, config.mirrors).map(
+      (mirror) => new Mirror(mirror, deps.runtime),
+    ),
     upgrades: cluster?.upgrades ?? [],
     subset: cluster?.subset ?? null,
     internalRedirect: cluster?.internalRedirect ?? null,

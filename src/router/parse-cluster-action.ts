@@ -217,11 +217,11 @@ const honoured = [
   "upgrade_configs",
   "max_stream_duration",
   "cors",
+  "request_mirror_policies",
 ] as const;
-/** Retries and mirrors change no answer of an upstream that works; a hash is for balancers that are refused. */
+/** Retries change no answer of an upstream that works; a hash is for balancers that are refused. */
 const harmless = [
   "retry_policy",
-  "request_mirror_policies",
   "hash_policy",
   "flush_timeout",
   "early_data_policy",

@@ -62,8 +62,9 @@ export function parseRouteConfig(
       "ignore_path_parameters_in_path_matching",
       "typed_per_filter_config",
       "metadata",
+      "request_mirror_policies",
     ],
-    harmless: ["request_mirror_policies"],
+    harmless: [],
   });
   const context: RouteContext = {
     routeConfigName: message.name,
@@ -118,11 +119,11 @@ function parseVirtualHost(
       "include_attempt_count_in_response",
       "metadata",
       "cors",
+      "request_mirror_policies",
     ],
     harmless: [
       "virtual_clusters",
       "retry_policy",
-      "request_mirror_policies",
       "hedge_policy",
       "include_is_timeout_retry_header",
       "per_request_buffer_limit_bytes",

@@ -2,6 +2,7 @@ import type { RequestHead, ResponseHead } from "../http/header-block.ts";
 import { Known } from "../http/names.ts";
 import type { StreamInfo } from "../observability/stream-info.ts";
 import type { HeaderMutations, ValueFormatter } from "./header-mutation.ts";
+import type { Mirror } from "./mirror.ts";
 import type { HostRewrite, PathRewrite, Redirect } from "./rewrite.ts";
 import { updateAuthority } from "./rewrite.ts";
 import type {
@@ -9,7 +10,6 @@ import type {
   InternalRedirectSpec,
   MaxStreamDurationSpec,
   MetadataSpec,
-  MirrorSpec,
   PathMatchSpec,
   PerFilterSpec,
   RetryPolicySpec,
@@ -39,7 +39,7 @@ export interface Route {
   readonly retryPolicy: RetryPolicySpec | null;
   readonly hashPolicies: readonly HashPolicySpec[];
   readonly priority: "DEFAULT" | "HIGH";
-  readonly mirrors: readonly MirrorSpec[];
+  readonly mirrors: readonly Mirror[];
   readonly upgrades: readonly UpgradeSpec[];
   readonly subset: Record<string, unknown> | null;
   readonly internalRedirect: InternalRedirectSpec | null;
@@ -102,7 +102,7 @@ export interface RouteData {
   retryPolicy: RetryPolicySpec | null;
   hashPolicies: readonly HashPolicySpec[];
   priority: "DEFAULT" | "HIGH";
-  mirrors: readonly MirrorSpec[];
+  mirrors: readonly Mirror[];
   upgrades: readonly UpgradeSpec[];
   subset: Record<string, unknown> | null;
   internalRedirect: InternalRedirectSpec | null;
@@ -147,7 +147,7 @@ class LinkedRoute implements Route {
   readonly retryPolicy: RetryPolicySpec | null;
   readonly hashPolicies: readonly HashPolicySpec[];
   readonly priority: "DEFAULT" | "HIGH";
-  readonly mirrors: readonly MirrorSpec[];
+  readonly mirrors: readonly Mirror[];
   readonly upgrades: readonly UpgradeSpec[];
   readonly subset: Record<string, unknown> | null;
   readonly internalRedirect: InternalRedirectSpec | null;

@@ -128,6 +128,10 @@ describe.each(["nuncio", "envoy"] as const)("with %s as its Envoy", (proxy) => {
     expect((await ask(http, "/redirect/x?y")).fields.location).toBe("https://to.example:444/there/x?y");
     const rewritten = await ask(http, "/rewrite/a?b");
     expect([rewritten.url, rewritten.seen.host]).toEqual(["/inner/a?b", "in.example"]);
+    seen.length = 0;
+    expect((await ask(http, "/mirror")).status).toBe(200);
+    await until(async () => seen.length === 2);
+    expect(seen.toSorted()).toEqual(["app", "other"]);
     expect((await ask(http, "/slow?delay=2000")).status).toBe(504);
     expect((await ask(http, "/slow?delay=0")).status).toBe(200);
     expect((await ask(http, "/nobody")).status).toBe(500);

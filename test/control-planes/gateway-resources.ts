@@ -80,6 +80,16 @@ export function gatewayResources({ version, secret, http, https, ports, listener
       filters: [{ type: "CORS", cors: { allowOrigins: ["https://a.example"], allowMethods: ["PUT"], maxAge: 60 } }],
       backendRefs: [to("app")],
     },
+    {
+      matches: under("/mirror"),
+      filters: [
+        {
+          type: "RequestMirror",
+          requestMirror: { backendRef: { group: "gateway.envoyproxy.io", kind: "Backend", name: "other" } },
+        },
+      ],
+      backendRefs: [to("app")],
+    },
     { matches: under("/slow"), timeouts: { request: "300ms" }, backendRefs: [to("app")] },
     { matches: under("/nobody"), backendRefs: [to("missing")] },
     {

@@ -73,7 +73,12 @@ async function observe(name: string, command: string, backendPort: number): Prom
   const requests = ["static", "dns"].map((cluster) => fetch(`http://127.0.0.1:${port}/${cluster}`));
   await vi.waitFor(() => expect(waiting.length).toBe(2), 5000);
   let inFlight: string[] = [];
-  await vi.waitFor(async () => expect(total((inFlight = await numbers()), "upstream_rq_active")).toBe(2), 5000);
+  await vi.waitFor(async () => {
+    inFlight = await numbers();
+    expect(total(inFlight, "upstream_rq_active")).toBe(2);
+    // The names of a codec come with its first connection, in a message of their own.
+    expect(inFlight.filter((line) => line.includes(".http1.response_flood:")).length).toBe(2);
+  }, 5000);
   for (const response of waiting.splice(0)) response.end("at last");
   await Promise.all(requests.map(async (request) => expect(await (await request).text()).toBe("at last")));
   let after: string[] = [];

@@ -43,6 +43,8 @@ export interface NuncioOptions {
   transportSocket?: object;
   /** Of the cluster. */
   cluster?: Record<string, unknown>;
+  /** Instead of that one. */
+  clusters?: object[];
   /** Merged over the bootstrap. */
   bootstrap?: Record<string, unknown>;
 }
@@ -137,7 +139,7 @@ function bootstrap(options: NuncioOptions, port: number, adminPort: number, fold
           ...options.listener,
         },
       ],
-      clusters: [
+      clusters: options.clusters ?? [
         {
           name: "backend",
           type: "STATIC",

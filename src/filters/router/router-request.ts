@@ -12,6 +12,7 @@ import type { Terminal, TerminalStream } from "../api.ts";
 import { answerWithoutUpstream } from "./direct.ts";
 import { takeOverrides } from "./overrides.ts";
 import { resetReply } from "./reset-reply.ts";
+import { Shadows } from "./shadow.ts";
 
 /** The counters of the router filter: `http.<stat_prefix>.*`. */
 export interface RouterStats {
@@ -54,6 +55,7 @@ export class RouterRequest implements Terminal, Borrower {
   #pendingBytes = 0;
   #isPendingEnd = false;
   #pendingTrailers: HeaderBlock | null = null;
+  #shadows: Shadows | null = null;
   #start = 0;
 
   constructor(
@@ -102,11 +104,13 @@ export class RouterRequest implements Terminal, Borrower {
     this.#start = eventClock.now;
     this.#isWaiting = true;
     stream.startRouteTimers();
+    if (route.mirrors.length > 0) this.#beginShadows(route, head, endStream);
     cluster.borrow(this, head, route.priority);
   }
 
   data(bytes: Buffer, endStream: boolean): void {
     if (this.#isDone) return;
+    if (this.#shadows !== null) this.#shadows.data(bytes, endStream);
     const writer = this.#writer;
     if (writer === null) {
       if (bytes.length > 0) {
@@ -124,6 +128,7 @@ export class RouterRequest implements Terminal, Borrower {
 
   trailers(trailers: HeaderBlock): void {
     if (this.#isDone) return;
+    if (this.#shadows !== null) this.#shadows.trailers(trailers);
     if (this.#writer === null) {
       this.#pendingTrailers = trailers;
       return;
@@ -168,6 +173,8 @@ export class RouterRequest implements Terminal, Borrower {
     this.#pendingBytes = 0;
     this.#isPendingEnd = false;
     this.#pendingTrailers = null;
+    if (this.#shadows !== null) this.#shadows.leave();
+    this.#shadows = null;
     this.#start = 0;
   }
 
@@ -350,6 +357,16 @@ export class RouterRequest implements Terminal, Borrower {
     }
     route.rewriteRequest(head, stream.info, !this.#suppressEnvoyHeaders);
     if (route.virtualHost.includeRequestAttemptCount) this.#setAttemptCount(head);
+  }
+
+  #beginShadows(route: Route, head: RequestHead, endStream: boolean): void {
+    this.#shadows = Shadows.begin(head, endStream, {
+      route,
+      clusters: this.#clusters,
+      isHttp2: this.isHttp2,
+      timeoutMs: this.#stream.timeoutMs,
+      bufferLimitBytes: this.#bufferLimitBytes,
+    });
   }
 
   #pauseRequest(): void {

@@ -1,0 +1,186 @@
+import { type RequestWriter, StreamReset } from "../../http/codec.ts";
+import { HeaderBlock, RequestHead, type ResponseHead } from "../../http/header-block.ts";
+import { Known } from "../../http/names.ts";
+import { localIp } from "../../net/local-ip.ts";
+import type { Mirror } from "../../router/mirror.ts";
+import type { Route } from "../../router/route.ts";
+import type { Borrower } from "../../upstream/borrower.ts";
+import type { Cluster } from "../../upstream/cluster.ts";
+
+/** What the copies of one request share. */
+export interface ShadowContext {
+  route: Route;
+  clusters: (name: string) => Cluster | null;
+  isHttp2: boolean;
+  timeoutMs: number;
+  /** A copy that waits with more than this is given up. */
+  bufferLimitBytes: number;
+}
+
+/** The copies of one request that its route's mirrors ask for. Envoy: Router::Filter's shadow streams, ShadowWriterImpl. */
+export class Shadows {
+  readonly #shadows: Shadow[] = [];
+
+  /** null where no copy is due. `head` is as the upstream gets it. */
+  static begin(head: RequestHead, endStream: boolean, context: ShadowContext): Shadows | null {
+    // A tunnel has no end to copy.
+    if (head.method === "CONNECT" || head.has(Known.upgrade)) return null;
+    let shadows: Shadows | null = null;
+    for (const mirror of context.route.mirrors) {
+      if (!mirror.isDue(Math.random())) continue;
+      const cluster = context.clusters(mirror.clusterFor(head));
+      if (cluster === null) continue;
+      shadows ??= new Shadows();
+      shadows.#shadows.push(new Shadow(copyOf(head, mirror), endStream, cluster, context));
+    }
+    return shadows;
+  }
+
+  data(bytes: Buffer, endStream: boolean): void {
+    for (const shadow of this.#shadows) shadow.data(bytes, endStream);
+  }
+
+  trailers(trailers: HeaderBlock): void {
+    for (const shadow of this.#shadows) shadow.trailers(trailers);
+  }
+
+  /** The request is over: copies that have all of it go on alone. */
+  leave(): void {
+    for (const shadow of this.#shadows) shadow.leave();
+  }
+}
+
+/** One copy; nobody hears what is answered. */
+class Shadow implements Borrower {
+  readonly isHttp2: boolean;
+  readonly #cluster: Cluster;
+  readonly #head: RequestHead;
+  readonly #isHeadOnly: boolean;
+  readonly #limitBytes: number;
+  readonly #start = performance.now();
+  readonly #timer: NodeJS.Timeout | null;
+  #writer: RequestWriter | null = null;
+  #waiting: Buffer[] = [];
+  #waitingBytes = 0;
+  #trailers: HeaderBlock | null = null;
+  #isComplete: boolean;
+  #isOver = false;
+
+  constructor(head: RequestHead, endStream: boolean, cluster: Cluster, context: ShadowContext) {
+    this.#head = head;
+    this.#isHeadOnly = endStream;
+    this.#isComplete = endStream;
+    this.#cluster = cluster;
+    this.#limitBytes = context.bufferLimitBytes;
+    this.isHttp2 = context.isHttp2;
+    this.#timer = context.timeoutMs > 0 ? setTimeout(() => this.#onTimeout(), context.timeoutMs) : null;
+    cluster.borrow(this, head, context.route.priority);
+  }
+
+  data(bytes: Buffer, endStream: boolean): void {
+    if (this.#isOver) return;
+    if (endStream) this.#isComplete = true;
+    if (this.#writer === null) {
+      this.#waiting.push(Buffer.from(bytes));
+      this.#waitingBytes += bytes.length;
+      if (this.#waitingBytes > this.#limitBytes) this.#giveUp();
+    } else if (!this.#writer.writeData(bytes, endStream) && !endStream) this.#giveUp();
+  }
+
+  trailers(trailers: HeaderBlock): void {
+    if (this.#isOver) return;
+    this.#isComplete = true;
+    if (this.#writer === null) this.#trailers = copyFields(trailers, new HeaderBlock());
+    else this.#writer.writeTrailers(trailers);
+  }
+
+  leave(): void {
+    if (!this.#isComplete) this.#giveUp();
+  }
+
+  // From the pool.
+
+  onReady(writer: RequestWriter): void {
+    if (this.#isOver) {
+      writer.reset(StreamReset.localReset);
+      return;
+    }
+    this.#writer = writer;
+    writer.writeHead(this.#head, this.#isHeadOnly);
+    if (this.#isHeadOnly) return;
+    const isLast = this.#isComplete && this.#trailers === null;
+    if (isLast || this.#waitingBytes > 0) writer.writeData(Buffer.concat(this.#waiting), isLast);
+    this.#waiting = [];
+    if (this.#trailers !== null) writer.writeTrailers(this.#trailers);
+  }
+
+  onBorrowFailed(): void {
+    this.#cluster.onLocalFailure(503);
+    this.#end();
+  }
+
+  onHead(head: ResponseHead, endStream: boolean): void {
+    if (head.status < 200) return;
+    this.#cluster.onResponse(head.status, performance.now() - this.#start);
+    if (endStream) this.#end();
+  }
+
+  onData(_bytes: Buffer, endStream: boolean): void {
+    if (endStream) this.#end();
+  }
+
+  onTrailers(): void {
+    this.#end();
+  }
+
+  onReset(): void {
+    this.#cluster.onLocalFailure(503);
+    this.#end();
+  }
+
+  onWritable(): void {}
+
+  #onTimeout(): void {
+    this.#cluster.onRequestTimeout();
+    this.#giveUp();
+  }
+
+  /** A mirror that is slow or gone never slows the request. */
+  #giveUp(): void {
+    if (this.#isOver) return;
+    this.#end();
+    if (this.#writer === null) this.#cluster.cancel(this);
+    else this.#writer.reset(StreamReset.localReset);
+  }
+
+  #end(): void {
+    this.#isOver = true;
+    if (this.#timer !== null) clearTimeout(this.#timer);
+  }
+}
+
+function copyOf(head: RequestHead, mirror: Mirror): RequestHead {
+  const copy = copyFields(head, new RequestHead());
+  copy.method = head.method;
+  copy.path = head.path;
+  copy.scheme = head.scheme;
+  copy.hostName = head.hostName;
+  copy.authority = mirror.authorityFor(head.authority);
+  // To its upstream the copy is a request of the proxy's own.
+  const forwarded = copy.joined("x-forwarded-for");
+  const address = localIp();
+  copy.set("x-forwarded-for", forwarded === null ? address : `${forwarded},${address}`, Known["x-forwarded-for"]);
+  copy.set("x-envoy-internal", "true", Known["x-envoy-internal"]);
+  return copy;
+}
+
+function copyFields<T extends HeaderBlock>(from: HeaderBlock, to: T): T {
+  for (let i = 0; i < from.size; i++) {
+    const name = from.names[i] as string;
+    if (name === "") continue;
+    const raw = from.rawNames?.[i];
+    if (raw !== undefined) to.keepCase(raw);
+    to.append(name, from.values[i] as string);
+  }
+  return to;
+}
