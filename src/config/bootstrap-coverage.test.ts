@@ -11,7 +11,6 @@ test("what the process does not read is refused where it changes a response, els
       stats_sinks: [{name: envoy.stat_sinks.statsd}]
       admin: {address: {pipe: {path: /a}}, allow_paths: [{exact: /ready}], ignore_global_conn_limit: true}
       cluster_manager: {local_cluster_name: a, upstream_bind_config: {source_address: {address: 127.0.0.2, port_value: 0}}}
-      layered_runtime: {layers: [{name: a, static_layer: {}}, {name: b, rtds_layer: {name: c, rtds_config: {ads: {}}}}]}
       stats_config: {use_all_default_tags: false, stats_matcher: {reject_all: true}}`),
   ).toEqual(
     [
@@ -22,7 +21,6 @@ test("what the process does not read is refused where it changes a response, els
       "warning admin.ignore_global_conn_limit",
       "error cluster_manager.upstream_bind_config",
       "warning cluster_manager.local_cluster_name",
-      "error layered_runtime.layers[1].rtds_layer",
       "warning stats_config.stats_matcher",
     ].sort(),
   );

@@ -45,7 +45,7 @@ export function checkBootstrap(bootstrap: Bootstrap, problems: Problems): void {
   }
   for (const [i, layer] of (bootstrap.layeredRuntime?.layers ?? []).entries()) {
     checkCoverage(RuntimeLayerSchema, layer, problems.at(`layered_runtime.layers[${i}]`), {
-      honoured: ["name", "static_layer", "admin_layer"],
+      honoured: ["name", "static_layer", "admin_layer", "disk_layer", "rtds_layer"],
       harmless: [],
     });
   }

@@ -57,7 +57,7 @@ export function linkHcm(
   const filterContext: FilterContext = {
     headerMatcher: (matcher) => new HeaderMatcher(matcher),
     stringMatcher: (matcher) => new StringMatcher(matcher),
-    runtimeNumber: (key, byDefault) => deps.runtime.number(key, byDefault),
+    runtimeNumber: (key, byDefault) => deps.runtime.integer(key, byDefault),
     random: Math.random,
   };
   const router = spec.filters.at(-1)?.config as RouterSpec | undefined;

@@ -1,23 +1,13 @@
 import { expect, test } from "vitest";
 import { RuntimeValues } from "./runtime-values.ts";
 
-test("values are read as routes and filters compare them, and anew after a change", () => {
-  const values = new RuntimeValues({
-    n: "42",
-    f: '{"numerator":5,"denominator":"TEN_THOUSAND"}',
-    d: '{"numerator":5}',
-    t: "true",
-    x: "{no json",
-  });
-  expect(["n", "f", "d", "t", "x", "none"].map((key) => values.value(key))).toEqual([
-    42,
-    { numerator: 5, denominator: 10_000 },
-    { numerator: 5, denominator: 100 },
-    "true",
-    "{no json",
-    null,
-  ]);
-  values.set("n", "7");
-  values.set("f", null);
-  expect([values.value("n"), values.value("f"), values.number("n", 1), values.isTrue("t")]).toEqual([7, null, 7, true]);
+test("changes are in force at once, and a key that is gone has its default", () => {
+  const entry = (number: number) => ({ text: "", number, flag: null, fraction: null });
+  const values = new RuntimeValues({ n: entry(42.9), f: { text: "", number: null, flag: true, fraction: null } });
+  const read = () => [values.integer("n", 1), values.integer("m", 1), values.isTrue("f"), values.isTrue("n")];
+  expect(read()).toEqual([42, 1, true, false]);
+  values.update({ n: null, m: entry(7), f: null });
+  expect(read()).toEqual([1, 7, false, false]);
+  values.update({ n: entry(-1) });
+  expect(values.integer("n", 1)).toBe(1);
 });

@@ -4,6 +4,7 @@ import type { TlsContextSpec } from "../net/tls/contexts.ts";
 import { AccessLogSinks } from "../observability/access-log-sink.ts";
 import { Http2Stats } from "../observability/http2-stats.ts";
 import type { StatsSlab } from "../observability/stats.ts";
+import type { RuntimeEntry } from "../router/runtime-fraction.ts";
 import type { RouteConfigSpec } from "../router/spec.ts";
 import { Cluster } from "../upstream/cluster.ts";
 import type { ClusterSpec, HostUpdate } from "../upstream/spec.ts";
@@ -41,7 +42,7 @@ export interface RuntimeOptions {
   drainTimeS: number;
   drainStrategy: string;
   /** Runtime keys at the start. */
-  runtime: Record<string, string>;
+  runtime: Record<string, RuntimeEntry>;
 }
 
 /** Everything that serves traffic in one worker: clusters by name, listeners by name. */
@@ -144,8 +145,9 @@ export class WorkerRuntime {
     this.#logs.reopen();
   }
 
-  setRuntimeKey(key: string, value: string | null): void {
-    this.#values.set(key, value);
+  /** null: no layer has the key any more. */
+  updateRuntime(changes: Record<string, RuntimeEntry | null>): void {
+    this.#values.update(changes);
   }
 
   async close(): Promise<void> {

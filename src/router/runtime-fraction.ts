@@ -1,24 +1,45 @@
 import type { RuntimeFractionSpec } from "./spec.ts";
 
-/** Runtime keys as the layers set them: a number, a {numerator, denominator}, any other text, or null. */
+/** A share of all: `numerator` in `denominator`. */
+export interface Fraction {
+  numerator: number;
+  denominator: number;
+}
+
+/** A runtime key's value in every form it can be read in. Plain data. Envoy: Snapshot::Entry. */
+export interface RuntimeEntry {
+  /** As it was written, for people. */
+  text: string;
+  /** null where it is no number. */
+  number: number | null;
+  /** null where it is neither true nor false. */
+  flag: boolean | null;
+  /** A FractionalPercent; null where it is none. */
+  fraction: Fraction | null;
+}
+
+/** The runtime keys of this moment, all layers merged. Envoy: Runtime::Snapshot. */
 export interface RuntimeLookup {
-  value(key: string): unknown;
+  /** null where no layer has the key. */
+  entry(key: string): RuntimeEntry | null;
+}
+
+/** A key's whole number, or the default where it has none. Envoy: Snapshot::getInteger. */
+export function runtimeInteger(runtime: RuntimeLookup, key: string, byDefault: number): number {
+  const number = runtime.entry(key)?.number ?? null;
+  return number === null ? byDefault : (wholeNumber(number) ?? byDefault);
 }
 
 /** Whether a number in [0, 1) falls into the runtime's fraction, or the configured one where it has none. Envoy: Snapshot::featureEnabled. */
 export function isInFraction(spec: RuntimeFractionSpec, runtime: RuntimeLookup, random: number): boolean {
-  const set = spec.runtimeKey === "" ? null : runtime.value(spec.runtimeKey);
-  if (typeof set === "number") return random * 100 < set;
-  if (isFraction(set)) return random * set.denominator < set.numerator;
-  return random * spec.denominator < spec.numerator;
+  const entry = spec.runtimeKey === "" ? null : runtime.entry(spec.runtimeKey);
+  if (entry === null) return random * spec.denominator < spec.numerator;
+  if (entry.fraction !== null) return random * entry.fraction.denominator < entry.fraction.numerator;
+  const percent = entry.number === null ? null : wholeNumber(entry.number);
+  return percent === null ? random * spec.denominator < spec.numerator : random * 100 < percent;
 }
 
-function isFraction(value: unknown): value is { numerator: number; denominator: number } {
-  if (typeof value !== "object" || value === null) return false;
-  return (
-    "numerator" in value &&
-    typeof value.numerator === "number" &&
-    "denominator" in value &&
-    typeof value.denominator === "number"
-  );
+/** An unsigned 64-bit integer, what is behind the point cut off; null for what is none. */
+function wholeNumber(number: number): number | null {
+  return number >= 0 && number <= 2 ** 64 ? Math.trunc(number) : null;
 }

@@ -16,7 +16,7 @@ export const compileValue: CompileValue = (template) => ({
   format: () => template.replace(/%([^%]*)%/g, (_, name: string) => (name === "EMPTY" ? "" : `<${name}>`)),
 });
 
-export const deps: LinkDeps = { compileValue, runtime: { value: () => null }, linkFilters: null };
+export const deps: LinkDeps = { compileValue, runtime: { entry: () => null }, linkFilters: null };
 
 export const noMutations: HeaderMutationsSpec = {
   requestAdd: [],

@@ -1,6 +1,6 @@
 import type { RequestHead } from "../http/header-block.ts";
 import type { Route } from "./route.ts";
-import type { RuntimeLookup } from "./runtime-fraction.ts";
+import { type RuntimeLookup, runtimeInteger } from "./runtime-fraction.ts";
 import type { WeightedSpec } from "./spec.ts";
 
 /** Chooses among weighted clusters by the request's random number. */
@@ -40,8 +40,7 @@ export class WeightedChoice {
   #weight(i: number): number {
     const configured = this.#weights[i] as number;
     if (this.#keys === null) return configured;
-    const set = this.#runtime.value(this.#keys[i] as string);
-    return typeof set === "number" && set >= 0 ? set : configured;
+    return runtimeInteger(this.#runtime, this.#keys[i] as string, configured);
   }
 
   /** Where in 0..total the request falls: by the header's number where there is one. */

@@ -15,7 +15,6 @@ import { typeRegistry } from "../proto/type-registry.ts";
 import type { ConfigSnapshot, DumpedResource, DumpedSdsSecret, DynamicDump } from "./admin/state.ts";
 import type { Flags } from "./flags.ts";
 import { protoJson, redact, typedJson, typePrefix } from "./resource-json.ts";
-import { flatten, type RuntimeLayer } from "./runtime-layers.ts";
 import { userAgentBuildVersion } from "./version.ts";
 
 type Json = Record<string, unknown>;
@@ -26,7 +25,6 @@ export interface BootConfig {
   admin: { address: SocketAddress; profilePath: string } | null;
   node(): Json;
   snapshot(includeEds: boolean): ConfigSnapshot;
-  runtimeLayers: RuntimeLayer[];
 }
 
 /** How stats are named and when histograms are merged. */
@@ -88,7 +86,6 @@ export function bootConfig(
       dynamic: dynamic(),
       sdsSecrets: secrets.sdsSecrets.map(dumpedSecret),
     }),
-    runtimeLayers: runtimeLayers(bootstrap),
   };
 }
 
@@ -198,15 +195,6 @@ function endpointsOf(cluster: Json): Json[] {
   ];
 }
 
-/** The layers of layered_runtime, lowest first. */
-export function runtimeLayers(bootstrap: Bootstrap): RuntimeLayer[] {
-  return (bootstrap.layeredRuntime?.layers ?? []).map(({ name, layerSpecifier }) => ({
-    name,
-    kind: layerKinds[layerSpecifier.case ?? "diskLayer"],
-    values: layerSpecifier.case === "staticLayer" ? flatten(layerSpecifier.value) : new Map<string, string>(),
-  }));
-}
-
 function socketAddress(address: Address | undefined): SocketAddress | null {
   const choice = address?.address;
   if (choice?.case === "pipe") return { host: "", port: 0, path: choice.value.path };
@@ -217,4 +205,3 @@ function socketAddress(address: Address | undefined): SocketAddress | null {
 
 const hcmType = `${typePrefix}envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager`;
 const routeConfigType = `${typePrefix}envoy.config.route.v3.RouteConfiguration`;
-const layerKinds = { staticLayer: "static", adminLayer: "admin", rtdsLayer: "rtds", diskLayer: "disk" } as const;

@@ -2,6 +2,7 @@ import type { DescMessage, Message } from "@bufbuild/protobuf";
 import { DynamicConfig, type DynamicTarget } from "../config/dynamic/dynamic-config.ts";
 import type { ResourceRecord, ResourceRecords } from "../config/dynamic/records.ts";
 import type { ServerSpec } from "../config/resources.ts";
+import type { RuntimeLayerSpec } from "../config/runtime-layers.ts";
 import type { SecretStore } from "../config/secret-store.ts";
 import type { Bootstrap } from "../proto/generated/envoy/config/bootstrap/v3/bootstrap_pb.ts";
 import { ClusterSchema } from "../proto/generated/envoy/config/cluster/v3/cluster_pb.ts";
@@ -15,12 +16,15 @@ import type { MainClusters } from "./main-clusters.ts";
 import { noChange } from "./messages.ts";
 import type { ProcessStats } from "./process-stats.ts";
 import { typedJson } from "./resource-json.ts";
+import type { RuntimeLayers } from "./runtime-layers.ts";
 import type { Supervisor } from "./supervisor.ts";
 
 /** The parts of the process that config from outside changes. */
 export interface DynamicProcessOptions {
   bootstrap: Bootstrap;
   specs: ServerSpec;
+  runtimeSpecs: readonly RuntimeLayerSpec[];
+  runtime: RuntimeLayers;
   node: Node;
   secrets: SecretStore;
   clusters: MainClusters;
@@ -38,10 +42,10 @@ export class DynamicProcess {
   readonly #planes: ControlPlanes;
 
   constructor(options: DynamicProcessOptions) {
-    const { bootstrap, specs, node, secrets, clusters, stats, workers, leniency, log } = options;
+    const { bootstrap, specs, runtimeSpecs, node, secrets, clusters, stats, workers, leniency, log } = options;
     this.#planes = new ControlPlanes({ node, cluster: (name) => clusters.live(name), log });
     const parseOptions = { workers, leniency, contexts: secrets };
-    this.config = new DynamicConfig(specs, bootstrap, parseOptions, this.#planes.open, target(options));
+    this.config = new DynamicConfig(specs, bootstrap, runtimeSpecs, parseOptions, this.#planes.open, target(options));
     const setTextReadout = (name: string, value: string) => stats.aggregate.setTextReadout(name, value);
     stats.keepSynced({
       sync: () => {
@@ -82,7 +86,7 @@ function dumped(record: ResourceRecord, schema: DescMessage): DumpedDynamic {
   };
 }
 
-function target({ clusters, stats, supervisor, log }: DynamicProcessOptions): DynamicTarget {
+function target({ clusters, runtime, stats, supervisor, log }: DynamicProcessOptions): DynamicTarget {
   return {
     async putCluster(spec) {
       clusters.add(spec, true);
@@ -99,6 +103,7 @@ function target({ clusters, stats, supervisor, log }: DynamicProcessOptions): Dy
     putHosts: (update) => clusters.setHosts(update),
     putListener: (spec) => supervisor().update({ ...noChange, listeners: [spec] }),
     removeListener: (name) => supervisor().update({ ...noChange, removedListeners: [name] }),
+    setRuntimeLayer: (name, entries) => runtime.set(name, entries),
     putRoutes: (spec) => supervisor().update({ ...noChange, routes: [spec] }),
     log,
     count: (name) => stats.serverStats.count(name),

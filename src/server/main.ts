@@ -52,7 +52,8 @@ async function run(flags: Flags, log: ServerLog): Promise<number | undefined> {
     { formatProblems },
     { Problems },
     { bootstrapToSpecs },
-    { bootConfig, logPattern, nodeMessage, re2Finder, runtimeLayers, statsOptions },
+    { bootConfig, logPattern, nodeMessage, re2Finder, statsOptions },
+    { parseRuntimeLayers },
     { RuntimeLayers },
     { SecretStore },
   ] = await Promise.all([
@@ -61,6 +62,7 @@ async function run(flags: Flags, log: ServerLog): Promise<number | undefined> {
     import("../proto/problems.ts"),
     import("../config/resources.ts"),
     import("./boot-config.ts"),
+    import("../config/runtime-layers.ts"),
     import("./runtime-layers.ts"),
     import("../config/secret-store.ts"),
   ]);
@@ -72,9 +74,10 @@ async function run(flags: Flags, log: ServerLog): Promise<number | undefined> {
   });
   const bootstrap = loaded.message;
   const problems = new Problems("", loaded.problems);
-  const runtime: Record<string, string> =
-    bootstrap === null ? {} : new RuntimeLayers(runtimeLayers(bootstrap)).finalValues();
-  const leniency = runtime["nuncio.http1_envoy_leniency"] === "true";
+  const nodeCluster = flags.serviceCluster || (bootstrap?.node?.cluster ?? "");
+  const runtimeSpecs = bootstrap === null ? [] : parseRuntimeLayers(bootstrap, nodeCluster, problems);
+  const runtime = new RuntimeLayers(runtimeSpecs);
+  const leniency = runtime.isTrue("nuncio.http1_envoy_leniency");
   const secrets = new SecretStore();
   const specs = bootstrap === null ? null : bootstrapToSpecs(bootstrap, problems, concurrency + 1, leniency, secrets);
   const text = formatProblems(problems.list, (problem) => {
@@ -110,10 +113,13 @@ async function run(flags: Flags, log: ServerLog): Promise<number | undefined> {
   stats.keepSynced({
     sync: () => secrets.sync(stats.mainSlab, (name, value) => stats.aggregate.setTextReadout(name, value)),
   });
+  stats.keepSynced({ sync: () => runtime.sync(stats.mainSlab) });
   await Promise.all(specs.clusters.map(({ name }) => clusters.warm(name)));
   const dynamic = new DynamicProcess({
     bootstrap,
     specs,
+    runtimeSpecs,
+    runtime,
     node: nodeMessage(bootstrap, flags),
     secrets,
     clusters,
@@ -129,6 +135,7 @@ async function run(flags: Flags, log: ServerLog): Promise<number | undefined> {
     log,
     concurrency,
     config: { ...noChange, listeners: specs.listeners, clusters: specs.clusters },
+    runtime,
     clusters: () => clusters.statuses(),
     initialize: () => dynamic.start(),
     certificates: () => secrets.certificates,
@@ -141,8 +148,8 @@ async function run(flags: Flags, log: ServerLog): Promise<number | undefined> {
       drainStrategy: flags.drainStrategy,
       fileFlushIntervalMs: flags.fileFlushIntervalMs,
       fileFlushMinSizeKb: flags.fileFlushMinSizeKb,
-      runtime,
-      nodeCluster: flags.serviceCluster || (bootstrap.node?.cluster ?? ""),
+      runtime: runtime.finalEntries(),
+      nodeCluster,
     }),
     exit: (code) => process.exit(code),
   });

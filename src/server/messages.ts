@@ -1,6 +1,7 @@
 import type { SocketAddress } from "../net/address.ts";
 import type { TlsContextSpec } from "../net/tls/contexts.ts";
 import type { StatAnnouncement } from "../observability/stats.ts";
+import type { RuntimeEntry } from "../router/runtime-fraction.ts";
 import type { HostUpdate } from "../upstream/spec.ts";
 
 /** Anything configured by name. The supervisor only needs the name; what else it carries is the worker's business. */
@@ -65,8 +66,8 @@ export type ToWorker =
   | { kind: "drain"; order: DrainOrder }
   | { kind: "healthFailed"; failed: boolean }
   | { kind: "reopenLogs" }
-  /** A runtime key's final value; null where no layer has it any more. */
-  | { kind: "runtime"; key: string; value: string | null }
+  /** Runtime keys' final values; null where no layer has them any more. */
+  | { kind: "runtime"; changes: Record<string, RuntimeEntry | null> }
   /** Writes a .cpuprofile or .heapprofile to `path` at "stop". */
   | { kind: "profile"; what: "cpu" | "heap"; action: "start" | "stop"; path: string }
   /** Flush logs and end. */

@@ -10,7 +10,7 @@ import { Drain } from "./drain.ts";
 import type { Flags } from "./flags.ts";
 import type { ConfigUpdate, DrainOrder, WorkerInit } from "./messages.ts";
 import type { ProcessStats } from "./process-stats.ts";
-import { type RuntimeLayer, RuntimeLayers } from "./runtime-layers.ts";
+import type { RuntimeLayers } from "./runtime-layers.ts";
 import type { ServerLog } from "./server-log.ts";
 import { handleSignals } from "./signals.ts";
 import { releaseStartMemory } from "./start-memory.ts";
@@ -25,7 +25,7 @@ export interface ServerOptions {
   admin: { address: SocketAddress; profilePath: string } | null;
   node: () => Record<string, unknown>;
   snapshot: (includeEds: boolean) => ConfigSnapshot;
-  runtimeLayers: RuntimeLayer[];
+  runtime: RuntimeLayers;
   clusters: () => ClusterStatus[];
   /** Gets what the workers need first: clusters and listeners by xDS. */
   initialize: () => Promise<void>;
@@ -44,7 +44,6 @@ export class ServerProcess {
   /** Where the admin interface listens; null before start() and without one. */
   adminAddress: SocketAddress | null = null;
   readonly supervisor: Supervisor;
-  readonly runtime: RuntimeLayers;
   private readonly options: ServerOptions;
   private readonly drain: Drain;
   private readonly startedAtMs = Date.now();
@@ -58,9 +57,6 @@ export class ServerProcess {
   constructor(options: ServerOptions) {
     this.options = options;
     const { flags, log } = options;
-    this.runtime = new RuntimeLayers(options.runtimeLayers, (key, value) => {
-      this.supervisor.broadcast({ kind: "runtime", key, value });
-    });
     this.supervisor = new Supervisor({
       concurrency: options.concurrency,
       spawn: options.spawn,
@@ -73,6 +69,7 @@ export class ServerProcess {
       },
       onGone: (index) => options.stats.retireWorker(index),
     });
+    options.runtime.connect((changes) => this.supervisor.broadcast({ kind: "runtime", changes }));
     this.drain = new Drain({
       target: { drain: (order) => this.drainWorkers(order) },
       signalDrainS: flags.drainOnSigtermS ?? flags.drainTimeS,
@@ -215,7 +212,7 @@ export class ServerProcess {
         },
         resetCounters: () => options.stats.resetCounters(),
       },
-      runtime: this.runtime,
+      runtime: options.runtime,
       logLevels: {
         list: () => options.log.list(),
         setAll: (level) => options.log.setAll(level),

@@ -3,6 +3,7 @@ import { TagExtractor } from "../observability/tags.ts";
 import { parseFlags } from "./flags.ts";
 import { ServerProcess } from "./process.ts";
 import { ProcessStats } from "./process-stats.ts";
+import { RuntimeLayers } from "./runtime-layers.ts";
 import { ServerLog } from "./server-log.ts";
 
 /** A whole process for tests, its workers those of test-runtime.ts. Takes the flags; prints its ports as JSON when it serves. */
@@ -26,7 +27,7 @@ const server = new ServerProcess({
   snapshot: () => {
     throw new Error("not asked for");
   },
-  runtimeLayers: [],
+  runtime: new RuntimeLayers([]),
   clusters: () => [],
   initialize: () => Promise.resolve(),
   certificates: () => [],

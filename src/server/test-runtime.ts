@@ -49,7 +49,7 @@ if (parentPort !== null) {
       applyHosts() {},
       applyTls() {},
       setHealthFailed() {},
-      setRuntimeKey() {},
+      updateRuntime() {},
       reopenLogs() {},
       syncStats() {},
       async close() {},

@@ -2,6 +2,7 @@ import { flushCompileCache } from "node:module";
 import type { MessagePort } from "node:worker_threads";
 import type { TlsContextSpec } from "../net/tls/contexts.ts";
 import { StatsSlab } from "../observability/stats.ts";
+import type { RuntimeEntry } from "../router/runtime-fraction.ts";
 import type { HostUpdate } from "../upstream/spec.ts";
 import type { ConfigUpdate, DrainOrder, FromWorker, ToWorker, WorkerInit } from "./messages.ts";
 import { wrappedNowMs } from "./messages.ts";
@@ -17,7 +18,7 @@ interface WorkerRuntime {
   reopenLogs(): void;
   /** Called in front of each look at the stats. */
   syncStats(): void;
-  setRuntimeKey(key: string, value: string | null): void;
+  updateRuntime(changes: Record<string, RuntimeEntry | null>): void;
   /** Flushes what is buffered; the thread ends after it. */
   close(): Promise<void>;
   /** Downstream connections open now. */
@@ -99,7 +100,7 @@ export function serveWorker(port: MessagePort, init: WorkerInit, createRuntime: 
         runtime.reopenLogs();
         return;
       case "runtime":
-        runtime.setRuntimeKey(message.key, message.value);
+        runtime.updateRuntime(message.changes);
         return;
       case "profile":
         import("./profile.ts")

@@ -83,6 +83,42 @@ const mistakes: Mistake[] = [
     envoySays: "paths must refer to an existing path in the system: '/no/such.yaml' does not exist",
   },
   {
+    name: "two admin layers of the runtime",
+    edit: {
+      from: "static_resources:",
+      to: "layered_runtime: { layers: [{ name: a, admin_layer: {} }, { name: b, admin_layer: {} }] }\nstatic_resources:",
+    },
+    says: ["layered_runtime.layers[1].admin_layer: a second admin layer"],
+    envoySays: "Too many admin layers specified in LayeredRuntime, at most one may be specified",
+  },
+  {
+    name: "two runtime layers of one name",
+    edit: {
+      from: "static_resources:",
+      to: "layered_runtime: { layers: [{ name: a, admin_layer: {} }, { name: a, static_layer: {} }] }\nstatic_resources:",
+    },
+    says: ['layered_runtime.layers[1].name: a second layer is called "a"'],
+    envoySays: "Duplicate layer name: a",
+  },
+  {
+    name: "a list as a runtime value",
+    edit: {
+      from: "static_resources:",
+      to: "layered_runtime: { layers: [{ name: a, static_layer: { b: { c: [1] } } }] }\nstatic_resources:",
+    },
+    says: ["layered_runtime.layers[0].static_layer.b.c: a runtime value is a number"],
+    envoySays: "Invalid runtime entry value for b.c",
+  },
+  {
+    name: "a runtime folder that cannot be watched",
+    edit: {
+      from: "static_resources:",
+      to: "layered_runtime: { layers: [{ name: a, disk_layer: { symlink_root: /no/such/link } }] }\nstatic_resources:",
+    },
+    says: ["layered_runtime.layers[0].disk_layer.symlink_root: there is no folder /no/such"],
+    envoySays: "unable to add filesystem watch for file /no/such/link: No such file or directory",
+  },
+  {
     name: "a field misspelt",
     edit: { from: "  listeners:", to: "  listenerz:" },
     says: ["bad.yaml:2:3: static_resources.listenerz: no such field", 'Did you mean "listeners"?'],

@@ -2,37 +2,42 @@ import type { StatsSlab } from "../../observability/stats.ts";
 import type { Bootstrap } from "../../proto/generated/envoy/config/bootstrap/v3/bootstrap_pb.ts";
 import type { ClusterParseOptions } from "../../upstream/parse.ts";
 import type { ServerSpec } from "../resources.ts";
+import type { RuntimeLayerSpec } from "../runtime-layers.ts";
 import type { SecretStore } from "../secret-store.ts";
 import { type ClusterTarget, DynamicClusters } from "./clusters.ts";
 import { DynamicListeners, type ListenerTarget } from "./listeners.ts";
 import type { DynamicSpec } from "./parse.ts";
+import { DynamicRuntime, type RuntimeTarget } from "./runtime.ts";
 import { DynamicSecrets } from "./secrets.ts";
 import { ResourceSources, type StreamOpener } from "./sources.ts";
 
 /** What the process is asked to do when config changes. */
-export type DynamicTarget = ClusterTarget & ListenerTarget;
+export type DynamicTarget = ClusterTarget & ListenerTarget & RuntimeTarget;
 
 /**
- * Config that comes from outside and changes, in Envoy's order: clusters first, with their endpoints and secrets; when they are warm
- * listeners, with their routes and secrets; then the workers start.
+ * Config that comes from outside and changes, in Envoy's order: the runtime first, then clusters, with their endpoints and secrets; when
+ * they are warm listeners, with their routes and secrets; then the workers start.
  */
 export class DynamicConfig {
   readonly clusters: DynamicClusters;
   readonly listeners: DynamicListeners;
+  readonly #runtime: DynamicRuntime;
   readonly #spec: DynamicSpec;
   readonly #sources: ResourceSources;
   readonly #whenReady = Promise.withResolvers<void>();
-  #phase: "clusters" | "listeners" | "ready" = "clusters";
+  #phase: "runtime" | "clusters" | "listeners" | "ready" = "runtime";
 
   constructor(
     statics: ServerSpec,
     bootstrap: Bootstrap,
+    runtime: readonly RuntimeLayerSpec[],
     options: ClusterParseOptions & { contexts: SecretStore },
     open: StreamOpener,
     target: DynamicTarget,
   ) {
     this.#spec = statics.dynamic;
     this.#sources = new ResourceSources(statics.dynamic.ads, open, target.log);
+    this.#runtime = new DynamicRuntime(runtime, this.#sources, target, () => this.#startClusters());
     this.clusters = new DynamicClusters(options, this.#sources, target, () => this.#advance());
     this.listeners = new DynamicListeners(options.contexts, this.#sources, target, () => this.#advance());
     const secrets = new DynamicSecrets(this.#sources, () => this.listeners.checkWarm());
@@ -47,8 +52,7 @@ export class DynamicConfig {
 
   /** Asks for all that the bootstrap names. Settles when the workers may start. */
   async start(): Promise<void> {
-    if (this.#spec.cds === null) this.clusters.onFetchTimeout();
-    else this.#sources.watchAll(this.#spec.cds, this.clusters);
+    this.#runtime.start();
     await this.#whenReady.promise;
   }
 
@@ -57,6 +61,13 @@ export class DynamicConfig {
     if (this.#spec.cds !== null) this.clusters.sync(slab, setTextReadout);
     if (this.#spec.lds !== null) this.listeners.stats.sync(slab, setTextReadout);
     this.listeners.routes.sync(slab, setTextReadout);
+    this.#runtime.sync(slab, setTextReadout);
+  }
+
+  #startClusters(): void {
+    this.#phase = "clusters";
+    if (this.#spec.cds === null) this.clusters.onFetchTimeout();
+    else this.#sources.watchAll(this.#spec.cds, this.clusters);
   }
 
   #advance(): void {

@@ -3,10 +3,11 @@ import { expect, test } from "vitest";
 import { CorsPolicySchema as LegacyCorsPolicySchema } from "../../proto/generated/envoy/config/route/v3/route_components_pb.ts";
 import { CorsPolicySchema } from "../../proto/generated/envoy/extensions/filters/http/cors/v3/cors_pb.ts";
 import { Problems } from "../../proto/problems.ts";
+import type { RuntimeEntry } from "../../router/runtime-fraction.ts";
 import { parseCorsPolicy, parseEmptyPolicy, parseLegacyCors } from "./parse.ts";
 import { CorsPolicy } from "./policy.ts";
 
-const none = { value: () => null };
+const none = { entry: () => null };
 const policy = (json: JsonValue) => parseCorsPolicy(fromJson(CorsPolicySchema, json), new Problems());
 const all = {
   allow_origin_string_match: [{ prefix: "http://a" }],
@@ -53,15 +54,18 @@ test("each field is the most specific level's that says it, what turns it on the
 
 test("the runtime turns it off and on", () => {
   const spec = policy({ filter_enabled: { default_value: { numerator: 100 }, runtime_key: "k" } });
-  const under = (value: unknown) =>
-    new CorsPolicy([spec], { value: (key) => (key === "k" ? value : null) }).isEnabled();
-  expect([under(0), under(100), under({ numerator: 0, denominator: 100 }), under(null), under("no number")]).toEqual([
-    false,
-    true,
-    false,
-    true,
-    true,
-  ]);
+  const empty = { text: "", number: null, flag: null, fraction: null };
+  const under = (entry: Partial<RuntimeEntry> | null) =>
+    new CorsPolicy([spec], {
+      entry: (key) => (key === "k" && entry !== null ? { ...empty, ...entry } : null),
+    }).isEnabled();
+  expect([
+    under({ number: 0 }),
+    under({ number: 100 }),
+    under({ fraction: { numerator: 0, denominator: 100 } }),
+    under(null),
+    under({ text: "no number" }),
+  ]).toEqual([false, true, false, true, true]);
 });
 
 test("the deprecated message gives the same", () => {

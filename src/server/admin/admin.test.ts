@@ -33,7 +33,7 @@ describe.skipIf(envoyPath === null && process.env.CI !== "true")("answers as rea
 });
 
 test("POST /runtime_modify takes form values, and an empty value takes an override away", async () => {
-  state.runtime.layers.push({ name: "admin", kind: "admin", values: new Map() });
+  state.runtime = new RuntimeLayers([{ name: "admin", kind: "admin" }]);
   const form = { "content-type": "application/x-www-form-urlencoded" };
   expect((await ask(ourPort, "POST", "/runtime_modify", "a.b=1&c=2", form)).body).toBe("OK\n");
   await ask(ourPort, "POST", "/runtime_modify?c=");
@@ -41,7 +41,7 @@ test("POST /runtime_modify takes form values, and an empty value takes an overri
     layers: ["admin"],
     entries: { "a.b": { final_value: "1", layer_values: ["1"] } },
   });
-  state.runtime.layers.pop();
+  state.runtime = new RuntimeLayers([]);
 });
 
 test("POST /healthcheck/fail makes /ready 503 DRAINING", async () => {

@@ -6,15 +6,10 @@ export const runtime: Endpoint = {
   mutates: false,
   params: [],
   handle(_request, state) {
-    const { layers } = state.runtime;
     const entries: Record<string, unknown> = {};
-    for (const key of state.runtime.keys()) {
-      entries[key] = {
-        final_value: state.runtime.finalValue(key) ?? "",
-        layer_values: layers.map((layer) => layer.values.get(key) ?? ""),
-      };
-    }
-    return json({ layers: layers.map((layer) => layer.name), entries });
+    for (const { key, final, layers } of state.runtime.texts())
+      entries[key] = { final_value: final, layer_values: layers };
+    return json({ layers: state.runtime.names, entries });
   },
 };
 
@@ -25,7 +20,8 @@ export const runtimeModify: Endpoint = {
   params: [],
   handle({ query }, state) {
     if (query.size === 0) return text(usage, 400);
-    return state.runtime.modify(query) ? text("OK\n") : text("No admin layer specified", 503);
+    const fault = state.runtime.modify(query);
+    return fault === "" ? text("OK\n") : text(fault, 503);
   },
 };
 
