@@ -46,4 +46,10 @@ const counters = [
   "update_rejected",
   "update_success",
 ] as const;
-type SubscriptionCounter = (typeof counters)[number] | "key_rotation_failed" | "config_reload" | "update_empty";
+type SubscriptionCounter =
+  | (typeof counters)[number]
+  | "key_rotation_failed"
+  | "config_reload"
+  | "config_fail"
+  | "config_conflict"
+  | "update_empty";

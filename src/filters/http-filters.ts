@@ -1,4 +1,7 @@
+import type { Any } from "@bufbuild/protobuf/wkt";
 import { innerTypeUrl, unpackExtension } from "../proto/any.ts";
+import { type ConfigSourceSpec, parseConfigSource } from "../proto/config-source.ts";
+import type { ExtensionConfigSource } from "../proto/generated/envoy/config/core/v3/config_source_pb.ts";
 import { type Router, RouterSchema } from "../proto/generated/envoy/extensions/filters/http/router/v3/router_pb.ts";
 import type { HttpFilter } from "../proto/generated/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts";
 import type { Problems } from "../proto/problems.ts";
@@ -6,15 +9,30 @@ import { typeNameOf } from "../proto/type-registry.ts";
 import { filterParsers } from "./parsers.ts";
 import { parseRouter } from "./router/parse.ts";
 
-/** An HTTP filter of a chain: `config` is what its parse made. */
-export interface HttpFilterSpec {
-  /** What typed_per_filter_config knows it by. */
-  name: string;
-  /** Full message name, which chooses the link function. */
+/** What a filter is and how: `config` is what its parse made. */
+export interface FilterConfigSpec {
+  /** Full message name, which chooses the link function; "" where no config is there. */
   type: string;
   config: unknown;
+}
+
+/** An HTTP filter of a chain. */
+export interface HttpFilterSpec extends FilterConfigSpec {
+  /** What typed_per_filter_config knows it by, and ECDS its config. */
+  name: string;
   /** It runs only on routes that turn it on. */
   disabled: boolean;
+  /** null where `type` and `config` are all; else they are what is in force until others come. */
+  discovery: FilterDiscoverySpec | null;
+}
+
+/** Where a filter's config comes from. Envoy: ExtensionConfigSource. */
+interface FilterDiscoverySpec {
+  source: ConfigSourceSpec;
+  /** Full names of the messages that may come. */
+  types: string[];
+  /** apply_default_config_without_warming: the listener does not wait. */
+  isDefaultAtOnce: boolean;
 }
 
 /** Reads http_filters. */
@@ -28,49 +46,95 @@ export function parseHttpFilters(filters: readonly HttpFilter[], problems: Probl
     const isLast = i === filters.length - 1;
     const spec = parseHttpFilter(filter, scope);
     if (spec !== null) specs.push(spec);
-    const type = typeOf(filter);
-    if (type === RouterSchema.typeName && !isLast) {
+    const types = typesOf(filter);
+    const routers = types.filter((type) => type === RouterSchema.typeName).length;
+    if (routers > 0 && !isLast) {
       scope.error("", "the router filter must be the last of the chain", {
         envoyText: `Error: terminal filter named ${filter.name} of type envoy.filters.http.router must be the last filter in a http filter chain.`,
       });
     }
-    if (type !== RouterSchema.typeName && isLast && type !== "") {
+    if (isLast && routers < types.length) {
       scope.error("", "the last filter must be the router", {
-        envoyText: `Error: non-terminal filter named ${filter.name} of type ${type} is the last filter in a http filter chain.`,
+        envoyText: `Error: non-terminal filter named ${filter.name} of type ${types[0]} is the last filter in a http filter chain.`,
       });
     }
   }
   return specs;
 }
 
-/** Full message name; "" where it is not said. */
-function typeOf(filter: HttpFilter): string {
-  return filter.configType.case === "typedConfig" ? typeNameOf(innerTypeUrl(filter.configType.value)) : "";
+/** Full names of the messages that it may be configured by; none where it is not said. */
+function typesOf({ configType }: HttpFilter): string[] {
+  if (configType.case === "configDiscovery") return configType.value.typeUrls.map(typeNameOf);
+  const type = configType.case === "typedConfig" ? typeNameOf(innerTypeUrl(configType.value)) : "";
+  return type === "" ? [] : [type];
+}
+
+/** A filter's config from its message; null after telling why there is none. */
+export function parseFilterConfig(name: string, any: Any | undefined, problems: Problems): FilterConfigSpec | null {
+  const unpacked = unpackExtension(name, any, problems, "");
+  if (unpacked === null) return null;
+  const type = unpacked.desc.typeName;
+  const scope = problems.at(unpacked.innerPath);
+  if (type === RouterSchema.typeName) return { type, config: parseRouter(unpacked.message as Router, scope) };
+  const parse = filterParsers.get(type);
+  if (parse === undefined) {
+    problems.error("", `the filter ${type} is not implemented in Nuncio yet`);
+    return null;
+  }
+  return { type, config: parse(unpacked.message, scope) };
+}
+
+/** Says whether a filter may have a config of `type` by ECDS. */
+export function checkDiscoveredType(type: string, allowed: readonly string[], problems: Problems): void {
+  if (allowed.includes(type)) return;
+  problems.error("typed_config", `is a ${type}; type_urls allow ${allowed.join(", ")}`, {
+    envoyText: `Error: filter config has type URL ${type} but expect ${allowed.join(", ")}.`,
+  });
 }
 
 /** null after telling why there is none, and for an optional filter that is left out. */
 function parseHttpFilter(filter: HttpFilter, problems: Problems): HttpFilterSpec | null {
   if (filter.configType.case === "configDiscovery") {
-    problems.error("config_discovery", "filters by ECDS are not implemented in Nuncio yet");
-    return null;
+    return parseDiscovery(filter, filter.configType.value, problems.at("config_discovery"));
   }
-  const said = typeOf(filter);
+  const [said = ""] = typesOf(filter);
   if (filter.isOptional && said !== "" && said !== RouterSchema.typeName && !filterParsers.has(said)) {
     problems.warning("typed_config", `the optional filter ${said} is not implemented in Nuncio and left out`);
     return null;
   }
-  const unpacked = unpackExtension(filter.name, filter.configType.value, problems, "typed_config");
-  if (unpacked === null) return null;
-  const type = unpacked.desc.typeName;
-  const scope = problems.at("typed_config").at(unpacked.innerPath);
-  if (type === RouterSchema.typeName) {
-    if (filter.disabled) problems.error("disabled", "the router filter cannot be disabled");
-    return { name: filter.name, type, config: parseRouter(unpacked.message as Router, scope), disabled: false };
+  const config = parseFilterConfig(filter.name, filter.configType.value, problems.at("typed_config"));
+  if (config === null) return null;
+  if (config.type === RouterSchema.typeName && filter.disabled) {
+    problems.error("disabled", "the router filter cannot be disabled");
   }
-  const parse = filterParsers.get(type);
-  if (parse === undefined) {
-    problems.error("typed_config", `the filter ${type} is not implemented in Nuncio yet`);
-    return null;
+  return { name: filter.name, ...config, disabled: filter.disabled, discovery: null };
+}
+
+function parseDiscovery(filter: HttpFilter, message: ExtensionConfigSource, problems: Problems): HttpFilterSpec | null {
+  const types = message.typeUrls.map(typeNameOf);
+  for (const [i, type] of types.entries()) {
+    if (filterParsers.has(type) || type === RouterSchema.typeName) continue;
+    problems.error(`type_urls[${i}]`, `the filter ${type} is not implemented in Nuncio yet`, {
+      envoyText: `Error: no factory found for a required type URL ${type}.`,
+    });
   }
-  return { name: filter.name, type, config: parse(unpacked.message, scope), disabled: filter.disabled };
+  const hasDefault = message.defaultConfig !== undefined;
+  if (message.applyDefaultConfigWithoutWarming && !hasDefault) {
+    problems.error("apply_default_config_without_warming", "there is no default_config to apply", {
+      envoyText: `Error: filter config ${filter.name} applied without warming but has no default config.`,
+    });
+  }
+  const byDefault = hasDefault
+    ? parseFilterConfig(filter.name, message.defaultConfig, problems.at("default_config"))
+    : null;
+  if (byDefault !== null) checkDiscoveredType(byDefault.type, types, problems.at("default_config"));
+  const source = parseConfigSource(message.configSource, problems.at("config_source"));
+  if (source === null) return null;
+  return {
+    name: filter.name,
+    type: byDefault?.type ?? "",
+    config: byDefault?.config ?? null,
+    disabled: filter.disabled,
+    discovery: { source, types, isDefaultAtOnce: message.applyDefaultConfigWithoutWarming },
+  };
 }

@@ -8,7 +8,8 @@ import type { GrpcStatsSpec } from "./grpc_stats/parse.ts";
 import { GrpcWebFilter } from "./grpc_web/filter.ts";
 import { HealthCheckFilter } from "./health_check/filter.ts";
 import type { HealthCheckSpec } from "./health_check/parse.ts";
-import type { HttpFilterSpec } from "./http-filters.ts";
+import type { FilterConfigSpec } from "./http-filters.ts";
+import { MissingFilter } from "./missing-filter.ts";
 
 /** What filters take from the worker and their connection manager. */
 export interface FilterDeps {
@@ -25,11 +26,14 @@ export interface FilterDeps {
 }
 
 /** Spec to the live filter of a chain; the worker's half of the registry. Cannot fail on what parse gave. */
-export function linkFilter(spec: HttpFilterSpec, slot: number, deps: FilterDeps): Filter {
+export function linkFilter(spec: FilterConfigSpec, slot: number, deps: FilterDeps): Filter {
+  if (spec.type === "") return missing;
   const link = linkers[spec.type];
   if (link === undefined) throw new Error(`no link for the filter ${spec.type}`);
   return link(spec.config, slot, deps);
 }
+
+const missing = new MissingFilter();
 
 /** By full message name. */
 const linkers: Record<string, (config: unknown, slot: number, deps: FilterDeps) => Filter> = {

@@ -30,6 +30,7 @@ export const localReplies = {
   queryMissingContentType: localReply(400, "", "query_missing_content_type"),
   /** RFC 9110 section 15.5.20; no reply of Envoy's. */
   misdirectedRequest: localReply(421, "", "misdirected_request"),
+  noFilterConfig: localReply(500, "", "", ResponseFlag.NFCF),
   upgradeFailed: localReply(403, "", "upgrade_failed"),
   requestPayloadTooLarge: localReply(413, "Payload Too Large", "request_payload_too_large"),
   responsePayloadTooLarge: localReply(500, "Internal Server Error", "response_payload_too_large"),

@@ -36,7 +36,7 @@ export interface HcmParts {
   newTerminal: (hcm: Hcm, stream: TerminalStream) => Terminal;
 }
 
-/** An HTTP connection manager, linked: immutable but for its routes, shared by the connections that were accepted under it. */
+/** An HTTP connection manager, linked: immutable but for its routes and filters, shared by the connections that were accepted under it. */
 export class Hcm {
   readonly spec: HcmSpec;
   readonly listenerName: string;
@@ -46,7 +46,7 @@ export class Hcm {
   readonly answersMisdirected: boolean;
   /** What its HTTP/2 connections share. */
   readonly http2: Http2Shared;
-  readonly chain: FilterChain;
+  chain: FilterChain;
   readonly requestPolicy: RequestHeaderPolicy;
   readonly responsePolicy: ResponseHeaderPolicy;
   /** Of connections in plain text. */
@@ -99,6 +99,12 @@ export class Hcm {
 
   /** RDS brought other routes: for the requests from now on. */
   replaceRoutes(routes: RouteTable): void {
+    this.#routes = routes;
+  }
+
+  /** ECDS brought another filter; `routes` are linked with the new chain. Streams that have their route keep both. */
+  replaceFilters(chain: FilterChain, routes: RouteTable): void {
+    this.chain = chain;
     this.#routes = routes;
   }
 

@@ -1,7 +1,7 @@
+import type { FilterConfigSpec, HttpFilterSpec } from "../filters/http-filters.ts";
 import { type FilterDeps, linkFilter } from "../filters/linkers.ts";
 import type { RouterSpec } from "../filters/router/parse.ts";
-import type { ClusterDirectory } from "../filters/router/router-request.ts";
-import { RouterRequest } from "../filters/router/router-request.ts";
+import { type ClusterDirectory, type RouterOptions, RouterRequest } from "../filters/router/router-request.ts";
 import type { Http1Options } from "../http/h1/options.ts";
 import type { Http2Counters } from "../http/h2/counters.ts";
 import { HeadPool } from "../http/h2/message-head.ts";
@@ -28,6 +28,8 @@ export interface HcmDeps {
   clusters: ClusterDirectory;
   /** What came by RDS; null for what has not come. */
   routes: (name: string) => RouteConfigSpec | null;
+  /** What came by ECDS; null for what has not come. */
+  filterConfigs: (name: string) => FilterConfigSpec | null;
   runtime: RuntimeValues;
   logs: AccessLogSinks;
   filters: Omit<FilterDeps, "statPrefix">;
@@ -35,34 +37,27 @@ export interface HcmDeps {
   http2Counters: Http2Counters;
 }
 
+/** A connection manager, live. */
+export interface LinkedHcm {
+  hcm: Hcm;
+  http1: Http1Options;
+  /** A filter's config came by ECDS. */
+  relinkFilters: () => void;
+}
+
 /** Spec to the live connection manager of one filter chain. Cannot fail on what parse gave. */
-export function linkHcm(
-  listener: ListenerSpec,
-  chain: FilterChainSpec,
-  deps: HcmDeps,
-): { hcm: Hcm; http1: Http1Options } {
+export function linkHcm(listener: ListenerSpec, chain: FilterChainSpec, deps: HcmDeps): LinkedHcm {
   const spec = chain.hcm;
-  const byName = spec.rds === null ? null : deps.routes(spec.rds.routeConfigName);
-  const filterDeps = { ...deps.filters, statPrefix: `http.${spec.statPrefix}.` };
-  const filterChain = new FilterChain(
-    spec.filters
-      .filter(({ type }) => type !== routerType)
-      .map((filter, slot) => ({
-        name: filter.name,
-        filter: linkFilter(filter, slot, filterDeps),
-        disabled: filter.disabled,
-      })),
-  );
-  const routes = linkRoutes(spec.routeConfig ?? byName ?? emptyRoutes, filterChain, deps.runtime);
+  const filterChain = linkFilterChain(spec, deps);
+  const routes = linkRoutes(presentRoutes(spec, deps), filterChain, deps.runtime);
   const filterContext: FilterContext = {
     headerMatcher: (matcher) => new HeaderMatcher(matcher),
     stringMatcher: (matcher) => new StringMatcher(matcher),
     runtimeNumber: (key, byDefault) => deps.runtime.integer(key, byDefault),
     random: Math.random,
   };
-  const router = spec.filters.at(-1)?.config as RouterSpec | undefined;
-  const options = {
-    suppressEnvoyHeaders: router?.suppressEnvoyHeaders ?? false,
+  const options: RouterOptions = {
+    suppressEnvoyHeaders: suppressesEnvoyHeaders(spec, deps),
     bufferLimitBytes: listener.bufferLimitBytes,
   };
   const hcm = new Hcm({
@@ -87,7 +82,43 @@ export function linkHcm(
     },
     newTerminal: (owner, stream) => new RouterRequest(stream, deps.clusters, owner.stats, options),
   });
-  return { hcm, http1: http1Options(spec, deps.runtime.isTrue("nuncio.http1_envoy_leniency")) };
+  const relinkFilters = () => {
+    const chain = linkFilterChain(spec, deps);
+    options.suppressEnvoyHeaders = suppressesEnvoyHeaders(spec, deps);
+    // What routes have of their own for filters is linked by these.
+    hcm.replaceFilters(chain, linkRoutes(presentRoutes(spec, deps), chain, deps.runtime));
+  };
+  return { hcm, http1: http1Options(spec, deps.runtime.isTrue("nuncio.http1_envoy_leniency")), relinkFilters };
+}
+
+/** The filters in front of the router, those by ECDS as they have come. */
+function linkFilterChain(spec: HcmSpec, deps: HcmDeps): FilterChain {
+  const filterDeps = { ...deps.filters, statPrefix: `http.${spec.statPrefix}.` };
+  return new FilterChain(
+    spec.filters
+      .map((filter) => ({ filter, config: presentConfig(filter, deps) }))
+      .filter(({ config }) => config.type !== routerType)
+      .map(({ filter: { name, disabled }, config }, slot) => ({
+        name,
+        filter: linkFilter(config, slot, filterDeps),
+        disabled,
+      })),
+  );
+}
+
+function presentConfig(filter: HttpFilterSpec, deps: HcmDeps): FilterConfigSpec {
+  return (filter.discovery === null ? null : deps.filterConfigs(filter.name)) ?? filter;
+}
+
+function suppressesEnvoyHeaders(spec: HcmSpec, deps: HcmDeps): boolean {
+  const last = spec.filters.at(-1);
+  const router = last === undefined ? null : (presentConfig(last, deps).config as RouterSpec | null);
+  return router?.suppressEnvoyHeaders ?? false;
+}
+
+function presentRoutes(spec: HcmSpec, deps: HcmDeps): RouteConfigSpec {
+  const byName = spec.rds === null ? null : deps.routes(spec.rds.routeConfigName);
+  return spec.routeConfig ?? byName ?? emptyRoutes;
 }
 
 /** A route table for one connection manager. */

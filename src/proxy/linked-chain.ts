@@ -18,6 +18,7 @@ export interface LinkedChain {
   spec: FilterChainSpec;
   match: FilterChainMatch;
   hcm: Hcm;
+  relinkFilters: () => void;
   exchanges: ServerExchanges;
   /** Of its TLS context; null for plain text. */
   tlsId: number | null;
@@ -37,11 +38,12 @@ export interface LinkedChains {
 
 export function linkChains(spec: ListenerSpec, deps: HcmDeps): LinkedChains {
   const link = (chain: FilterChainSpec): LinkedChain => {
-    const { hcm, http1 } = linkHcm(spec, chain, deps);
+    const { hcm, http1, relinkFilters } = linkHcm(spec, chain, deps);
     return {
       spec: chain,
       match: linkMatch(chain.match),
       hcm,
+      relinkFilters,
       exchanges: new ServerExchanges(http1),
       tlsId: chain.tls === null ? null : chain.tls.id,
       tls: linkTls(chain.tls?.spec ?? null),
@@ -101,6 +103,12 @@ export function updateRoutes(chains: LinkedChains, spec: RouteConfigSpec, runtim
   for (const { hcm } of allChains(chains)) {
     if (hcm.spec.rds?.routeConfigName === spec.name) hcm.replaceRoutes(linkRoutes(spec, hcm.chain, runtime));
   }
+}
+
+/** A filter's config came by ECDS: the connection managers with such a filter take it. */
+export function updateFilterConfig(chains: LinkedChains, name: string): void {
+  for (const { hcm, relinkFilters } of allChains(chains))
+    if (hcm.spec.filters.some((filter) => filter.discovery !== null && filter.name === name)) relinkFilters();
 }
 
 function linkInspector(spec: ListenerFilterSpec, slab: StatsSlab): Inspector {

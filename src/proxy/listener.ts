@@ -21,6 +21,7 @@ import {
   keepEqualChains,
   type LinkedChain,
   type LinkedChains,
+  updateFilterConfig,
   updateRoutes,
   updateTls,
 } from "./linked-chain.ts";
@@ -89,6 +90,11 @@ export class Listener implements ConnectionOwner, InspectionOwner {
   /** Routes came by RDS. */
   onRoutes(spec: RouteConfigSpec, runtime: RuntimeValues): void {
     updateRoutes(this.#chains, spec, runtime);
+  }
+
+  /** A filter's config came by ECDS. */
+  onFilterConfig(name: string): void {
+    updateFilterConfig(this.#chains, name);
   }
 
   /** No more keep-alive: connections close when they are idle, busy ones after their response. Accepting goes on until close(). */

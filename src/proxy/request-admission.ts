@@ -57,8 +57,8 @@ export function admitRequest(stream: Stream, head: RequestHead): boolean {
   hcm.requestPolicy.apply(head, stream.info, connection, upgrade !== "");
   const route = hcm.routeFor(head, stream.info);
   stream.route = route;
+  stream.useFilters(route === null ? 0 : route.filters.variant);
   if (route !== null) {
-    if (route.filters.variant !== 0) stream.useFilters(route.filters.variant);
     stream.info.routeName = route.name;
     stream.info.routeMetadata = route.metadata;
     stream.info.virtualHostName = route.virtualHost.name;

@@ -83,7 +83,7 @@ export class Stream implements RequestSink, TerminalStream {
     info.filterChainName = hcm.filterChainName;
     info.listenerName = hcm.listenerName;
     this.#limits.begin(now, hcm.spec.streamIdleTimeoutMs, hcm.spec.requestTimeoutMs, hcm.spec.maxStreamDurationMs);
-    this.useFilters(0);
+    this.#beginWalks(hcm.chain.variants[0] as ChainVariant);
     hcm.stats.onRequestBegin(connection.isHttp2);
     connection.onStreamBegin();
   }
@@ -91,9 +91,13 @@ export class Stream implements RequestSink, TerminalStream {
   /** Before the head goes to the filters: which of the chain's variants they are. */
   useFilters(variant: number): void {
     const chosen = this.hcm.chain.variants[variant] as ChainVariant;
-    this.#filters = chosen;
-    this.#requestWalk.begin(chosen.request, this.hcm.bufferLimitBytes);
-    this.#responseWalk.begin(chosen.response, this.hcm.bufferLimitBytes);
+    if (chosen !== this.#filters) this.#beginWalks(chosen);
+  }
+
+  #beginWalks(filters: ChainVariant): void {
+    this.#filters = filters;
+    this.#requestWalk.begin(filters.request, this.hcm.bufferLimitBytes);
+    this.#responseWalk.begin(filters.response, this.hcm.bufferLimitBytes);
   }
 
   // From the codec.

@@ -1,3 +1,4 @@
+import type { FilterConfigSpec } from "../filters/http-filters.ts";
 import { addressText } from "../net/address.ts";
 import { eventClock } from "../net/event-clock.ts";
 import type { TlsContextSpec } from "../net/tls/contexts.ts";
@@ -14,12 +15,20 @@ import { Listener } from "./listener.ts";
 import { RuntimeValues } from "./runtime-values.ts";
 import type { ListenerSpec } from "./spec.ts";
 
+/** A filter's config by ECDS. */
+export interface NamedFilterConfig extends FilterConfigSpec {
+  /** Of the resource, which is the filter's. */
+  name: string;
+}
+
 /** A change of configuration, as the main thread posts it. */
 export interface RuntimeUpdate {
   listeners: readonly ListenerSpec[];
   clusters: readonly ClusterSpec[];
   /** By RDS. */
   routes: readonly RouteConfigSpec[];
+  /** By ECDS; of type "" where none is left. */
+  filterConfigs: readonly NamedFilterConfig[];
   removedListeners: readonly string[];
   removedClusters: readonly string[];
 }
@@ -56,6 +65,8 @@ export class WorkerRuntime {
   readonly #leaving = new Set<Listener>();
   /** By RDS, by name. */
   readonly #routes = new Map<string, RouteConfigSpec>();
+  /** By ECDS, by name. */
+  readonly #filterConfigs = new Map<string, NamedFilterConfig>();
   readonly #values: RuntimeValues;
   readonly #logs: AccessLogSinks;
   readonly #http2: Http2Stats;
@@ -96,6 +107,11 @@ export class WorkerRuntime {
     for (const spec of update.routes) {
       this.#routes.set(spec.name, spec);
       for (const listener of this.#listeners.values()) listener.onRoutes(spec, this.#values);
+    }
+    for (const config of update.filterConfigs) {
+      if (config.type === "") this.#filterConfigs.delete(config.name);
+      else this.#filterConfigs.set(config.name, config);
+      for (const listener of this.#listeners.values()) listener.onFilterConfig(config.name);
     }
     for (const spec of update.listeners) this.#applyListener(spec);
     for (const name of update.removedListeners) {
@@ -168,6 +184,7 @@ export class WorkerRuntime {
       slab: this.#slab,
       clusters: (name) => this.#clusters.get(name) ?? null,
       routes: (name) => this.#routes.get(name) ?? null,
+      filterConfigs: (name) => this.#filterConfigs.get(name) ?? null,
       runtime: this.#values,
       logs: this.#logs,
       filters: {

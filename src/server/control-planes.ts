@@ -110,6 +110,10 @@ const services: Record<string, [service: string, method: string]> = {
   ],
   [type("envoy.config.listener.v3.Listener")]: ["envoy.service.listener.v3.ListenerDiscoveryService", "Listeners"],
   [type("envoy.config.route.v3.RouteConfiguration")]: ["envoy.service.route.v3.RouteDiscoveryService", "Routes"],
+  [type("envoy.config.core.v3.TypedExtensionConfig")]: [
+    "envoy.service.extension.v3.ExtensionConfigDiscoveryService",
+    "ExtensionConfigs",
+  ],
   [type("envoy.service.runtime.v3.Runtime")]: ["envoy.service.runtime.v3.RuntimeDiscoveryService", "Runtime"],
   [type("envoy.extensions.transport_sockets.tls.v3.Secret")]: [
     "envoy.service.secret.v3.SecretDiscoveryService",

@@ -7,6 +7,7 @@ import type { SecretStore } from "../config/secret-store.ts";
 import type { Bootstrap } from "../proto/generated/envoy/config/bootstrap/v3/bootstrap_pb.ts";
 import { ClusterSchema } from "../proto/generated/envoy/config/cluster/v3/cluster_pb.ts";
 import type { Node } from "../proto/generated/envoy/config/core/v3/base_pb.ts";
+import { TypedExtensionConfigSchema } from "../proto/generated/envoy/config/core/v3/extension_pb.ts";
 import { ClusterLoadAssignmentSchema } from "../proto/generated/envoy/config/endpoint/v3/endpoint_pb.ts";
 import { ListenerSchema } from "../proto/generated/envoy/config/listener/v3/listener_pb.ts";
 import { RouteConfigurationSchema } from "../proto/generated/envoy/config/route/v3/route_pb.ts";
@@ -63,6 +64,7 @@ export class DynamicProcess {
       clusters: of(clusters.records, ClusterSchema),
       listeners: of(listeners.records, ListenerSchema),
       routes: of(listeners.routes.records, RouteConfigurationSchema),
+      filters: listeners.filters.isAsked ? of(listeners.filters.records, TypedExtensionConfigSchema) : null,
       endpoints: of(clusters.endpoints.records, ClusterLoadAssignmentSchema),
     };
   }
@@ -104,6 +106,7 @@ function target({ clusters, runtime, stats, supervisor, log }: DynamicProcessOpt
     putListener: (spec) => supervisor().update({ ...noChange, listeners: [spec] }),
     removeListener: (name) => supervisor().update({ ...noChange, removedListeners: [name] }),
     setRuntimeLayer: (name, entries) => runtime.set(name, entries),
+    putFilterConfig: (config) => supervisor().update({ ...noChange, filterConfigs: [config] }),
     putRoutes: (spec) => supervisor().update({ ...noChange, routes: [spec] }),
     log,
     count: (name) => stats.serverStats.count(name),

@@ -22,6 +22,8 @@ export interface ConfigUpdate<L extends NamedListener = NamedListener, C extends
   clusters: readonly C[];
   /** Route configurations by RDS. */
   routes: readonly NamedSpec[];
+  /** Filters' configs by ECDS. */
+  filterConfigs: readonly NamedSpec[];
   removedListeners: readonly string[];
   removedClusters: readonly string[];
 }
@@ -31,6 +33,7 @@ export const noChange: ConfigUpdate = {
   listeners: [],
   clusters: [],
   routes: [],
+  filterConfigs: [],
   removedListeners: [],
   removedClusters: [],
 };

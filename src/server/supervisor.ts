@@ -50,6 +50,7 @@ export class Supervisor {
   private readonly listeners = new Map<string, NamedListener>();
   private readonly clusters = new Map<string, NamedSpec>();
   private readonly routes = new Map<string, NamedSpec>();
+  private readonly filterConfigs = new Map<string, NamedSpec>();
   private readonly hosts = new Map<string, HostUpdate>();
   /** Where a listener that asked for port 0 was bound. */
   private readonly resolved = new Map<string, SocketAddress>();
@@ -188,6 +189,7 @@ export class Supervisor {
       listeners: [...this.listeners.values()].map((listener) => this.withPort(listener)),
       clusters: [...this.clusters.values()],
       routes: [...this.routes.values()],
+      filterConfigs: [...this.filterConfigs.values()],
       removedListeners: [],
       removedClusters: [],
     };
@@ -306,6 +308,7 @@ export class Supervisor {
     }
     for (const cluster of update.clusters) this.clusters.set(cluster.name, cluster);
     for (const routes of update.routes) this.routes.set(routes.name, routes);
+    for (const config of update.filterConfigs) this.filterConfigs.set(config.name, config);
     for (const name of update.removedListeners) {
       this.listeners.delete(name);
       this.resolved.delete(name);

@@ -119,6 +119,36 @@ const mistakes: Mistake[] = [
     envoySays: "unable to add filesystem watch for file /no/such/link: No such file or directory",
   },
   {
+    name: "a filter by ECDS of a type that is not there",
+    edit: {
+      from: 'typed_config:\n                      "@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router\n',
+      to: "config_discovery: { config_source: { path_config_source: { path: /dev/null } }, type_urls: [type.googleapis.com/envoy.extensions.filters.http.x.v3.Y] }\n",
+    },
+    says: ["config_discovery.type_urls[0]: the filter envoy.extensions.filters.http.x.v3.Y is not implemented"],
+    envoySays: "Error: no factory found for a required type URL envoy.extensions.filters.http.x.v3.Y.",
+  },
+  {
+    name: "a default of a filter that is to apply at once and is not there",
+    edit: {
+      from: 'typed_config:\n                      "@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router\n',
+      to: "config_discovery: { config_source: { path_config_source: { path: /dev/null } }, apply_default_config_without_warming: true, type_urls: [type.googleapis.com/envoy.extensions.filters.http.router.v3.Router] }\n",
+    },
+    says: ["config_discovery.apply_default_config_without_warming: there is no default_config to apply"],
+    envoySays: "Error: filter config envoy.filters.http.router applied without warming but has no default config.",
+  },
+  {
+    name: "a default of a filter of a type that may not come",
+    edit: {
+      from: 'typed_config:\n                      "@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router\n',
+      to: 'config_discovery: { config_source: { path_config_source: { path: /dev/null } }, default_config: { "@type": type.googleapis.com/envoy.extensions.filters.http.cors.v3.Cors }, type_urls: [type.googleapis.com/envoy.extensions.filters.http.router.v3.Router] }\n',
+    },
+    says: [
+      "is a envoy.extensions.filters.http.cors.v3.Cors; type_urls allow envoy.extensions.filters.http.router.v3.Router",
+    ],
+    envoySays:
+      "Error: filter config has type URL envoy.extensions.filters.http.cors.v3.Cors but expect envoy.extensions.filters.http.router.v3.Router.",
+  },
+  {
     name: "a field misspelt",
     edit: { from: "  listeners:", to: "  listenerz:" },
     says: ["bad.yaml:2:3: static_resources.listenerz: no such field", 'Did you mean "listeners"?'],

@@ -61,6 +61,7 @@ export class DynamicConfig {
     if (this.#spec.cds !== null) this.clusters.sync(slab, setTextReadout);
     if (this.#spec.lds !== null) this.listeners.stats.sync(slab, setTextReadout);
     this.listeners.routes.sync(slab, setTextReadout);
+    this.listeners.filters.sync(slab, setTextReadout);
     this.#runtime.sync(slab, setTextReadout);
   }
 
@@ -73,11 +74,12 @@ export class DynamicConfig {
   #advance(): void {
     if (this.#phase === "clusters" && this.clusters.warmingCount === 0) {
       this.#phase = "listeners";
+      this.listeners.startStatic();
       if (this.#spec.lds === null) this.listeners.onFetchTimeout();
       else this.#sources.watchAll(this.#spec.lds, this.listeners);
       return;
     }
-    if (this.#phase !== "listeners" || this.listeners.warmingCount > 0 || this.listeners.isWaitingForRoutes) return;
+    if (this.#phase !== "listeners" || this.listeners.warmingCount > 0 || this.listeners.isWaiting) return;
     this.#phase = "ready";
     this.#whenReady.resolve();
   }

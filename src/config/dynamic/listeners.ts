@@ -1,3 +1,4 @@
+import type { HttpFilterSpec } from "../../filters/http-filters.ts";
 import type { TlsContexts } from "../../net/tls/contexts.ts";
 import type { StatsSlab } from "../../observability/stats.ts";
 import { type Listener, ListenerSchema } from "../../proto/generated/envoy/config/listener/v3/listener_pb.ts";
@@ -9,15 +10,15 @@ import type { ListenerSpec, RdsSpec } from "../../proxy/spec.ts";
 import type { RouteConfigSpec } from "../../router/spec.ts";
 import type { XdsUpdate } from "../../xds-client/subscription.ts";
 import { SubscriptionStats } from "../subscription-stats.ts";
+import { DynamicFilters, type FilterConfigTarget } from "./filter-configs.ts";
 import { equalBytes, type ResourceRecord, ResourceRecords, readResource, refusalText, warningText } from "./records.ts";
 import type { ResourceSources, ResourceTaker } from "./sources.ts";
 
 /** What listeners that change are told to. */
-export interface ListenerTarget {
+export interface ListenerTarget extends FilterConfigTarget {
   putListener(spec: ListenerSpec): void;
   removeListener(name: string): void;
   putRoutes(spec: RouteConfigSpec): void;
-  log(level: "info" | "warning", message: string): void;
   count(
     name:
       | "listener_manager.listener_added"
@@ -39,6 +40,7 @@ export class DynamicListeners implements ResourceTaker {
   readonly stats = new SubscriptionStats("listener_manager.lds.");
   readonly records = new ResourceRecords();
   readonly routes: RouteTaker;
+  readonly filters: DynamicFilters;
   readonly #contexts: TlsContexts;
   readonly #sources: ResourceSources;
   readonly #target: ListenerTarget;
@@ -53,9 +55,10 @@ export class DynamicListeners implements ResourceTaker {
     this.#target = target;
     this.#onWarm = onWarm;
     this.routes = new RouteTaker(target, () => this.checkWarm());
+    this.filters = new DynamicFilters(sources, target, () => this.checkWarm());
   }
 
-  /** A listener of the bootstrap: its routes may come by RDS. */
+  /** A listener of the bootstrap: its routes may come by RDS, once startStatic() asks. */
   addStatic(spec: ListenerSpec): void {
     const record = {
       name: spec.name,
@@ -67,14 +70,16 @@ export class DynamicListeners implements ResourceTaker {
       refusal: null,
     };
     this.#entries.set(spec.name, { spec, record, isStatic: true });
-    this.#askForRoutes(spec);
   }
 
-  /** A static listener of the bootstrap waits for routes. */
-  get isWaitingForRoutes(): boolean {
-    return [...this.#entries.values()].some(({ spec }) =>
-      rdsOf(spec).some((rds) => !this.routes.isSettled(rds.routeConfigName)),
-    );
+  /** Asks for what the listeners of the bootstrap need. */
+  startStatic(): void {
+    for (const { spec, isStatic } of this.#entries.values()) if (isStatic) this.#askForParts(spec);
+  }
+
+  /** A static listener of the bootstrap waits for routes or filters. */
+  get isWaiting(): boolean {
+    return [...this.#entries.values()].some(({ spec }) => !this.#hasParts(spec));
   }
 
   onUpdate(update: XdsUpdate): string {
@@ -159,12 +164,13 @@ export class DynamicListeners implements ResourceTaker {
     this.#target.count(known === undefined ? "listener_manager.listener_added" : "listener_manager.listener_modified");
     const record = this.records.accept(spec.name, version, message, bytes, true);
     this.#entries.set(spec.name, { spec, record, isStatic: false });
-    this.#askForRoutes(spec);
+    this.#askForParts(spec);
     if (known !== undefined) this.#forget(known.spec);
   }
 
-  #askForRoutes(spec: ListenerSpec): void {
+  #askForParts(spec: ListenerSpec): void {
     for (const { hcm } of chainsOf(spec)) {
+      for (const filter of hcm.filters) this.filters.want(filter);
       if (hcm.rds === null) continue;
       this.routes.want(hcm.rds.routeConfigName, hcm.statPrefix);
       this.#sources.add(hcm.rds.source, this.routes, hcm.rds.routeConfigName);
@@ -172,10 +178,13 @@ export class DynamicListeners implements ResourceTaker {
   }
 
   #isReady(spec: ListenerSpec): boolean {
-    const chains = chainsOf(spec);
+    return this.#hasParts(spec) && chainsOf(spec).every(({ tls }) => tls === null || tls.spec !== null);
+  }
+
+  #hasParts(spec: ListenerSpec): boolean {
     return (
       rdsOf(spec).every((rds) => this.routes.isSettled(rds.routeConfigName)) &&
-      chains.every(({ tls }) => tls === null || tls.spec !== null)
+      filtersOf(spec).every((filter) => this.filters.isSettled(filter))
     );
   }
 
@@ -189,7 +198,7 @@ export class DynamicListeners implements ResourceTaker {
     this.#target.removeListener(name);
   }
 
-  /** Routes that nobody asks for any more. */
+  /** Routes and filters that nobody asks for any more. */
   #forget(spec: ListenerSpec): void {
     const wanted = new Set(
       [...this.#entries.values()].flatMap((entry) => rdsOf(entry.spec)).map((rds) => rds.routeConfigName),
@@ -199,6 +208,10 @@ export class DynamicListeners implements ResourceTaker {
       this.routes.forget(rds.routeConfigName);
       this.#sources.remove(rds.source, this.routes, rds.routeConfigName);
     }
+    const names = new Set(
+      [...this.#entries.values()].flatMap((entry) => filtersOf(entry.spec)).map(({ name }) => name),
+    );
+    for (const filter of filtersOf(spec)) if (!names.has(filter.name)) this.filters.forget(filter);
   }
 }
 
@@ -298,6 +311,11 @@ class RouteTaker implements ResourceTaker {
 
 function chainsOf(spec: ListenerSpec): ListenerSpec["filterChains"] {
   return spec.defaultFilterChain === null ? spec.filterChains : [...spec.filterChains, spec.defaultFilterChain];
+}
+
+/** Those by ECDS. */
+function filtersOf(spec: ListenerSpec): HttpFilterSpec[] {
+  return chainsOf(spec).flatMap(({ hcm }) => hcm.filters.filter(({ discovery }) => discovery !== null));
 }
 
 function rdsOf(spec: ListenerSpec): RdsSpec[] {

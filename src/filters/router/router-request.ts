@@ -30,6 +30,13 @@ export interface RouterStats {
 /** Cluster by name; null when there is none. */
 export type ClusterDirectory = (name: string) => Cluster | null;
 
+/** Of all streams of a connection manager. */
+export interface RouterOptions {
+  /** It may change where the router's config comes by ECDS. */
+  suppressEnvoyHeaders: boolean;
+  readonly bufferLimitBytes: number;
+}
+
 /**
  * The router filter of one stream: chooses the cluster, borrows an upstream stream, and carries both bodies.
  *
@@ -40,8 +47,7 @@ export class RouterRequest implements Terminal, Borrower {
   readonly #stream: TerminalStream;
   readonly #clusters: ClusterDirectory;
   readonly #stats: RouterStats;
-  readonly #suppressEnvoyHeaders: boolean;
-  readonly #bufferLimitBytes: number;
+  readonly #options: RouterOptions;
   #cluster: Cluster | null = null;
   #head: RequestHead | null = null;
   #headEnd = false;
@@ -58,17 +64,11 @@ export class RouterRequest implements Terminal, Borrower {
   #shadows: Shadows | null = null;
   #start = 0;
 
-  constructor(
-    stream: TerminalStream,
-    clusters: ClusterDirectory,
-    stats: RouterStats,
-    options: { suppressEnvoyHeaders: boolean; bufferLimitBytes: number },
-  ) {
+  constructor(stream: TerminalStream, clusters: ClusterDirectory, stats: RouterStats, options: RouterOptions) {
     this.#stream = stream;
     this.#clusters = clusters;
     this.#stats = stats;
-    this.#suppressEnvoyHeaders = options.suppressEnvoyHeaders;
-    this.#bufferLimitBytes = options.bufferLimitBytes;
+    this.#options = options;
   }
 
   // The request, from the filters.
@@ -119,7 +119,7 @@ export class RouterRequest implements Terminal, Borrower {
         this.#pendingBytes += bytes.length;
       }
       if (endStream) this.#isPendingEnd = true;
-      else if (this.#pendingBytes > this.#bufferLimitBytes) this.#pauseRequest();
+      else if (this.#pendingBytes > this.#options.bufferLimitBytes) this.#pauseRequest();
       return;
     }
     if (!writer.writeData(bytes, endStream) && !endStream) this.#pauseRequest();
@@ -252,7 +252,7 @@ export class RouterRequest implements Terminal, Borrower {
     const cluster = this.#cluster as Cluster;
     cluster.onResponse(status, now - this.#start);
     // Envoy measures from the end of the request, and says nothing while it is still coming.
-    if (!this.#suppressEnvoyHeaders && info.requestEnd >= 0) {
+    if (!this.#options.suppressEnvoyHeaders && info.requestEnd >= 0) {
       head.set(
         "x-envoy-upstream-service-time",
         String(Math.floor(now - info.requestEnd)),
@@ -348,14 +348,14 @@ export class RouterRequest implements Terminal, Borrower {
     const { timeoutMs, hasAltTimeoutResponse } = takeOverrides(head, route.timeoutMs);
     stream.timeoutMs = timeoutMs;
     stream.timeoutReply = hasAltTimeoutResponse ? localReplies.altResponseTimeout : localReplies.responseTimeout;
-    if (!this.#suppressEnvoyHeaders && timeoutMs > 0) {
+    if (!this.#options.suppressEnvoyHeaders && timeoutMs > 0) {
       head.set(
         "x-envoy-expected-rq-timeout-ms",
         timeoutMs === 15000 ? "15000" : String(timeoutMs),
         Known["x-envoy-expected-rq-timeout-ms"],
       );
     }
-    route.rewriteRequest(head, stream.info, !this.#suppressEnvoyHeaders);
+    route.rewriteRequest(head, stream.info, !this.#options.suppressEnvoyHeaders);
     if (route.virtualHost.includeRequestAttemptCount) this.#setAttemptCount(head);
   }
 
@@ -365,7 +365,7 @@ export class RouterRequest implements Terminal, Borrower {
       clusters: this.#clusters,
       isHttp2: this.isHttp2,
       timeoutMs: this.#stream.timeoutMs,
-      bufferLimitBytes: this.#bufferLimitBytes,
+      bufferLimitBytes: this.#options.bufferLimitBytes,
     });
   }
 

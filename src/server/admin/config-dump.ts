@@ -160,6 +160,11 @@ function snapshotDumps(snapshot: ConfigSnapshot, accepts: (name: string) => bool
       ],
     });
   }
+  if (snapshot.dynamic.filters !== null) {
+    const filters = only(snapshot.dynamic.filters);
+    const field = dynamic("ecds_filters", "EcdsFilterConfig", "ecds_filter", filters, false);
+    dumps.splice(2, 0, { type: "EcdsConfigDump", fields: [field] });
+  }
   return dumps;
 }
 
@@ -269,6 +274,7 @@ const elementFields: Record<string, readonly string[]> = {
   DynamicRouteConfig: ["version_info", "route_config", "last_updated", "error_state", "client_status"],
   StaticSecret: ["name", "last_updated", "secret"],
   DynamicSecret: ["name", "version_info", "last_updated", "secret", "error_state", "client_status"],
+  EcdsFilterConfig: ["version_info", "ecds_filter", "last_updated", "error_state", "client_status"],
   StaticEndpointConfig: ["endpoint_config", "last_updated"],
   DynamicEndpointConfig: ["version_info", "endpoint_config", "last_updated", "error_state", "client_status"],
 };

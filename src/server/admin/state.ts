@@ -116,7 +116,10 @@ export interface DumpedDynamic extends DumpedResource {
   refusal: { version: string; details: string; at: Date } | null;
 }
 
-export type DynamicDump = Record<"clusters" | "listeners" | "routes" | "endpoints", DumpedDynamic[]>;
+export interface DynamicDump extends Record<"clusters" | "listeners" | "routes" | "endpoints", DumpedDynamic[]> {
+  /** null where no filter asks for its config. */
+  filters: DumpedDynamic[] | null;
+}
 
 export interface DumpedSdsSecret extends DumpedResource {
   versionInfo: string;
