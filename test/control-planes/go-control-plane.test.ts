@@ -1,14 +1,12 @@
-import { type ChildProcess, spawn } from "node:child_process";
-import { createServer, get } from "node:http";
+import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { createInterface } from "node:readline";
-import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { freePorts } from "../differential/process.ts";
 import { requirePeer } from "../peers.ts";
 import { Load } from "../proxy/load.ts";
 import { startNuncio } from "../proxy/nuncio.ts";
-import { address, type Resource, TestResources } from "./test-resources.ts";
+import { apiSource, ask, ControlPlane, modes, until, xdsCluster } from "./control-plane.ts";
+import { TestResources } from "./test-resources.ts";
 
 // A control plane on go-control-plane's own cache and server drives Nuncio in each variant of the protocol.
 
@@ -24,71 +22,12 @@ afterAll(() => {
   backend.close();
 });
 
-/** What a client asked for, as the server tells it. */
-interface Seen {
-  delta: boolean;
-  type: string;
-  names: string[] | null;
-  version: string;
-  /** Of initial_resource_versions. */
-  known: number;
-  nonce: boolean;
-  error?: string;
-  node?: string;
-}
-
-class ControlPlane {
-  readonly seen: Seen[] = [];
-  readonly #child: ChildProcess;
-  readonly port: Promise<number>;
-
-  constructor(program: string, isAds: boolean, listen = "127.0.0.1:0") {
-    this.#child = spawn(program, [isAds ? "ads" : "per-type", listen], { stdio: ["pipe", "pipe", "inherit"] });
-    const lines = createInterface({ input: this.#child.stdout as NodeJS.ReadableStream });
-    this.port = new Promise((resolve) => {
-      lines.on("line", (text) => {
-        const line = JSON.parse(text) as Seen & { port?: number; fault?: string };
-        if (line.port !== undefined) resolve(line.port);
-        else if (line.fault !== undefined) throw new Error(line.fault);
-        else this.seen.push(line);
-      });
-    });
-  }
-
-  send(version: string, resources: readonly Resource[]): void {
-    this.#child.stdin?.write(`${JSON.stringify({ version, resources })}\n`);
-  }
-
-  /** Requests of a type by its last word. */
-  of(type: string): Seen[] {
-    return this.seen.filter((one) => one.type.endsWith(`.${type}`));
-  }
-
-  async stop(): Promise<void> {
-    const gone = new Promise((resolve) => this.#child.once("exit", resolve));
-    this.#child.kill();
-    await gone;
-  }
-}
-
-const modes = [
-  { name: "ADS, state of the world", isAds: true, apiType: "GRPC" },
-  { name: "ADS, delta", isAds: true, apiType: "DELTA_GRPC" },
-  { name: "a stream for each type, state of the world", isAds: false, apiType: "GRPC" },
-  { name: "a stream for each type, delta", isAds: false, apiType: "DELTA_GRPC" },
-];
-
 describe.each(modes)("$name", ({ isAds, apiType }) => {
   test("many snapshots under load, one that is refused, a restart of the control plane", {
     timeout: 60_000,
   }, async (context) => {
     const program = requirePeer("go-control-plane", context);
-    const api = {
-      api_type: apiType,
-      transport_api_version: "V3",
-      set_node_on_first_message_only: true,
-      grpc_services: [{ envoy_grpc: { cluster_name: "xds" } }],
-    };
+    const api = apiSource(apiType);
     const resources = new TestResources(() => ({
       ...(isAds ? { ads: {} } : { api_config_source: api }),
       resource_api_version: "V3",
@@ -169,39 +108,3 @@ describe.each(modes)("$name", ({ isAds, apiType }) => {
     await plane.stop();
   });
 });
-
-function xdsCluster(port: number): object {
-  return {
-    name: "xds",
-    type: "STATIC",
-    load_assignment: {
-      cluster_name: "xds",
-      endpoints: [{ lb_endpoints: [{ endpoint: { address: address(port) } }] }],
-    },
-    typed_extension_protocol_options: {
-      "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
-        "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
-        explicit_http_config: { http2_protocol_options: {} },
-      },
-    },
-  };
-}
-
-/** The body; "" where nobody listens, the status where it is not 200. */
-function ask(port: number): Promise<string> {
-  return new Promise((resolve) => {
-    get({ host: "127.0.0.1", port, path: "/", agent: false }, (response) => {
-      let body = "";
-      response.on("data", (data) => (body += data));
-      response.on("end", () => resolve(response.statusCode === 200 ? body : String(response.statusCode)));
-    }).on("error", () => resolve(""));
-  });
-}
-
-async function until(isSo: () => Promise<boolean>): Promise<void> {
-  for (let i = 0; i < 500; i++) {
-    if (await isSo()) return;
-    await sleep(20);
-  }
-  throw new Error("it never came to be");
-}

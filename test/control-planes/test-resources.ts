@@ -1,7 +1,7 @@
 import { join } from "node:path";
 
 /** The types of resources that a test sends. */
-type Kind = "lds" | "rds" | "cds" | "eds";
+type Kind = "lds" | "rds" | "cds" | "eds" | "rtds" | "ecds" | "srds" | "vhds";
 
 /** A resource in JSON with its type. */
 export type Resource = { "@type": string } & Record<string, unknown>;
@@ -23,32 +23,40 @@ export class TestResources {
     };
   }
 
-  listeners(listeners: readonly (readonly [name: string, port: number])[], serverName = "files"): Resource[] {
+  /** `more`: over the connection manager; `filters` stand in front of the router. */
+  listeners(
+    listeners: readonly (readonly [name: string, port: number])[],
+    serverName = "files",
+    filters: readonly object[] = [],
+    more: object = {},
+  ): Resource[] {
     const manager = {
       "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
       stat_prefix: "in",
       server_name: serverName,
       rds: { config_source: this.#source("rds"), route_config_name: "routes" },
       http_filters: [
+        ...filters,
         {
           name: "envoy.filters.http.router",
           typed_config: { "@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router" },
         },
       ],
+      ...more,
     };
-    const filters = [{ name: "envoy.filters.network.http_connection_manager", typed_config: manager }];
+    const networkFilters = [{ name: "envoy.filters.network.http_connection_manager", typed_config: manager }];
     return resources(
       "envoy.config.listener.v3.Listener",
-      listeners.map(([name, port]) => ({ name, address: address(port), filter_chains: [{ filters }] })),
+      listeners.map(([name, port]) => ({ name, address: address(port), filter_chains: [{ filters: networkFilters }] })),
     );
   }
 
-  /** Requests get `version` in x-version. */
-  routes(version: string, cluster: string, hosts = 1): Resource[] {
+  /** Requests get `version` in x-version. `first` are tried before the route for all. */
+  routes(version: string, cluster: string, hosts = 1, first: readonly object[] = []): Resource[] {
     const host = {
       name: "all",
       domains: ["*"],
-      routes: [{ match: { prefix: "/" }, route: { cluster } }],
+      routes: [...first, { match: { prefix: "/" }, route: { cluster } }],
       request_headers_to_add: [{ header: { key: "x-version", value: version } }],
     };
     return resources("envoy.config.route.v3.RouteConfiguration", [

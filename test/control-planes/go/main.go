@@ -13,6 +13,8 @@ import (
 	"sync"
 
 	core "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	_ "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/health_check/v3"
+	_ "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/on_demand/v3"
 	_ "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/router/v3"
 	_ "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
 	_ "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/v3"
@@ -20,8 +22,10 @@ import (
 	cluster "github.com/envoyproxy/go-control-plane/envoy/service/cluster/v3"
 	discovery "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
 	endpoint "github.com/envoyproxy/go-control-plane/envoy/service/endpoint/v3"
+	extension "github.com/envoyproxy/go-control-plane/envoy/service/extension/v3"
 	listener "github.com/envoyproxy/go-control-plane/envoy/service/listener/v3"
 	route "github.com/envoyproxy/go-control-plane/envoy/service/route/v3"
+	runtime "github.com/envoyproxy/go-control-plane/envoy/service/runtime/v3"
 	secret "github.com/envoyproxy/go-control-plane/envoy/service/secret/v3"
 	"github.com/envoyproxy/go-control-plane/pkg/cache/types"
 	"github.com/envoyproxy/go-control-plane/pkg/cache/v3"
@@ -87,7 +91,11 @@ func main() {
 	endpoint.RegisterEndpointDiscoveryServiceServer(grpcServer, xds)
 	listener.RegisterListenerDiscoveryServiceServer(grpcServer, xds)
 	route.RegisterRouteDiscoveryServiceServer(grpcServer, xds)
+	route.RegisterScopedRoutesDiscoveryServiceServer(grpcServer, xds)
+	route.RegisterVirtualHostDiscoveryServiceServer(grpcServer, xds)
 	secret.RegisterSecretDiscoveryServiceServer(grpcServer, xds)
+	runtime.RegisterRuntimeDiscoveryServiceServer(grpcServer, xds)
+	extension.RegisterExtensionConfigDiscoveryServiceServer(grpcServer, xds)
 	address := "127.0.0.1:0"
 	if len(os.Args) > 2 {
 		address = os.Args[2]

@@ -1,0 +1,109 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { get } from "node:http";
+import { createInterface } from "node:readline";
+import { setTimeout as sleep } from "node:timers/promises";
+import { address, type Resource } from "./test-resources.ts";
+
+/** What a client asked for, as the server tells it. */
+interface Seen {
+  delta: boolean;
+  type: string;
+  names: string[] | null;
+  version: string;
+  /** Of initial_resource_versions. */
+  known: number;
+  nonce: boolean;
+  error?: string;
+  node?: string;
+}
+
+/** A control plane on go-control-plane's own cache and server (go/main.go), which all clients get one snapshot of. */
+export class ControlPlane {
+  readonly seen: Seen[] = [];
+  readonly #child: ChildProcess;
+  readonly port: Promise<number>;
+
+  constructor(program: string, isAds: boolean, listen = "127.0.0.1:0") {
+    this.#child = spawn(program, [isAds ? "ads" : "per-type", listen], { stdio: ["pipe", "pipe", "inherit"] });
+    const lines = createInterface({ input: this.#child.stdout as NodeJS.ReadableStream });
+    this.port = new Promise((resolve) => {
+      lines.on("line", (text) => {
+        const line = JSON.parse(text) as Seen & { port?: number; fault?: string };
+        if (line.port !== undefined) resolve(line.port);
+        else if (line.fault !== undefined) throw new Error(line.fault);
+        else this.seen.push(line);
+      });
+    });
+  }
+
+  send(version: string, resources: readonly Resource[]): void {
+    this.#child.stdin?.write(`${JSON.stringify({ version, resources })}\n`);
+  }
+
+  /** Requests of a type by its last word. */
+  of(type: string): Seen[] {
+    return this.seen.filter((one) => one.type.endsWith(`.${type}`));
+  }
+
+  async stop(): Promise<void> {
+    const gone = new Promise((resolve) => this.#child.once("exit", resolve));
+    this.#child.kill();
+    await gone;
+  }
+}
+
+/** The variants of the protocol. */
+export const modes = [
+  { name: "ADS, state of the world", isAds: true, apiType: "GRPC" },
+  { name: "ADS, delta", isAds: true, apiType: "DELTA_GRPC" },
+  { name: "a stream for each type, state of the world", isAds: false, apiType: "GRPC" },
+  { name: "a stream for each type, delta", isAds: false, apiType: "DELTA_GRPC" },
+];
+
+/** Of an api_config_source or ads_config. */
+export function apiSource(apiType: string): object {
+  return {
+    api_type: apiType,
+    transport_api_version: "V3",
+    set_node_on_first_message_only: true,
+    grpc_services: [{ envoy_grpc: { cluster_name: "xds" } }],
+  };
+}
+
+/** The cluster of the control plane. */
+export function xdsCluster(port: number): object {
+  return {
+    name: "xds",
+    type: "STATIC",
+    load_assignment: {
+      cluster_name: "xds",
+      endpoints: [{ lb_endpoints: [{ endpoint: { address: address(port) } }] }],
+    },
+    typed_extension_protocol_options: {
+      "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
+        "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
+        explicit_http_config: { http2_protocol_options: {} },
+      },
+    },
+  };
+}
+
+/** The body of what `path` and `headers` get; "" where nobody listens, the status where it is not 200. */
+export function ask(port: number, path = "/", headers: Record<string, string> = {}): Promise<string> {
+  return new Promise((resolve) => {
+    get({ host: "127.0.0.1", port, path, headers, agent: false }, (response) => {
+      let body = "";
+      response.on("data", (data) => (body += data));
+      response.on("end", () => resolve(response.statusCode === 200 ? body : String(response.statusCode)));
+    }).on("error", () => resolve(""));
+  });
+}
+
+/** Waits until it is so. Throws when it never is. */
+export async function until(isSo: () => Promise<boolean>): Promise<void> {
+  for (let i = 0; i < 500; i++) {
+    if (await isSo()) return;
+    await sleep(20);
+  }
+  throw new Error("it never came to be");
+}
