@@ -14,8 +14,12 @@ import { HcmStats } from "./hcm-stats.ts";
 import { RequestHeaderPolicy } from "./header-policy.ts";
 import type { LocalReplyMapper, MappedReply } from "./local-reply-mapper.ts";
 import { ResponseHeaderPolicy } from "./response-policy.ts";
+import type { ScopedTables } from "./scoped-tables.ts";
 import type { HcmSpec } from "./spec.ts";
 import { Stream } from "./stream.ts";
+
+/** The routes of all, or by scope. */
+export type Routing = RouteTable | ScopedTables;
 
 /** What a linked connection manager is made of. */
 export interface HcmParts {
@@ -26,7 +30,7 @@ export interface HcmParts {
   bufferLimitBytes: number;
   slab: StatsSlab;
   chain: FilterChain;
-  routes: RouteTable;
+  routes: Routing;
   accessLogs: AccessLog[];
   localReplies: LocalReplyMapper | null;
   /** Requests for a host that the connection's certificate is not for get 421. Runtime key nuncio.answer_misdirected_requests. */
@@ -52,7 +56,7 @@ export class Hcm {
   /** Of connections in plain text. */
   readonly #noClientCert: ClientCert;
   readonly #clusters: ClusterDirectory;
-  #routes: RouteTable;
+  #routes: Routing;
   readonly #accessLogs: AccessLog[];
   readonly #localReplies: LocalReplyMapper | null;
   readonly #newTerminal: HcmParts["newTerminal"];
@@ -97,13 +101,13 @@ export class Hcm {
     return tls === null ? this.#noClientCert : new ClientCert(this.spec.clientCert, tls);
   }
 
-  /** RDS brought other routes: for the requests from now on. */
-  replaceRoutes(routes: RouteTable): void {
+  /** RDS or SRDS brought other routes: for the requests from now on. */
+  replaceRoutes(routes: Routing): void {
     this.#routes = routes;
   }
 
   /** ECDS brought another filter; `routes` are linked with the new chain. Streams that have their route keep both. */
-  replaceFilters(chain: FilterChain, routes: RouteTable): void {
+  replaceFilters(chain: FilterChain, routes: Routing): void {
     this.chain = chain;
     this.#routes = routes;
   }

@@ -14,13 +14,14 @@ import { compileFormat } from "../observability/format.ts";
 import type { StatsSlab } from "../observability/stats.ts";
 import type { CompileValue } from "../router/header-mutation.ts";
 import { HeaderMatcher, StringMatcher } from "../router/matchers.ts";
-import { linkRouteTable, type RouteTable } from "../router/route-table.ts";
+import { linkRouteTable } from "../router/route-table.ts";
 import type { RouteConfigSpec } from "../router/spec.ts";
 import { FilterChain } from "./filter-chain.ts";
-import { Hcm } from "./hcm.ts";
+import { Hcm, type Routing } from "./hcm.ts";
 import { linkLocalReplies } from "./link-local-replies.ts";
 import type { RuntimeValues } from "./runtime-values.ts";
-import type { FilterChainSpec, HcmSpec, ListenerSpec } from "./spec.ts";
+import { ScopedTables } from "./scoped-tables.ts";
+import type { FilterChainSpec, HcmSpec, ListenerSpec, ScopeSpec } from "./spec.ts";
 
 /** What linking takes from the worker. */
 export interface HcmDeps {
@@ -28,6 +29,8 @@ export interface HcmDeps {
   clusters: ClusterDirectory;
   /** What came by RDS; null for what has not come. */
   routes: (name: string) => RouteConfigSpec | null;
+  /** What came by SRDS from one source. */
+  scopes: (setId: string) => readonly ScopeSpec[];
   /** What came by ECDS; null for what has not come. */
   filterConfigs: (name: string) => FilterConfigSpec | null;
   runtime: RuntimeValues;
@@ -41,6 +44,8 @@ export interface HcmDeps {
 export interface LinkedHcm {
   hcm: Hcm;
   http1: Http1Options;
+  /** Routes came by RDS, or scopes by SRDS. */
+  relinkRoutes: () => void;
   /** A filter's config came by ECDS. */
   relinkFilters: () => void;
 }
@@ -49,7 +54,8 @@ export interface LinkedHcm {
 export function linkHcm(listener: ListenerSpec, chain: FilterChainSpec, deps: HcmDeps): LinkedHcm {
   const spec = chain.hcm;
   const filterChain = linkFilterChain(spec, deps);
-  const routes = linkRoutes(presentRoutes(spec, deps), filterChain, deps.runtime);
+  let chainInForce = filterChain;
+  let routing = linkRouting(spec, filterChain, deps, null);
   const filterContext: FilterContext = {
     headerMatcher: (matcher) => new HeaderMatcher(matcher),
     stringMatcher: (matcher) => new StringMatcher(matcher),
@@ -69,7 +75,7 @@ export function linkHcm(listener: ListenerSpec, chain: FilterChainSpec, deps: Hc
     slab: deps.slab,
     chain: filterChain,
     clusters: deps.clusters,
-    routes,
+    routes: routing,
     accessLogs: linkAccessLogs(spec.accessLogs, deps.logs, filterContext),
     localReplies: spec.localReply === null ? null : linkLocalReplies(spec.localReply, filterContext),
     answersMisdirected: deps.runtime.isTrue("nuncio.answer_misdirected_requests"),
@@ -82,13 +88,19 @@ export function linkHcm(listener: ListenerSpec, chain: FilterChainSpec, deps: Hc
     },
     newTerminal: (owner, stream) => new RouterRequest(stream, deps.clusters, owner.stats, options),
   });
+  const relinkRoutes = () => {
+    routing = linkRouting(spec, chainInForce, deps, routing);
+    hcm.replaceRoutes(routing);
+  };
   const relinkFilters = () => {
-    const chain = linkFilterChain(spec, deps);
+    chainInForce = linkFilterChain(spec, deps);
     options.suppressEnvoyHeaders = suppressesEnvoyHeaders(spec, deps);
     // What routes have of their own for filters is linked by these.
-    hcm.replaceFilters(chain, linkRoutes(presentRoutes(spec, deps), chain, deps.runtime));
+    routing = linkRouting(spec, chainInForce, deps, null);
+    hcm.replaceFilters(chainInForce, routing);
   };
-  return { hcm, http1: http1Options(spec, deps.runtime.isTrue("nuncio.http1_envoy_leniency")), relinkFilters };
+  const http1 = http1Options(spec, deps.runtime.isTrue("nuncio.http1_envoy_leniency"));
+  return { hcm, http1, relinkRoutes, relinkFilters };
 }
 
 /** The filters in front of the router, those by ECDS as they have come. */
@@ -116,14 +128,22 @@ function suppressesEnvoyHeaders(spec: HcmSpec, deps: HcmDeps): boolean {
   return router?.suppressEnvoyHeaders ?? false;
 }
 
-function presentRoutes(spec: HcmSpec, deps: HcmDeps): RouteConfigSpec {
-  const byName = spec.rds === null ? null : deps.routes(spec.rds.routeConfigName);
-  return spec.routeConfig ?? byName ?? emptyRoutes;
-}
-
-/** A route table for one connection manager. */
-export function linkRoutes(spec: RouteConfigSpec, chain: FilterChain, runtime: RuntimeValues): RouteTable {
-  return linkRouteTable(spec, { compileValue, runtime, linkFilters: (perFilter) => chain.linkRoute(perFilter) });
+/** The routes as they have come; `before`: what was in force, of the same chain. */
+function linkRouting(spec: HcmSpec, chain: FilterChain, deps: HcmDeps, before: Routing | null): Routing {
+  const link = (routes: RouteConfigSpec) =>
+    linkRouteTable(routes, {
+      compileValue,
+      runtime: deps.runtime,
+      linkFilters: (perFilter) => chain.linkRoute(perFilter),
+    });
+  const scoped = spec.scopedRoutes;
+  if (scoped === null) {
+    const byName = spec.rds === null ? null : deps.routes(spec.rds.routeConfigName);
+    return link(spec.routeConfig ?? byName ?? emptyRoutes);
+  }
+  const scopes = scoped.inline ?? (scoped.scopedRds === null ? [] : deps.scopes(scoped.scopedRds.setId));
+  const known = before instanceof ScopedTables ? before : null;
+  return new ScopedTables(scoped.fragments, scopes, deps.routes, link, known);
 }
 
 function http1Options(spec: HcmSpec, leniency: boolean): Http1Options {

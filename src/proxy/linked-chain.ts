@@ -4,13 +4,11 @@ import type { TlsContextSpec } from "../net/tls/contexts.ts";
 import { ServerTls } from "../net/tls/secure-context.ts";
 import type { DownstreamTlsSpec } from "../net/tls/spec.ts";
 import type { StatsSlab } from "../observability/stats.ts";
-import type { RouteConfigSpec } from "../router/spec.ts";
 import { linkSans } from "../upstream/link-sans.ts";
 import { type FilterChainMatch, linkMatch, matchesAll } from "./filter-chain-match.ts";
 import type { Hcm } from "./hcm.ts";
-import { type HcmDeps, linkHcm, linkRoutes } from "./link-hcm.ts";
+import { type HcmDeps, linkHcm } from "./link-hcm.ts";
 import { ProxyProtocolCounters } from "./proxy-protocol-stats.ts";
-import type { RuntimeValues } from "./runtime-values.ts";
 import type { FilterChainSpec, ListenerFilterSpec, ListenerSpec } from "./spec.ts";
 
 /** A filter chain, live: what a connection that it is chosen for gets. */
@@ -18,6 +16,7 @@ export interface LinkedChain {
   spec: FilterChainSpec;
   match: FilterChainMatch;
   hcm: Hcm;
+  relinkRoutes: () => void;
   relinkFilters: () => void;
   exchanges: ServerExchanges;
   /** Of its TLS context; null for plain text. */
@@ -38,11 +37,12 @@ export interface LinkedChains {
 
 export function linkChains(spec: ListenerSpec, deps: HcmDeps): LinkedChains {
   const link = (chain: FilterChainSpec): LinkedChain => {
-    const { hcm, http1, relinkFilters } = linkHcm(spec, chain, deps);
+    const { hcm, http1, relinkRoutes, relinkFilters } = linkHcm(spec, chain, deps);
     return {
       spec: chain,
       match: linkMatch(chain.match),
       hcm,
+      relinkRoutes,
       relinkFilters,
       exchanges: new ServerExchanges(http1),
       tlsId: chain.tls === null ? null : chain.tls.id,
@@ -98,11 +98,18 @@ export function updateTls(chains: LinkedChains, update: TlsContextSpec<unknown>)
   }
 }
 
-/** Routes came by RDS: the connection managers that ask for them take them. */
-export function updateRoutes(chains: LinkedChains, spec: RouteConfigSpec, runtime: RuntimeValues): void {
-  for (const { hcm } of allChains(chains)) {
-    if (hcm.spec.rds?.routeConfigName === spec.name) hcm.replaceRoutes(linkRoutes(spec, hcm.chain, runtime));
+/** Routes came by RDS: the connection managers that ask for them take them; `usesRoutes` says whether scopes of a set do. */
+export function updateRoutes(chains: LinkedChains, name: string, usesRoutes: (setId: string) => boolean): void {
+  for (const { hcm, relinkRoutes } of allChains(chains)) {
+    const setId = hcm.spec.scopedRoutes?.scopedRds?.setId;
+    if (hcm.spec.rds?.routeConfigName === name || (setId !== undefined && usesRoutes(setId))) relinkRoutes();
   }
+}
+
+/** Scopes came by SRDS. */
+export function updateScopes(chains: LinkedChains, setId: string): void {
+  for (const { hcm, relinkRoutes } of allChains(chains))
+    if (hcm.spec.scopedRoutes?.scopedRds?.setId === setId) relinkRoutes();
 }
 
 /** A filter's config came by ECDS: the connection managers with such a filter take it. */

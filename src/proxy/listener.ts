@@ -10,7 +10,6 @@ import { isSuffered, isVerifying, type PeerFault, verifyPeer } from "../net/tls/
 import { acceptTransport, openTransport, plainIp, type Transport, type TransportSink } from "../net/transport.ts";
 import { SslStats } from "../observability/ssl-stats.ts";
 import type { StatsSlab } from "../observability/stats.ts";
-import type { RouteConfigSpec } from "../router/spec.ts";
 import { HttpConnection } from "./connection.ts";
 import type { ConnectionOwner, DownstreamConnection } from "./connection-owner.ts";
 import { type DrainPlan, drainByPlan } from "./drain-plan.ts";
@@ -23,10 +22,10 @@ import {
   type LinkedChains,
   updateFilterConfig,
   updateRoutes,
+  updateScopes,
   updateTls,
 } from "./linked-chain.ts";
 import { ListenerStats } from "./listener-stats.ts";
-import type { RuntimeValues } from "./runtime-values.ts";
 import type { ListenerSpec } from "./spec.ts";
 
 /** A listener in one worker: its socket, and the connections that came by it. */
@@ -87,9 +86,14 @@ export class Listener implements ConnectionOwner, InspectionOwner {
     updateTls(this.#chains, update);
   }
 
-  /** Routes came by RDS. */
-  onRoutes(spec: RouteConfigSpec, runtime: RuntimeValues): void {
-    updateRoutes(this.#chains, spec, runtime);
+  /** Routes came by RDS; `usesRoutes`: the scopes of a set do. */
+  onRoutes(name: string, usesRoutes: (setId: string) => boolean): void {
+    updateRoutes(this.#chains, name, usesRoutes);
+  }
+
+  /** Scopes came by SRDS. */
+  onScopes(setId: string): void {
+    updateScopes(this.#chains, setId);
   }
 
   /** A filter's config came by ECDS. */

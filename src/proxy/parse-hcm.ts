@@ -26,6 +26,7 @@ import type { HeaderAddSpec } from "../router/spec.ts";
 import { parseHttp2 } from "../upstream/parse-http2.ts";
 import { parseClientCert } from "./parse-client-cert.ts";
 import { parseRoutes } from "./parse-routes.ts";
+import { parseScopedRoutes } from "./parse-scoped-routes.ts";
 import type { BodyFormatSpec, HcmSpec, Http1Spec, LocalReplySpec } from "./spec.ts";
 
 /** HttpConnectionManager to its Spec; null when a fault was found. */
@@ -55,6 +56,7 @@ export function parseHcm(message: HttpConnectionManager, problems: Problems): Hc
   const filters = parseHttpFilters(message.httpFilters, problems);
   let routeConfig: HcmSpec["routeConfig"] = null;
   let rds: HcmSpec["rds"] = null;
+  let scopedRoutes: HcmSpec["scopedRoutes"] = null;
   if (message.routeSpecifier.case === "routeConfig") {
     routeConfig = parseRoutes(message.routeSpecifier.value, problems.at("route_config"));
   } else if (message.routeSpecifier.case === "rds") {
@@ -63,8 +65,7 @@ export function parseHcm(message: HttpConnectionManager, problems: Problems): Hc
     if (source !== null) rds = { routeConfigName, source };
   } else if (message.routeSpecifier.case === undefined) {
     problems.error("route_config", "is missing: one of rds, route_config, scoped_routes must be set");
-  } else problems.error(message.routeSpecifier.case, "is not implemented in Nuncio yet; use route_config or rds");
-
+  } else scopedRoutes = parseScopedRoutes(message.routeSpecifier.value, problems.at("scoped_routes"));
   const accessLogs = parseAccessLogs(message.accessLog, problems);
   const localReply =
     message.localReplyConfig === undefined ? null : parseLocalReply(message.localReplyConfig, problems);
@@ -79,6 +80,7 @@ export function parseHcm(message: HttpConnectionManager, problems: Problems): Hc
     statPrefix: message.statPrefix,
     routeConfig,
     rds,
+    scopedRoutes,
     filters,
     accessLogs,
     idleTimeoutMs: durationMsOr(common?.idleTimeout, 3_600_000),

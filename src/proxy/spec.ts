@@ -5,6 +5,7 @@ import type { TlsContextSpec } from "../net/tls/contexts.ts";
 import type { DownstreamTlsSpec } from "../net/tls/spec.ts";
 import type { AccessLogFilterSpec, AccessLogSpec, LogFormatSpec } from "../observability/access-log-spec.ts";
 import type { ConfigSourceSpec } from "../proto/config-source.ts";
+import type { ScopeFragmentSpec } from "../router/scope-key.ts";
 import type { HeaderAddSpec, RouteConfigSpec } from "../router/spec.ts";
 import type { Http2Spec } from "../upstream/parse-http2.ts";
 import type { ClientCertSpec } from "./client-cert.ts";
@@ -50,9 +51,10 @@ export interface FilterChainSpec {
 /** envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager. Times in ms, 0 = off. */
 export interface HcmSpec {
   statPrefix: string;
-  /** Inline routes; null where they come by RDS. */
+  /** Inline routes; null where they come by RDS or are chosen by scope. */
   routeConfig: RouteConfigSpec | null;
   rds: RdsSpec | null;
+  scopedRoutes: ScopedRoutesSpec | null;
   filters: HttpFilterSpec[];
   accessLogs: AccessLogSpec[];
   idleTimeoutMs: number;
@@ -105,6 +107,40 @@ export interface HcmSpec {
 export interface RdsSpec {
   routeConfigName: string;
   source: ConfigSourceSpec;
+}
+
+/** Routes by scope: a key made of the request chooses among route configurations. Envoy: ScopedRoutes. */
+export interface ScopedRoutesSpec {
+  name: string;
+  fragments: ScopeFragmentSpec[];
+  /** scoped_route_configurations_list; null where scopes come by SRDS. */
+  inline: ScopeSpec[] | null;
+  scopedRds: ScopedRdsSpec | null;
+}
+
+/** Where scopes and their routes come from. */
+export interface ScopedRdsSpec {
+  /** What the scopes of this source are called between threads. */
+  setId: string;
+  source: ConfigSourceSpec;
+  rdsSource: ConfigSourceSpec;
+}
+
+/** ScopedRouteConfiguration. */
+export interface ScopeSpec {
+  name: string;
+  /** Its fragments as one text. */
+  key: string;
+  /** By RDS; "" with routes of its own. */
+  routeConfigName: string;
+  routeConfig: RouteConfigSpec | null;
+}
+
+/** All scopes of one source. */
+export interface ScopeSetSpec {
+  /** ScopedRdsSpec.setId */
+  name: string;
+  scopes: ScopeSpec[];
 }
 
 export interface Http1Spec {

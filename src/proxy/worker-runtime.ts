@@ -13,7 +13,7 @@ import type { DrainPlan } from "./drain-plan.ts";
 import { linkChains } from "./linked-chain.ts";
 import { Listener } from "./listener.ts";
 import { RuntimeValues } from "./runtime-values.ts";
-import type { ListenerSpec } from "./spec.ts";
+import type { ListenerSpec, ScopeSetSpec, ScopeSpec } from "./spec.ts";
 
 /** A filter's config by ECDS. */
 export interface NamedFilterConfig extends FilterConfigSpec {
@@ -27,6 +27,8 @@ export interface RuntimeUpdate {
   clusters: readonly ClusterSpec[];
   /** By RDS. */
   routes: readonly RouteConfigSpec[];
+  /** By SRDS. */
+  scopes: readonly ScopeSetSpec[];
   /** By ECDS; of type "" where none is left. */
   filterConfigs: readonly NamedFilterConfig[];
   removedListeners: readonly string[];
@@ -65,6 +67,8 @@ export class WorkerRuntime {
   readonly #leaving = new Set<Listener>();
   /** By RDS, by name. */
   readonly #routes = new Map<string, RouteConfigSpec>();
+  /** By SRDS, by source. */
+  readonly #scopes = new Map<string, readonly ScopeSpec[]>();
   /** By ECDS, by name. */
   readonly #filterConfigs = new Map<string, NamedFilterConfig>();
   readonly #values: RuntimeValues;
@@ -106,7 +110,13 @@ export class WorkerRuntime {
     }
     for (const spec of update.routes) {
       this.#routes.set(spec.name, spec);
-      for (const listener of this.#listeners.values()) listener.onRoutes(spec, this.#values);
+      const usesRoutes = (setId: string) =>
+        this.#scopes.get(setId)?.some(({ routeConfigName }) => routeConfigName === spec.name) === true;
+      for (const listener of this.#listeners.values()) listener.onRoutes(spec.name, usesRoutes);
+    }
+    for (const { name, scopes } of update.scopes) {
+      this.#scopes.set(name, scopes);
+      for (const listener of this.#listeners.values()) listener.onScopes(name);
     }
     for (const config of update.filterConfigs) {
       if (config.type === "") this.#filterConfigs.delete(config.name);
@@ -184,6 +194,7 @@ export class WorkerRuntime {
       slab: this.#slab,
       clusters: (name) => this.#clusters.get(name) ?? null,
       routes: (name) => this.#routes.get(name) ?? null,
+      scopes: (setId) => this.#scopes.get(setId) ?? [],
       filterConfigs: (name) => this.#filterConfigs.get(name) ?? null,
       runtime: this.#values,
       logs: this.#logs,

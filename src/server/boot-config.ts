@@ -150,6 +150,9 @@ function snapshot(
         json: route,
         updatedAt: at,
       })),
+    scopedRoutes: listeners
+      .flatMap((listener) => inlineScopes(listener.json))
+      .map(({ name, scopes }) => ({ name, scopes, versionInfo: "", updatedAt: at })),
     secrets: secrets.map((secret) => ({
       name: String(secret.name ?? ""),
       json: { "@type": `${typePrefix}envoy.extensions.transport_sockets.tls.v3.Secret`, ...secret },
@@ -167,6 +170,22 @@ function routeConfigs(value: unknown): Json[] {
   const inner = Object.entries(message).flatMap(([key, child]) => (key === "route_config" ? [] : routeConfigs(child)));
   const own = message["@type"] === hcmType ? message.route_config : undefined;
   return own === undefined ? inner : [{ "@type": routeConfigType, ...(own as Json) }, ...inner];
+}
+
+/** The scopes that stand in a listener's connection managers. */
+function inlineScopes(value: unknown): { name: string; scopes: Json[] }[] {
+  if (typeof value !== "object" || value === null) return [];
+  if (Array.isArray(value)) return value.flatMap(inlineScopes);
+  const message = value as Json;
+  if (message["@type"] !== hcmType) return Object.values(message).flatMap(inlineScopes);
+  const scoped = message.scoped_routes as Json | undefined;
+  const list = scoped?.scoped_route_configurations_list as Json | undefined;
+  if (scoped === undefined || list === undefined) return [];
+  const scopes = ((list.scoped_route_configurations ?? []) as Json[]).map((scope) => ({
+    "@type": scopeType,
+    ...scope,
+  }));
+  return [{ name: String(scoped.name), scopes }];
 }
 
 /** A cluster's endpoints with every default written out, as Envoy dumps them. */
@@ -204,4 +223,5 @@ function socketAddress(address: Address | undefined): SocketAddress | null {
 }
 
 const hcmType = `${typePrefix}envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager`;
+const scopeType = `${typePrefix}envoy.config.route.v3.ScopedRouteConfiguration`;
 const routeConfigType = `${typePrefix}envoy.config.route.v3.RouteConfiguration`;

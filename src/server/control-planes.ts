@@ -115,6 +115,10 @@ const services: Record<string, [service: string, method: string]> = {
     "ExtensionConfigs",
   ],
   [type("envoy.service.runtime.v3.Runtime")]: ["envoy.service.runtime.v3.RuntimeDiscoveryService", "Runtime"],
+  [type("envoy.config.route.v3.ScopedRouteConfiguration")]: [
+    "envoy.service.route.v3.ScopedRoutesDiscoveryService",
+    "ScopedRoutes",
+  ],
   [type("envoy.extensions.transport_sockets.tls.v3.Secret")]: [
     "envoy.service.secret.v3.SecretDiscoveryService",
     "Secrets",

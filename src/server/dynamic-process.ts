@@ -11,6 +11,7 @@ import { TypedExtensionConfigSchema } from "../proto/generated/envoy/config/core
 import { ClusterLoadAssignmentSchema } from "../proto/generated/envoy/config/endpoint/v3/endpoint_pb.ts";
 import { ListenerSchema } from "../proto/generated/envoy/config/listener/v3/listener_pb.ts";
 import { RouteConfigurationSchema } from "../proto/generated/envoy/config/route/v3/route_pb.ts";
+import { ScopedRouteConfigurationSchema } from "../proto/generated/envoy/config/route/v3/scoped_route_pb.ts";
 import type { DumpedDynamic, DynamicDump } from "./admin/state.ts";
 import { ControlPlanes } from "./control-planes.ts";
 import type { MainClusters } from "./main-clusters.ts";
@@ -64,6 +65,12 @@ export class DynamicProcess {
       clusters: of(clusters.records, ClusterSchema),
       listeners: of(listeners.records, ListenerSchema),
       routes: of(listeners.routes.records, RouteConfigurationSchema),
+      scopedRoutes: listeners.scopes.dump().map(({ name, version, updatedAt, messages }) => ({
+        name,
+        versionInfo: version,
+        updatedAt,
+        scopes: messages.map((message) => typedJson(ScopedRouteConfigurationSchema, message)),
+      })),
       filters: listeners.filters.isAsked ? of(listeners.filters.records, TypedExtensionConfigSchema) : null,
       endpoints: of(clusters.endpoints.records, ClusterLoadAssignmentSchema),
     };
@@ -107,6 +114,7 @@ function target({ clusters, runtime, stats, supervisor, log }: DynamicProcessOpt
     removeListener: (name) => supervisor().update({ ...noChange, removedListeners: [name] }),
     setRuntimeLayer: (name, entries) => runtime.set(name, entries),
     putFilterConfig: (config) => supervisor().update({ ...noChange, filterConfigs: [config] }),
+    putScopes: (set) => supervisor().update({ ...noChange, scopes: [set] }),
     putRoutes: (spec) => supervisor().update({ ...noChange, routes: [spec] }),
     log,
     count: (name) => stats.serverStats.count(name),

@@ -22,6 +22,8 @@ export interface ConfigUpdate<L extends NamedListener = NamedListener, C extends
   clusters: readonly C[];
   /** Route configurations by RDS. */
   routes: readonly NamedSpec[];
+  /** Scopes by SRDS. */
+  scopes: readonly NamedSpec[];
   /** Filters' configs by ECDS. */
   filterConfigs: readonly NamedSpec[];
   removedListeners: readonly string[];
@@ -33,6 +35,7 @@ export const noChange: ConfigUpdate = {
   listeners: [],
   clusters: [],
   routes: [],
+  scopes: [],
   filterConfigs: [],
   removedListeners: [],
   removedClusters: [],

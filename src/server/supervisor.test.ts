@@ -165,6 +165,7 @@ const config: ConfigUpdate = {
   listeners: [{ name: "main", address: { host: "127.0.0.1", port: 0, path: null } }],
   clusters: [],
   routes: [],
+  scopes: [],
   filterConfigs: [],
   removedListeners: [],
   removedClusters: [],

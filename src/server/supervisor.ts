@@ -50,6 +50,7 @@ export class Supervisor {
   private readonly listeners = new Map<string, NamedListener>();
   private readonly clusters = new Map<string, NamedSpec>();
   private readonly routes = new Map<string, NamedSpec>();
+  private readonly scopes = new Map<string, NamedSpec>();
   private readonly filterConfigs = new Map<string, NamedSpec>();
   private readonly hosts = new Map<string, HostUpdate>();
   /** Where a listener that asked for port 0 was bound. */
@@ -189,6 +190,7 @@ export class Supervisor {
       listeners: [...this.listeners.values()].map((listener) => this.withPort(listener)),
       clusters: [...this.clusters.values()],
       routes: [...this.routes.values()],
+      scopes: [...this.scopes.values()],
       filterConfigs: [...this.filterConfigs.values()],
       removedListeners: [],
       removedClusters: [],
@@ -308,6 +310,7 @@ export class Supervisor {
     }
     for (const cluster of update.clusters) this.clusters.set(cluster.name, cluster);
     for (const routes of update.routes) this.routes.set(routes.name, routes);
+    for (const set of update.scopes) this.scopes.set(set.name, set);
     for (const config of update.filterConfigs) this.filterConfigs.set(config.name, config);
     for (const name of update.removedListeners) {
       this.listeners.delete(name);

@@ -19,6 +19,7 @@ const server = new ServerProcess({
     listeners: [{ name: "main", address: any }],
     clusters: [],
     routes: [],
+    scopes: [],
     filterConfigs: [],
     removedListeners: [],
     removedClusters: [],

@@ -73,6 +73,11 @@ export class XdsClient implements XdsStreamSink {
     return subscription;
   }
 
+  /** Nothing of a type is wanted any more: what still comes of it is ignored. */
+  unwatchAll(typeUrl: string): void {
+    this.#subscriptions.delete(typeUrl);
+  }
+
   /** The subscription of a type by names; nothing is asked for before a name is added. */
   watchNames(typeUrl: string, handler: XdsHandler): XdsSubscription {
     const subscription = new XdsSubscription(typeUrl, handler, false);

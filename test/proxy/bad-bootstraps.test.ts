@@ -54,6 +54,24 @@ const good = `static_resources:
 node: { id: here, cluster: test }
 `;
 
+const routeLines = `                route_config:
+                  virtual_hosts:
+                    - name: all
+                      domains: ["*"]
+                      routes:
+                        - match: { safe_regex: { regex: "/a.*" } }
+                          route: { cluster: app }
+                        - match: { prefix: / }
+                          route: { cluster: app, timeout: 5s }
+`;
+
+/** scoped_routes in place of the routes. */
+function scopedRoutes(extractor: string, scope: string): { from: string; to: string } {
+  const list = `scoped_route_configurations_list: { scoped_route_configurations: [{ name: a, key: { fragments: [{ string_key: a }] }, ${scope} }] }`;
+  const builder = `scope_key_builder: { fragments: [{ header_value_extractor: { name: x, ${extractor} } }] }`;
+  return { from: routeLines, to: `                scoped_routes: { name: s, ${builder}, ${list} }\n` };
+}
+
 /** A cluster's transport socket with this in its common_tls_context. */
 function upstreamTls(common: string): string {
   const type = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext";
@@ -147,6 +165,26 @@ const mistakes: Mistake[] = [
     ],
     envoySays:
       "Error: filter config has type URL envoy.extensions.filters.http.cors.v3.Cors but expect envoy.extensions.filters.http.router.v3.Router.",
+  },
+  {
+    name: "an element of a value that is not split",
+    edit: scopedRoutes("index: 1", "route_configuration: { name: a }"),
+    says: ["bad.yaml:12:", "scoped_routes.scope_key_builder.fragments[0].header_value_extractor.index"],
+    envoySays: "Index > 0 for empty string element separator.",
+  },
+  {
+    name: "a part of a scope's key that is not said",
+    edit: scopedRoutes('element_separator: ","', "route_configuration: { name: a }"),
+    says: [
+      "scoped_routes.scope_key_builder.fragments[0].header_value_extractor: says not which part of the value counts",
+    ],
+    envoySays: "HeaderValueExtractor extract_type not set.",
+  },
+  {
+    name: "a scope of a list with routes by RDS",
+    edit: scopedRoutes("index: 0", "route_configuration_name: a"),
+    says: ["scoped_routes.scoped_route_configurations_list.scoped_route_configurations[0].route_configuration_name"],
+    envoySays: "Fetching routes via RDS (route_configuration_name) is not supported with inline scoped routes.",
   },
   {
     name: "a field misspelt",

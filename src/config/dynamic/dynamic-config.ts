@@ -61,6 +61,7 @@ export class DynamicConfig {
     if (this.#spec.cds !== null) this.clusters.sync(slab, setTextReadout);
     if (this.#spec.lds !== null) this.listeners.stats.sync(slab, setTextReadout);
     this.listeners.routes.sync(slab, setTextReadout);
+    this.listeners.scopes.sync(slab, setTextReadout);
     this.listeners.filters.sync(slab, setTextReadout);
     this.#runtime.sync(slab, setTextReadout);
   }

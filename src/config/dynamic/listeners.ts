@@ -1,24 +1,22 @@
 import type { HttpFilterSpec } from "../../filters/http-filters.ts";
 import type { TlsContexts } from "../../net/tls/contexts.ts";
-import type { StatsSlab } from "../../observability/stats.ts";
+import type { ConfigSourceSpec } from "../../proto/config-source.ts";
 import { type Listener, ListenerSchema } from "../../proto/generated/envoy/config/listener/v3/listener_pb.ts";
-import { RouteConfigurationSchema } from "../../proto/generated/envoy/config/route/v3/route_pb.ts";
 import { Problems } from "../../proto/problems.ts";
 import { parseListener } from "../../proxy/parse-listener.ts";
-import { parseRoutes } from "../../proxy/parse-routes.ts";
-import type { ListenerSpec, RdsSpec } from "../../proxy/spec.ts";
-import type { RouteConfigSpec } from "../../router/spec.ts";
+import type { ListenerSpec, RdsSpec, ScopedRoutesSpec } from "../../proxy/spec.ts";
 import type { XdsUpdate } from "../../xds-client/subscription.ts";
 import { SubscriptionStats } from "../subscription-stats.ts";
 import { DynamicFilters, type FilterConfigTarget } from "./filter-configs.ts";
 import { equalBytes, type ResourceRecord, ResourceRecords, readResource, refusalText, warningText } from "./records.ts";
+import { RouteTaker, type RouteTarget } from "./routes.ts";
+import { DynamicScopes, type ScopeTarget } from "./scopes.ts";
 import type { ResourceSources, ResourceTaker } from "./sources.ts";
 
 /** What listeners that change are told to. */
-export interface ListenerTarget extends FilterConfigTarget {
+export interface ListenerTarget extends FilterConfigTarget, RouteTarget, ScopeTarget {
   putListener(spec: ListenerSpec): void;
   removeListener(name: string): void;
-  putRoutes(spec: RouteConfigSpec): void;
   count(
     name:
       | "listener_manager.listener_added"
@@ -40,6 +38,7 @@ export class DynamicListeners implements ResourceTaker {
   readonly stats = new SubscriptionStats("listener_manager.lds.");
   readonly records = new ResourceRecords();
   readonly routes: RouteTaker;
+  readonly scopes: DynamicScopes;
   readonly filters: DynamicFilters;
   readonly #contexts: TlsContexts;
   readonly #sources: ResourceSources;
@@ -55,6 +54,10 @@ export class DynamicListeners implements ResourceTaker {
     this.#target = target;
     this.#onWarm = onWarm;
     this.routes = new RouteTaker(target, () => this.checkWarm());
+    this.scopes = new DynamicScopes(this.routes, sources, target, {
+      onChange: () => this.checkWarm(),
+      dropRoutes: (name, source) => this.#dropRoutes(name, source),
+    });
     this.filters = new DynamicFilters(sources, target, () => this.checkWarm());
   }
 
@@ -171,6 +174,7 @@ export class DynamicListeners implements ResourceTaker {
   #askForParts(spec: ListenerSpec): void {
     for (const { hcm } of chainsOf(spec)) {
       for (const filter of hcm.filters) this.filters.want(filter);
+      if (hcm.scopedRoutes !== null) this.scopes.want(hcm.scopedRoutes, hcm.statPrefix);
       if (hcm.rds === null) continue;
       this.routes.want(hcm.rds.routeConfigName, hcm.statPrefix);
       this.#sources.add(hcm.rds.source, this.routes, hcm.rds.routeConfigName);
@@ -184,6 +188,7 @@ export class DynamicListeners implements ResourceTaker {
   #hasParts(spec: ListenerSpec): boolean {
     return (
       rdsOf(spec).every((rds) => this.routes.isSettled(rds.routeConfigName)) &&
+      scopedOf(spec).every((scoped) => this.scopes.isSettled(scoped)) &&
       filtersOf(spec).every((filter) => this.filters.isSettled(filter))
     );
   }
@@ -198,114 +203,24 @@ export class DynamicListeners implements ResourceTaker {
     this.#target.removeListener(name);
   }
 
-  /** Routes and filters that nobody asks for any more. */
+  /** Routes, scopes and filters that nobody asks for any more. */
   #forget(spec: ListenerSpec): void {
-    const wanted = new Set(
-      [...this.#entries.values()].flatMap((entry) => rdsOf(entry.spec)).map((rds) => rds.routeConfigName),
-    );
-    for (const rds of rdsOf(spec)) {
-      if (wanted.has(rds.routeConfigName)) continue;
-      this.routes.forget(rds.routeConfigName);
-      this.#sources.remove(rds.source, this.routes, rds.routeConfigName);
-    }
+    const sets = new Set([...this.#entries.values()].flatMap((entry) => scopedOf(entry.spec)).map(setOf));
+    for (const scoped of scopedOf(spec)) if (!sets.has(setOf(scoped))) this.scopes.forget(scoped);
+    for (const { routeConfigName, source } of rdsOf(spec)) this.#dropRoutes(routeConfigName, source);
     const names = new Set(
       [...this.#entries.values()].flatMap((entry) => filtersOf(entry.spec)).map(({ name }) => name),
     );
     for (const filter of filtersOf(spec)) if (!names.has(filter.name)) this.filters.forget(filter);
   }
-}
 
-/** RDS: route configurations by name. Envoy: RdsRouteConfigSubscription. */
-class RouteTaker implements ResourceTaker {
-  readonly typeUrl = `type.googleapis.com/${RouteConfigurationSchema.typeName}`;
-  readonly records = new ResourceRecords();
-  readonly #target: ListenerTarget;
-  readonly #onChange: () => void;
-  /** Those that came, and those whose time to come is over. */
-  readonly #settled = new Set<string>();
-  /** By name, then by stat prefix of a connection manager. */
-  readonly #stats = new Map<string, Map<string, SubscriptionStats>>();
-
-  constructor(target: ListenerTarget, onChange: () => void) {
-    this.#target = target;
-    this.#onChange = onChange;
-  }
-
-  /** A connection manager with this stat prefix asks for a name. */
-  want(name: string, statPrefix: string): void {
-    let byPrefix = this.#stats.get(name);
-    if (byPrefix === undefined) this.#stats.set(name, (byPrefix = new Map()));
-    if (byPrefix.has(statPrefix)) return;
-    byPrefix.set(
-      statPrefix,
-      new SubscriptionStats(`http.${statPrefix}.rds.${name}.`, ["config_reload", "update_empty"]),
+  #dropRoutes(name: string, source: ConfigSourceSpec): void {
+    const isWanted = [...this.#entries.values()].some((entry) =>
+      rdsOf(entry.spec).some(({ routeConfigName }) => routeConfigName === name),
     );
-    this.#count(name, (stats) => stats.count("update_attempt"));
-  }
-
-  onAttempt(): void {
-    for (const name of this.#stats.keys()) this.#count(name, (stats) => stats.count("update_attempt"));
-  }
-
-  onFailure(): void {
-    for (const name of this.#stats.keys()) this.#count(name, (stats) => stats.count("update_failure"));
-  }
-
-  isSettled(name: string): boolean {
-    return this.#settled.has(name);
-  }
-
-  forget(name: string): void {
-    this.#settled.delete(name);
-    this.#stats.delete(name);
-    this.records.remove(name);
-  }
-
-  onUpdate(update: XdsUpdate): string {
-    const refusals: string[] = [];
-    for (const { version, value } of update.resources) {
-      if (value === null) continue;
-      const problems = new Problems();
-      const message = readResource(RouteConfigurationSchema, value, problems);
-      const name = message?.name ?? "";
-      const isNews = message !== null && !problems.hasErrors && !equalBytes(this.records.get(name)?.bytes, value.value);
-      const spec = isNews ? parseRoutes(message, problems) : null;
-      // Envoy: a first one that is refused does not keep its listener waiting.
-      this.#settled.add(name);
-      if (problems.hasErrors) {
-        const text = refusalText(problems);
-        this.records.refuse(name, version, text);
-        refusals.push(`${name}: ${text}`);
-        this.#count(name, (stats) => stats.count("update_rejected"));
-        continue;
-      }
-      this.#count(name, (stats) => stats.onSuccess(version, Date.now()));
-      if (message === null || spec === null) continue;
-      this.records.accept(name, version, message, value.value, false);
-      this.#count(name, (stats) => stats.count("config_reload"));
-      this.#target.putRoutes(spec);
-    }
-    for (const name of update.removed) this.records.remove(name);
-    if (refusals.length > 0) this.#target.log("warning", `RDS: ${refusals.join("\n")}`);
-    this.#onChange();
-    return refusals.join("\n");
-  }
-
-  /** The listener goes on without routes: 404. */
-  onFetchTimeout(name: string): void {
-    if (this.#settled.has(name)) return;
-    this.#count(name, (stats) => stats.count("init_fetch_timeout"));
-    this.#settled.add(name);
-    this.#onChange();
-  }
-
-  sync(slab: StatsSlab, setTextReadout: (name: string, value: string) => void): void {
-    for (const byPrefix of this.#stats.values())
-      for (const stats of byPrefix.values()) stats.sync(slab, setTextReadout);
-  }
-
-  #count(name: string, count: (stats: SubscriptionStats) => void): void {
-    for (const stats of this.#stats.get(name)?.values() ?? []) count(stats);
+    if (isWanted || this.scopes.wantsRoutes(name)) return;
+    this.routes.forget(name);
+    this.#sources.remove(source, this.routes, name);
   }
 }
 
@@ -316,6 +231,15 @@ function chainsOf(spec: ListenerSpec): ListenerSpec["filterChains"] {
 /** Those by ECDS. */
 function filtersOf(spec: ListenerSpec): HttpFilterSpec[] {
   return chainsOf(spec).flatMap(({ hcm }) => hcm.filters.filter(({ discovery }) => discovery !== null));
+}
+
+/** Those by SRDS. */
+function scopedOf(spec: ListenerSpec): ScopedRoutesSpec[] {
+  return chainsOf(spec).flatMap(({ hcm }) => (hcm.scopedRoutes?.scopedRds == null ? [] : [hcm.scopedRoutes]));
+}
+
+function setOf(scoped: ScopedRoutesSpec): string {
+  return scoped.scopedRds?.setId ?? "";
 }
 
 function rdsOf(spec: ListenerSpec): RdsSpec[] {

@@ -45,6 +45,11 @@ export class ResourceSources {
     else this.#stream(source, taker)?.watchAll(taker.typeUrl, taker, source.fetchTimeoutMs);
   }
 
+  /** The opposite of watchAll; a file is left alone. */
+  unwatchAll(source: ConfigSourceSpec, taker: ResourceTaker): void {
+    if (source.kind !== "FILE") this.#stream(source, taker)?.unwatchAll(taker.typeUrl);
+  }
+
   /** One resource by name: EDS, RDS, SDS. */
   add(source: ConfigSourceSpec, taker: ResourceTaker, name: string): void {
     if (source.kind === "FILE") {

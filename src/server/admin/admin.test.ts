@@ -253,7 +253,7 @@ beforeAll(async () => {
     fromJson(BootstrapSchema, bootstrap as never, { registry: typeRegistry }),
     flags,
     new SecretStore(),
-    () => ({ clusters: [], listeners: [], routes: [], filters: null, endpoints: [] }),
+    () => ({ clusters: [], listeners: [], routes: [], scopedRoutes: [], filters: null, endpoints: [] }),
   );
   const log = new ServerLog("info", {});
   let healthFailed = false;

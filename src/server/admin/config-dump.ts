@@ -1,7 +1,7 @@
 import { type AdminReply, checkbox, type Endpoint, json, textField } from "./endpoint.ts";
 import { applyMask, maskText, parseMask } from "./field-mask.ts";
 import { compileFilter } from "./filter-regex.ts";
-import type { ConfigSnapshot, DumpedDynamic, DumpedResource } from "./state.ts";
+import type { ConfigSnapshot, DumpedDynamic, DumpedResource, DumpedScopedRoutes } from "./state.ts";
 
 type Json = Record<string, unknown>;
 
@@ -90,7 +90,20 @@ function snapshotDumps(snapshot: ConfigSnapshot, accepts: (name: string) => bool
       .filter((resource) => resource.isWarming === isWarming)
       .map((resource): Json => ({ ...stateOf(resource, key), ...errorOf(resource) })),
   });
-  const none = (name: string, elementType: string) => ({ name, elementType, value: [] as Json[] });
+  const scoped = (name: string, elementType: string, list: readonly DumpedScopedRoutes[]) => ({
+    name,
+    elementType,
+    value: list
+      .filter((one) => accepts(one.name))
+      .map(
+        (one): Json => ({
+          name: one.name,
+          ...(one.versionInfo === "" ? {} : { version_info: one.versionInfo }),
+          ...(one.scopes.length === 0 ? {} : { scoped_route_configs: one.scopes }),
+          last_updated: one.updatedAt.toISOString(),
+        }),
+      ),
+  });
   const scalar = (name: string, value: Json | string) => ({ name, elementType: "", value });
   const dumps: Dump[] = [
     {
@@ -115,8 +128,8 @@ function snapshotDumps(snapshot: ConfigSnapshot, accepts: (name: string) => bool
     {
       type: "ScopedRoutesConfigDump",
       fields: [
-        none("inline_scoped_route_configs", "InlineScopedRouteConfigs"),
-        none("dynamic_scoped_route_configs", "DynamicScopedRouteConfigs"),
+        scoped("inline_scoped_route_configs", "InlineScopedRouteConfigs", snapshot.scopedRoutes),
+        scoped("dynamic_scoped_route_configs", "DynamicScopedRouteConfigs", snapshot.dynamic.scopedRoutes),
       ],
     },
     {

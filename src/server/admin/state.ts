@@ -89,6 +89,8 @@ export interface ConfigSnapshot {
   listeners: DumpedResource[];
   /** Inline route configurations of static listeners. */
   routes: DumpedResource[];
+  /** Scopes that stand in static listeners. */
+  scopedRoutes: DumpedScopedRoutes[];
   /** Static secrets, already redacted. */
   secrets: DumpedResource[];
   /** Those that came by SDS, redacted too. */
@@ -117,8 +119,18 @@ export interface DumpedDynamic extends DumpedResource {
 }
 
 export interface DynamicDump extends Record<"clusters" | "listeners" | "routes" | "endpoints", DumpedDynamic[]> {
+  scopedRoutes: DumpedScopedRoutes[];
   /** null where no filter asks for its config. */
   filters: DumpedDynamic[] | null;
+}
+
+/** The scopes of a connection manager. */
+export interface DumpedScopedRoutes {
+  /** ScopedRoutes.name */
+  name: string;
+  versionInfo: string;
+  updatedAt: Date;
+  scopes: Record<string, unknown>[];
 }
 
 export interface DumpedSdsSecret extends DumpedResource {

@@ -1,0 +1,109 @@
+import type { StatsSlab } from "../../observability/stats.ts";
+import { RouteConfigurationSchema } from "../../proto/generated/envoy/config/route/v3/route_pb.ts";
+import { Problems } from "../../proto/problems.ts";
+import { parseRoutes } from "../../proxy/parse-routes.ts";
+import type { RouteConfigSpec } from "../../router/spec.ts";
+import type { XdsUpdate } from "../../xds-client/subscription.ts";
+import { SubscriptionStats } from "../subscription-stats.ts";
+import { equalBytes, ResourceRecords, readResource, refusalText } from "./records.ts";
+import type { ResourceTaker } from "./sources.ts";
+
+/** What routes that change are told to. */
+export interface RouteTarget {
+  putRoutes(spec: RouteConfigSpec): void;
+  log(level: "info" | "warning", message: string): void;
+}
+
+/** RDS: route configurations by name. Envoy: RdsRouteConfigSubscription. */
+export class RouteTaker implements ResourceTaker {
+  readonly typeUrl = `type.googleapis.com/${RouteConfigurationSchema.typeName}`;
+  readonly records = new ResourceRecords();
+  readonly #target: RouteTarget;
+  readonly #onChange: () => void;
+  /** Those that came, and those whose time to come is over. */
+  readonly #settled = new Set<string>();
+  /** By name, then by stat prefix of a connection manager. */
+  readonly #stats = new Map<string, Map<string, SubscriptionStats>>();
+
+  constructor(target: RouteTarget, onChange: () => void) {
+    this.#target = target;
+    this.#onChange = onChange;
+  }
+
+  /** A connection manager with this stat prefix asks for a name. */
+  want(name: string, statPrefix: string): void {
+    let byPrefix = this.#stats.get(name);
+    if (byPrefix === undefined) this.#stats.set(name, (byPrefix = new Map()));
+    if (byPrefix.has(statPrefix)) return;
+    byPrefix.set(
+      statPrefix,
+      new SubscriptionStats(`http.${statPrefix}.rds.${name}.`, ["config_reload", "update_empty"]),
+    );
+    this.#count(name, (stats) => stats.count("update_attempt"));
+  }
+
+  onAttempt(): void {
+    for (const name of this.#stats.keys()) this.#count(name, (stats) => stats.count("update_attempt"));
+  }
+
+  onFailure(): void {
+    for (const name of this.#stats.keys()) this.#count(name, (stats) => stats.count("update_failure"));
+  }
+
+  isSettled(name: string): boolean {
+    return this.#settled.has(name);
+  }
+
+  forget(name: string): void {
+    this.#settled.delete(name);
+    this.#stats.delete(name);
+    this.records.remove(name);
+  }
+
+  onUpdate(update: XdsUpdate): string {
+    const refusals: string[] = [];
+    for (const { version, value } of update.resources) {
+      if (value === null) continue;
+      const problems = new Problems();
+      const message = readResource(RouteConfigurationSchema, value, problems);
+      const name = message?.name ?? "";
+      const isNews = message !== null && !problems.hasErrors && !equalBytes(this.records.get(name)?.bytes, value.value);
+      const spec = isNews ? parseRoutes(message, problems) : null;
+      // Envoy: a first one that is refused does not keep its listener waiting.
+      this.#settled.add(name);
+      if (problems.hasErrors) {
+        const text = refusalText(problems);
+        this.records.refuse(name, version, text);
+        refusals.push(`${name}: ${text}`);
+        this.#count(name, (stats) => stats.count("update_rejected"));
+        continue;
+      }
+      this.#count(name, (stats) => stats.onSuccess(version, Date.now()));
+      if (message === null || spec === null) continue;
+      this.records.accept(name, version, message, value.value, false);
+      this.#count(name, (stats) => stats.count("config_reload"));
+      this.#target.putRoutes(spec);
+    }
+    for (const name of update.removed) this.records.remove(name);
+    if (refusals.length > 0) this.#target.log("warning", `RDS: ${refusals.join("\n")}`);
+    this.#onChange();
+    return refusals.join("\n");
+  }
+
+  /** The listener goes on without routes: 404. */
+  onFetchTimeout(name: string): void {
+    if (this.#settled.has(name)) return;
+    this.#count(name, (stats) => stats.count("init_fetch_timeout"));
+    this.#settled.add(name);
+    this.#onChange();
+  }
+
+  sync(slab: StatsSlab, setTextReadout: (name: string, value: string) => void): void {
+    for (const byPrefix of this.#stats.values())
+      for (const stats of byPrefix.values()) stats.sync(slab, setTextReadout);
+  }
+
+  #count(name: string, count: (stats: SubscriptionStats) => void): void {
+    for (const stats of this.#stats.get(name)?.values() ?? []) count(stats);
+  }
+}

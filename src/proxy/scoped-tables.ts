@@ -1,0 +1,43 @@
+import type { RequestHead } from "../http/header-block.ts";
+import type { StreamInfo } from "../observability/stream-info.ts";
+import type { Route } from "../router/route.ts";
+import type { RouteTable } from "../router/route-table.ts";
+import { type ScopeFragmentSpec, scopeKeyOf } from "../router/scope-key.ts";
+import type { RouteConfigSpec } from "../router/spec.ts";
+import type { ScopeSpec } from "./spec.ts";
+
+/** The route tables of one connection manager by scope. Immutable. Envoy: ScopedConfigImpl. */
+export class ScopedTables {
+  readonly #fragments: readonly ScopeFragmentSpec[];
+  readonly #byKey = new Map<string, RouteTable>();
+  readonly #bySpec = new Map<RouteConfigSpec, RouteTable>();
+
+  /** `routes`: what came by RDS. Tables of `before` whose routes are the same object are kept. */
+  constructor(
+    fragments: readonly ScopeFragmentSpec[],
+    scopes: readonly ScopeSpec[],
+    routes: (name: string) => RouteConfigSpec | null,
+    link: (spec: RouteConfigSpec) => RouteTable,
+    before: ScopedTables | null,
+  ) {
+    this.#fragments = fragments;
+    for (const scope of scopes) {
+      const spec = scope.routeConfig ?? routes(scope.routeConfigName);
+      if (spec === null) continue;
+      let table = this.#bySpec.get(spec);
+      if (table === undefined) {
+        const known = before === null ? undefined : before.#bySpec.get(spec);
+        table = known ?? link(spec);
+        this.#bySpec.set(spec, table);
+      }
+      this.#byKey.set(scope.key, table);
+    }
+  }
+
+  /** null where no scope is the request's, and where none of its routes matches. */
+  match(head: RequestHead, info: StreamInfo, random: number): Route | null {
+    const key = scopeKeyOf(this.#fragments, head);
+    const table = key === null ? undefined : this.#byKey.get(key);
+    return table === undefined ? null : table.match(head, info, random);
+  }
+}
