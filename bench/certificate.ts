@@ -11,8 +11,9 @@ export interface CertificateFiles {
 }
 
 /** Makes a self-signed ECDSA P-256 certificate for localhost, by the openssl program. */
-export function makeCertificate(folder: string): CertificateFiles {
-  const files = { chain: join(folder, "cert.pem"), key: join(folder, "key.pem"), both: join(folder, "both.pem") };
+export function makeCertificate(folder: string, name = "cert"): CertificateFiles {
+  const file = (part: string) => join(folder, `${name}-${part}.pem`);
+  const files = { chain: file("chain"), key: file("key"), both: file("both") };
   const subject = ["-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"];
   const key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", files.key];
   execFileSync("openssl", ["req", "-x509", ...key, ...subject, "-out", files.chain], { stdio: "ignore" });

@@ -81,6 +81,12 @@ export function canPin(): boolean {
   return isThere("taskset");
 }
 
+/** Keeps this process, and what it starts without a core of its own, on one core. */
+export function pinSelf(core: number): void {
+  const command = "taskset";
+  if (canPin()) spawnSync(command, ["-cp", String(core), String(process.pid)]);
+}
+
 function spawnPinned(
   command: string,
   args: string[],

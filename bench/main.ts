@@ -11,13 +11,15 @@ import { findProxy, type ProxyName, type ProxyProgram } from "./proxies.ts";
 import type { CaseResult, RunResult } from "./results.ts";
 import { runCase } from "./run-case.ts";
 import { svgOf } from "./svg.ts";
+import { benchSwap } from "./swap/bench.ts";
 import { formatCase } from "./table.ts";
 
 /** `npm run bench`: proxies side by side in one run, what each pays for a request. Ends with 1 when a proxy could not be measured. */
 async function main(): Promise<number> {
+  const isSwap = process.argv[2] === "swap";
   let options: Options | null;
   try {
-    options = parseOptions(process.argv.slice(2));
+    options = parseOptions(isSwap ? [] : process.argv.slice(2));
   } catch (error) {
     console.error(`bench: ${error instanceof Error ? error.message : error}`);
     return 2;
@@ -37,7 +39,7 @@ async function main(): Promise<number> {
     rmSync(folder, { recursive: true, force: true });
   });
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => process.exit(130));
-  return await measure(options, folder);
+  return isSwap ? await benchSwap(process.argv.slice(3), folder, progress) : await measure(options, folder);
 }
 
 async function measure(options: Options, folder: string): Promise<number> {

@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import { EventEmitter, once } from "node:events";
 import { get } from "node:http";
 import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -21,6 +22,7 @@ interface Seen {
 export class ControlPlane {
   readonly seen: Seen[] = [];
   readonly #child: ChildProcess;
+  readonly #told = new EventEmitter();
   readonly port: Promise<number>;
 
   constructor(program: string, isAds: boolean, listen = "127.0.0.1:0") {
@@ -28,8 +30,10 @@ export class ControlPlane {
     const lines = createInterface({ input: this.#child.stdout as NodeJS.ReadableStream });
     this.port = new Promise((resolve) => {
       lines.on("line", (text) => {
-        const line = JSON.parse(text) as Seen & { port?: number; fault?: string };
+        const line = JSON.parse(text) as Seen & { port?: number; fault?: string; held?: string; set?: string };
         if (line.port !== undefined) resolve(line.port);
+        else if (line.held !== undefined) this.#told.emit(`held ${line.held}`);
+        else if (line.set !== undefined) this.#told.emit(`set ${line.set}`);
         else if (line.fault !== undefined) throw new Error(line.fault);
         else this.seen.push(line);
       });
@@ -38,6 +42,20 @@ export class ControlPlane {
 
   send(version: string, resources: readonly Resource[]): void {
     this.#child.stdin?.write(`${JSON.stringify({ version, resources })}\n`);
+  }
+
+  /** Makes a snapshot ready to be sent at once by `sendHeld`. */
+  async hold(version: string, resources: readonly Resource[]): Promise<void> {
+    const held = once(this.#told, `held ${version}`);
+    this.#child.stdin?.write(`${JSON.stringify({ version, resources, hold: true })}\n`);
+    await held;
+  }
+
+  /** Settles when it is on its way. */
+  async sendHeld(version: string): Promise<void> {
+    const set = once(this.#told, `set ${version}`);
+    this.#child.stdin?.write(`${JSON.stringify({ set: version })}\n`);
+    await set;
   }
 
   /** Requests of a type by its last word. */

@@ -1,6 +1,8 @@
 // A control plane for tests, on go-control-plane's cache and server: snapshots come on stdin as JSON lines, what clients ask is told on stdout.
 //
 //	{"version": "1", "resources": [{"@type": "type.googleapis.com/envoy.config.cluster.v3.Cluster", ...}, ...]}
+//
+// With "hold": true it is made ready, told as {"held": "1"}, and in force from {"set": "1"} on, which is told too.
 package main
 
 import (
@@ -42,6 +44,8 @@ type oneNode struct{}
 func (oneNode) ID(*core.Node) string { return "all" }
 
 type line struct {
+	Set       string            `json:"set"`
+	Hold      bool              `json:"hold"`
 	Version   string            `json:"version"`
 	Resources []json.RawMessage `json:"resources"`
 }
@@ -109,17 +113,22 @@ func main() {
 
 	input := bufio.NewScanner(os.Stdin)
 	input.Buffer(make([]byte, 1<<20), 64<<20)
+	held := map[string]*cache.Snapshot{}
 	for input.Scan() {
-		if err := set(snapshots, input.Bytes()); err != nil {
+		if err := set(snapshots, held, input.Bytes()); err != nil {
 			tell(map[string]string{"fault": err.Error()})
 		}
 	}
 }
 
-func set(snapshots cache.SnapshotCache, text []byte) error {
+func set(snapshots cache.SnapshotCache, held map[string]*cache.Snapshot, text []byte) error {
 	var next line
 	if err := json.Unmarshal(text, &next); err != nil {
 		return err
+	}
+	if next.Set != "" {
+		defer tell(map[string]string{"set": next.Set})
+		return snapshots.SetSnapshot(context.Background(), "all", held[next.Set])
 	}
 	byType := map[resource.Type][]types.Resource{}
 	for _, raw := range next.Resources {
@@ -136,6 +145,11 @@ func set(snapshots cache.SnapshotCache, text []byte) error {
 	snapshot, err := cache.NewSnapshot(next.Version, byType)
 	if err != nil {
 		return err
+	}
+	if next.Hold {
+		held[next.Version] = snapshot
+		tell(map[string]string{"held": next.Version})
+		return nil
 	}
 	return snapshots.SetSnapshot(context.Background(), "all", snapshot)
 }
