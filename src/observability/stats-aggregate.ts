@@ -1,5 +1,6 @@
 import { HistogramBins } from "./histogram.ts";
-import type { StatAnnouncement, StatKind, StatsSlab, StatUnit } from "./stats.ts";
+import { layoutNamed, type StatLayout, type StatMember, type StatUnit } from "./stat-layout.ts";
+import type { StatAnnouncement, StatsSlab } from "./stats.ts";
 import { addHistogram, isWritten } from "./stats.ts";
 
 /** A counter or gauge of the whole process. */
@@ -21,37 +22,41 @@ export interface HistogramReading {
 
 /** Sums the slabs of all threads by name. Lives on the main thread. */
 export class StatsAggregate {
-  readonly #stats = new Map<string, Stat>();
+  /** By prefix and layout; a stat that stands alone by its name. */
+  readonly #groups = new Map<string, StatGroup>();
   readonly #readouts = new Map<string, string>();
 
   /** Takes in the names of a thread's slab; names of a removed stat bring it back from zero. */
   announce(slab: StatsSlab, announcements: readonly StatAnnouncement[]): void {
-    for (const { name, kind, slot, unit } of announcements) {
-      let stat = this.#stats.get(name);
-      if (stat === undefined || stat.kind !== kind) this.#stats.set(name, (stat = new Stat(kind, unit)));
-      stat.sources.push({ slab, slot });
+    for (const { prefix, layout: layoutName, slot } of announcements) {
+      const layout = layoutNamed(layoutName);
+      const key = layout.members.length === 1 ? prefix : prefix + layoutName;
+      let group = this.#groups.get(key);
+      if (group === undefined || group.layout !== layout)
+        this.#groups.set(key, (group = new StatGroup(prefix, layout)));
+      group.sources.push({ slab, slot });
     }
   }
 
   /** A thread has ended: what it counted stays, its gauges go. */
   retire(slab: StatsSlab): void {
-    for (const stat of this.#stats.values()) stat.retire(slab);
+    for (const group of this.#groups.values()) group.retire(slab);
   }
 
-  /** Removes the stats whose name starts so, such as those of a removed cluster: "cluster.c1.". */
-  removePrefix(prefix: string): void {
-    for (const name of this.#stats.keys()) if (name.startsWith(prefix)) this.#stats.delete(name);
-    for (const name of this.#readouts.keys()) if (name.startsWith(prefix)) this.#readouts.delete(name);
+  /** Removes the stats whose name or group's prefix is chosen, such as those of a removed cluster. */
+  remove(isGone: (name: string) => boolean): void {
+    for (const [key, { prefix }] of this.#groups) if (isGone(prefix)) this.#groups.delete(key);
+    for (const name of this.#readouts.keys()) if (isGone(name)) this.#readouts.delete(name);
   }
 
   /** /reset_counters: counters start from zero again, their memory is not touched. */
   resetCounters(): void {
-    for (const stat of this.#stats.values()) if (stat.kind === "counter") stat.baseline = stat.sum();
+    for (const group of this.#groups.values()) group.reset();
   }
 
   /** Ends a histogram interval. Called at each stats flush, 5 s by default. */
   flush(): void {
-    for (const stat of this.#stats.values()) if (stat.kind === "histogram") stat.flush();
+    for (const group of this.#groups.values()) group.flush();
   }
 
   setTextReadout(name: string, value: string): void {
@@ -66,27 +71,40 @@ export class StatsAggregate {
   /** Counters and gauges, sorted by name. */
   numbers(): NumberReading[] {
     const list: NumberReading[] = [];
-    for (const [name, stat] of this.#stats) {
-      if (stat.kind === "histogram") continue;
-      list.push({ name, kind: stat.kind, value: stat.sum() - stat.baseline, used: stat.isUsed() });
-    }
+    for (const group of this.#groups.values())
+      for (const member of group.layout.members) {
+        const { kind } = member;
+        if (kind === "histogram") continue;
+        list.push({
+          name: group.prefix + member.name,
+          kind,
+          value: group.value(member.offset),
+          used: group.isUsed(member.offset),
+        });
+      }
     return list.sort((a, b) => compare(a.name, b.name));
   }
 
   /** Sorted by name. */
   histograms(): HistogramReading[] {
     const list: HistogramReading[] = [];
-    for (const [name, stat] of this.#stats) {
-      if (stat.kind !== "histogram") continue;
-      list.push({ name, unit: stat.unit, interval: stat.interval, cumulative: stat.cumulative });
-    }
+    for (const group of this.#groups.values())
+      for (const member of group.layout.members) {
+        if (member.kind !== "histogram") continue;
+        const flushed = group.histogram(member.offset);
+        list.push({
+          name: group.prefix + member.name,
+          unit: member.unit,
+          interval: flushed?.interval ?? null,
+          cumulative: flushed?.cumulative ?? null,
+        });
+      }
     return list.sort((a, b) => compare(a.name, b.name));
   }
 
-  /** The present value of one counter or gauge, 0 when nobody has it. */
+  /** The present value of one counter or gauge that stands alone, 0 when nobody has it. */
   value(name: string): number {
-    const stat = this.#stats.get(name);
-    return stat === undefined ? 0 : stat.sum() - stat.baseline;
+    return this.#groups.get(name)?.value(0) ?? 0;
   }
 }
 
@@ -95,37 +113,64 @@ export function compare(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
-class Stat {
-  readonly kind: StatKind;
-  readonly unit: StatUnit;
+/** Two states of a histogram as of the last flush. */
+interface FlushedHistogram {
+  interval: HistogramBins;
+  cumulative: HistogramBins;
+}
+
+/** The stats of one layout under one prefix, of all threads. What few groups have is made when it is needed. */
+class StatGroup {
+  readonly prefix: string;
+  readonly layout: StatLayout;
   readonly sources: { slab: StatsSlab; slot: number }[] = [];
-  baseline = 0;
-  interval: HistogramBins | null = null;
-  cumulative: HistogramBins | null = null;
-  #retired = 0;
-  #retiredUsed = false;
-  #retiredBins: HistogramBins | null = null;
+  /** By offset: what threads counted that have ended. NaN: nothing. */
+  #retired: Float64Array | null = null;
+  /** By offset: where counters were reset. */
+  #baseline: Float64Array | null = null;
+  /** By offset. */
+  #flushed: Map<number, FlushedHistogram> | null = null;
+  #retiredBins: Map<number, HistogramBins> | null = null;
 
-  constructor(kind: StatKind, unit: StatUnit) {
-    this.kind = kind;
-    this.unit = unit;
+  constructor(prefix: string, layout: StatLayout) {
+    this.prefix = prefix;
+    this.layout = layout;
   }
 
-  sum(): number {
-    let sum = this.#retired;
-    for (const { slab, slot } of this.sources) sum += slab.values[slot] as number;
-    return sum;
+  value(offset: number): number {
+    return this.#sum(offset) - (this.#baseline?.[offset] ?? 0);
   }
 
-  isUsed(): boolean {
-    return this.#retiredUsed || this.sources.some(({ slab, slot }) => isWritten(slab.values[slot] as number));
+  isUsed(offset: number): boolean {
+    if (this.#retired !== null && !Number.isNaN(this.#retired[offset])) return true;
+    for (const { slab, slot } of this.sources) if (isWritten(slab.values[slot + offset] as number)) return true;
+    return false;
+  }
+
+  histogram(offset: number): FlushedHistogram | undefined {
+    return this.#flushed?.get(offset);
+  }
+
+  reset(): void {
+    for (const { kind, offset } of this.layout.members) {
+      const sum = kind === "counter" ? this.#sum(offset) : 0;
+      if (sum === 0) continue;
+      this.#baseline ??= new Float64Array(this.layout.size);
+      this.#baseline[offset] = sum;
+    }
   }
 
   flush(): void {
-    if (!this.isUsed()) return;
-    const now = this.#bins();
-    this.interval = this.cumulative === null ? now : now.since(this.cumulative);
-    this.cumulative = now;
+    for (const { kind, offset } of this.layout.members) {
+      if (kind !== "histogram" || !this.isUsed(offset)) continue;
+      const cumulative = this.#bins(offset);
+      const before = this.#flushed?.get(offset);
+      this.#flushed ??= new Map();
+      this.#flushed.set(offset, {
+        interval: before === undefined ? cumulative : cumulative.since(before.cumulative),
+        cumulative,
+      });
+    }
   }
 
   retire(slab: StatsSlab): void {
@@ -133,21 +178,33 @@ class Stat {
       const source = this.sources[i];
       if (source === undefined || source.slab !== slab) continue;
       this.sources.splice(i, 1);
-      const value = slab.values[source.slot] as number;
-      if (!isWritten(value)) continue;
-      this.#retiredUsed = true;
-      if (this.kind === "counter") this.#retired += value;
-      if (this.kind === "histogram") {
-        this.#retiredBins ??= new HistogramBins();
-        addHistogram(slab.values, source.slot, this.#retiredBins);
-      }
+      for (const member of this.layout.members) this.#keep(member, slab, source.slot + member.offset);
     }
   }
 
-  #bins(): HistogramBins {
+  #keep({ kind, offset }: StatMember, slab: StatsSlab, slot: number): void {
+    const value = slab.values[slot] as number;
+    if (!isWritten(value)) return;
+    this.#retired ??= new Float64Array(this.layout.size).fill(Number.NaN);
+    this.#retired[offset] = (this.#retired[offset] || 0) + (kind === "counter" ? value : 0);
+    if (kind !== "histogram") return;
+    this.#retiredBins ??= new Map();
+    let bins = this.#retiredBins.get(offset);
+    if (bins === undefined) this.#retiredBins.set(offset, (bins = new HistogramBins()));
+    addHistogram(slab.values, slot, bins);
+  }
+
+  #sum(offset: number): number {
+    let sum = this.#retired?.[offset] || 0;
+    for (const { slab, slot } of this.sources) sum += slab.values[slot + offset] as number;
+    return sum;
+  }
+
+  #bins(offset: number): HistogramBins {
     const bins = new HistogramBins();
-    if (this.#retiredBins !== null) bins.counts.set(this.#retiredBins.counts);
-    for (const { slab, slot } of this.sources) addHistogram(slab.values, slot, bins);
+    const retired = this.#retiredBins?.get(offset);
+    if (retired !== undefined) bins.counts.set(retired.counts);
+    for (const { slab, slot } of this.sources) addHistogram(slab.values, slot + offset, bins);
     return bins;
   }
 }

@@ -1,16 +1,14 @@
 import type { HistogramBins } from "./histogram.ts";
 import { binOf, binsPerDecade, decades } from "./histogram.ts";
+import { defineLayout, type StatLayout, type StatUnit } from "./stat-layout.ts";
 
-export type StatKind = "counter" | "gauge" | "histogram";
-/** "ms" is what most histograms hold. */
-export type StatUnit = "" | "ms" | "us" | "bytes" | "percent";
-
-/** A name that a thread gave to a slot of its slab; plain data, posted to the main thread. */
+/** A group that a thread gave slots of its slab; plain data, posted to the main thread. */
 export interface StatAnnouncement {
-  name: string;
-  kind: StatKind;
+  /** Of the names; the whole name of a stat that stands alone. */
+  prefix: string;
+  /** StatLayout.name */
+  layout: string;
   slot: number;
-  unit: StatUnit;
 }
 
 /**
@@ -32,30 +30,41 @@ export class StatsSlab {
   constructor(buffer: SharedArrayBuffer = new SharedArrayBuffer(slabBytes)) {
     this.buffer = buffer;
     this.values = new Float64Array(buffer);
-    if (this.values[nextFree] === 0) {
-      this.values[nextFree] = firstSlot;
-      this.values[overflowSlot] = -0;
-    }
+    if (this.values[nextFree] === 0) this.values[nextFree] = firstSlot;
   }
 
   /** Slot of a counter: `values[slot]++`. */
   counter(name: string): number {
-    return this.#allocate(name, "counter", "", 1);
+    return this.group(name, counter);
   }
 
   /** Slot of a gauge, summed over threads: add and subtract, or set on one thread only. */
   gauge(name: string): number {
-    return this.#allocate(name, "gauge", "", 1);
+    return this.group(name, gauge);
   }
 
   /** Slot of a histogram, for record() only. */
   histogram(name: string, unit: StatUnit = "ms"): number {
-    return this.#allocate(name, "histogram", unit, histogramSlots);
+    return this.group(name, histograms[unit]);
+  }
+
+  /** The first slot of a layout's stats under a prefix: that of each is `StatLayout.offset` behind it. */
+  group(prefix: string, layout: StatLayout): number {
+    const key = layout.members.length === 1 ? prefix : prefix + layout.name;
+    const known = this.#slots.get(key);
+    if (known !== undefined) return known;
+    const slot = this.#take(layout.size);
+    if (slot !== overflowSlot) {
+      for (const { offset } of layout.members) this.values[slot + offset] = -0;
+      this.#announcements.push({ prefix, layout: layout.name, slot });
+    }
+    this.#slots.set(key, slot);
+    return slot;
   }
 
   /** Adds a sample; fractions are cut off, as Envoy's clock units do. Memory of a decade is taken at its first sample. */
   record(slot: number, value: number): void {
-    if (slot === overflowSlot) return;
+    if (slot < firstSlot) return;
     const values = this.values;
     values[slot]++;
     if (!(value >= 1)) {
@@ -80,24 +89,12 @@ export class StatsSlab {
     return list;
   }
 
-  /** Forgets names, so that asking again starts from new slots. For removed clusters and listeners; slots are not reused. */
-  forget(prefix: string): void {
-    for (const name of this.#slots.keys()) if (name.startsWith(prefix)) this.#slots.delete(name);
+  /** Forgets names that are chosen, so that asking again starts from new slots. For removed clusters; slots are not reused. */
+  forget(isGone: (name: string) => boolean): void {
+    for (const name of this.#slots.keys()) if (isGone(name)) this.#slots.delete(name);
   }
 
-  #allocate(name: string, kind: StatKind, unit: StatUnit, size: number): number {
-    const known = this.#slots.get(name);
-    if (known !== undefined) return known;
-    const slot = this.#take(size);
-    if (slot !== overflowSlot) {
-      this.values[slot] = -0;
-      this.#announcements.push({ name, kind, slot, unit });
-    }
-    this.#slots.set(name, slot);
-    return slot;
-  }
-
-  /** A full slab sends the rest to one slot that nobody reads: a proxy goes on without a number rather than stop. */
+  /** A full slab sends the rest to slots that nobody reads: a proxy goes on without a number rather than stop. */
   #take(size: number): number {
     const slot = this.values[nextFree] as number;
     if (slot + size > this.values.length) return overflowSlot;
@@ -125,9 +122,17 @@ export function isWritten(value: number): boolean {
 }
 
 const slabBytes = 64 * 1024 * 1024;
-/** Slot 0 holds the index of the first free slot, slot 1 takes what does not fit. */
+/** Slot 0 holds the index of the first free slot; a group that does not fit gets those behind it. */
 const nextFree = 0;
 const overflowSlot = 1;
-const firstSlot = 2;
-/** Number of samples, number of zeros, then the block of each decade (0: none yet). */
-const histogramSlots = 2 + decades;
+const firstSlot = 1024;
+const counter = defineLayout("counter", { counters: [""] });
+const gauge = defineLayout("gauge", { gauges: [""] });
+const histogramOf = (unit: StatUnit): StatLayout => defineLayout(`histogram ${unit}`, { histograms: [["", unit]] });
+const histograms: Readonly<Record<StatUnit, StatLayout>> = {
+  "": histogramOf(""),
+  ms: histogramOf("ms"),
+  us: histogramOf("us"),
+  bytes: histogramOf("bytes"),
+  percent: histogramOf("percent"),
+};

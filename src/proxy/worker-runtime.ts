@@ -8,6 +8,7 @@ import type { StatsSlab } from "../observability/stats.ts";
 import type { RuntimeEntry } from "../router/runtime-fraction.ts";
 import type { RouteConfigSpec } from "../router/spec.ts";
 import { Cluster } from "../upstream/cluster.ts";
+import { GoneStats } from "../upstream/gone-stats.ts";
 import type { ClusterSpec, HostUpdate } from "../upstream/spec.ts";
 import type { DrainPlan } from "./drain-plan.ts";
 import { linkChains } from "./linked-chain.ts";
@@ -62,6 +63,7 @@ export class WorkerRuntime {
   readonly #slab: StatsSlab;
   readonly #report: (report: RuntimeReport) => void;
   readonly #clusters = new Map<string, Cluster>();
+  readonly #gone = new GoneStats();
   readonly #listeners = new Map<string, Listener>();
   /** Removed ones whose connections drain. */
   readonly #leaving = new Set<Listener>();
@@ -104,6 +106,8 @@ export class WorkerRuntime {
 
   /** Clusters first, then routes: those name clusters, and listeners both. */
   apply(update: RuntimeUpdate): void {
+    // Names of a cluster that comes back are new ones.
+    if (update.clusters.length > 0) this.#forgetGone();
     for (const spec of update.clusters) {
       this.#clusters.get(spec.name)?.close();
       this.#clusters.set(spec.name, new Cluster(spec, this.#slab, this.#index));
@@ -130,7 +134,10 @@ export class WorkerRuntime {
       this.#listeners.delete(name);
     }
     for (const name of update.removedClusters) {
-      this.#clusters.get(name)?.close();
+      const cluster = this.#clusters.get(name);
+      if (cluster === undefined) continue;
+      cluster.close();
+      this.#gone.add(cluster.spec.observabilityName);
       this.#clusters.delete(name);
     }
   }
@@ -163,6 +170,7 @@ export class WorkerRuntime {
 
   /** Brings what is counted elsewhere into the slab. */
   syncStats(): void {
+    this.#forgetGone();
     this.#http2.sync();
     for (const cluster of this.#clusters.values()) cluster.syncStats();
   }
@@ -182,6 +190,15 @@ export class WorkerRuntime {
       listener.destroyConnections();
     }
     await this.#logs.close();
+  }
+
+  #forgetGone(): void {
+    const isGone = this.#gone.take(this.#observabilityNames());
+    if (isGone !== null) this.#slab.forget(isGone);
+  }
+
+  *#observabilityNames(): Generator<string> {
+    for (const { spec } of this.#clusters.values()) yield spec.observabilityName;
   }
 
   #remove(listener: Listener): void {

@@ -3,6 +3,7 @@ import type { StatsSlab } from "../observability/stats.ts";
 import { BreakerGauges } from "../upstream/breaker-gauges.ts";
 import { Cluster } from "../upstream/cluster.ts";
 import { DnsCluster } from "../upstream/dns.ts";
+import { GoneStats } from "../upstream/gone-stats.ts";
 import { Membership } from "../upstream/membership.ts";
 import type { ClusterSpec, DnsSpec, HostUpdate, LocalitySpec } from "../upstream/spec.ts";
 import type { ClusterStatus } from "./admin/state.ts";
@@ -16,12 +17,15 @@ export class MainClusters {
   readonly #workers: number;
   readonly #slab: StatsSlab;
   readonly #clusters = new Map<string, MainCluster>();
+  readonly #gone = new GoneStats();
+  readonly #forgetStats: (isGone: (name: string) => boolean) => void;
   #send: ((update: HostUpdate) => void) | null = null;
 
   /** `workers`: all who share counters, the main thread among them as the last. */
-  constructor(workers: number, slab: StatsSlab) {
+  constructor(workers: number, stats: { mainSlab: StatsSlab; forget(isGone: (name: string) => boolean): void }) {
     this.#workers = workers;
-    this.#slab = slab;
+    this.#slab = stats.mainSlab;
+    this.#forgetStats = (isGone) => stats.forget(isGone);
   }
 
   /** A new cluster, or another spec of one that is there. Its endpoints are those of the spec until others come. */
@@ -46,9 +50,11 @@ export class MainClusters {
 
   remove(name: string): void {
     const cluster = this.#clusters.get(name);
-    cluster?.dns?.stop();
-    cluster?.live?.close();
+    if (cluster === undefined) return;
+    cluster.dns?.stop();
+    cluster.live?.close();
     this.#clusters.delete(name);
+    this.#gone.add(cluster.spec.observabilityName);
   }
 
   /** Settles when each name of a DNS cluster was tried once, as Envoy warms a cluster. */
@@ -103,6 +109,8 @@ export class MainClusters {
 
   /** In front of each look at the stats. */
   sync(): void {
+    const isGone = this.#gone.take([...this.#clusters.values()].map(({ spec }) => spec.observabilityName));
+    if (isGone !== null) this.#forgetStats(isGone);
     for (const { gauges, live } of this.#clusters.values()) {
       gauges.sync();
       live?.syncStats();

@@ -107,7 +107,7 @@ async function run(flags: Flags, log: ServerLog): Promise<number | undefined> {
   const { tags, useAllDefaultTags, flushIntervalMs } = statsOptions(bootstrap);
   const extractor = new TagExtractor([...tags, ...fixedTags(flags)], useAllDefaultTags, re2Finder);
   const stats = new ProcessStats(concurrency, extractor, flushIntervalMs);
-  const clusters = new MainClusters(concurrency + 1, stats.mainSlab);
+  const clusters = new MainClusters(concurrency + 1, stats);
   for (const spec of specs.clusters) clusters.add(spec, false);
   stats.keepSynced(clusters);
   stats.keepSynced({

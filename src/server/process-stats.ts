@@ -68,6 +68,12 @@ export class ProcessStats implements StatsSource {
     }
   }
 
+  /** Names that are gone, such as those of removed clusters. */
+  forget(isGone: (name: string) => boolean): void {
+    this.mainSlab.forget(isGone);
+    this.aggregate.remove(isGone);
+  }
+
   resetCounters(): void {
     this.aggregate.resetCounters();
   }

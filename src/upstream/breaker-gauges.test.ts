@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { StatReader } from "../observability/stat-reader.test-kit.ts";
 import { StatsSlab } from "../observability/stats.ts";
 import { BreakerGauges } from "./breaker-gauges.ts";
 import { CircuitBreaker, Resource } from "./circuit-breaker.ts";
@@ -10,7 +11,8 @@ test("the gauges follow the counters that all workers share, and are unused befo
   const [thresholds, high] = spec.breakers.thresholds;
   spec.breakers.thresholds = [{ ...thresholds, maxRequests: 1, trackRemaining: true }, high];
   const gauges = new BreakerGauges(spec, slab);
-  const value = (name: string): number => slab.values[slab.gauge(`cluster.c.circuit_breakers.${name}`)] as number;
+  const stats = new StatReader(slab);
+  const value = (name: string) => stats.value(`cluster.c.circuit_breakers.${name}`);
   expect([value("default.rq_open"), value("default.cx_open"), value("default.remaining_rq")]).toEqual([-0, -0, 1]);
   const breaker = new CircuitBreaker(spec.breakers, 0, 0);
   breaker.take(Resource.pools);

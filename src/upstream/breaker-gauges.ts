@@ -1,3 +1,4 @@
+import { defineLayout } from "../observability/stat-layout.ts";
 import type { StatsSlab } from "../observability/stats.ts";
 import { Resource, resourceCount, thresholdLimits } from "./circuit-breaker.ts";
 import { clusterStatPrefix } from "./cluster-stats.ts";
@@ -11,8 +12,8 @@ export class BreakerGauges {
   readonly #values: Float64Array;
   readonly #cells: Int32Array;
   readonly #breakers: BreakersSpec;
-  /** By priority, then by Resource; `remaining` is -1 without track_remaining. */
-  readonly #slots: { open: number; remaining: number }[][];
+  /** By priority: of the first Resource, the others follow; `remaining` is -1 without track_remaining. */
+  readonly #slots: { open: number; remaining: number }[];
 
   constructor(spec: ClusterSpec, slab: StatsSlab) {
     this.#values = slab.values;
@@ -20,37 +21,36 @@ export class BreakerGauges {
     this.#cells = new Int32Array(spec.breakers.counters);
     this.#slots = spec.breakers.thresholds.map((thresholds, priority) => {
       const prefix = `${clusterStatPrefix(spec.observabilityName)}circuit_breakers.${priority === 0 ? "default" : "high"}.`;
-      return names.map(([open, remaining]) => ({
-        open: slab.gauge(prefix + open),
-        remaining: thresholds.trackRemaining ? slab.gauge(prefix + remaining) : -1,
-      }));
+      const first = slab.group(prefix, openLayout);
+      const firstRemaining = thresholds.trackRemaining ? slab.group(prefix, remainingLayout) : -1;
+      return { open: first, remaining: firstRemaining };
     });
     this.sync();
   }
 
   sync(): void {
-    for (const [priority, slots] of this.#slots.entries()) {
+    for (const [priority, { open: firstOpen, remaining: firstRemaining }] of this.#slots.entries()) {
       const limits = thresholdLimits(this.#breakers.thresholds[priority === 0 ? 0 : 1]);
       const first = priority * resourceCount;
       const hadRequest = Atomics.load(this.#cells, first + Resource.pools) > 0;
-      for (const [resource, { open, remaining }] of slots.entries()) {
+      for (let resource = 0; resource < resourceCount; resource++) {
+        const open = firstOpen + resource;
         const count = Atomics.load(this.#cells, first + resource);
         const limit = limits[resource] as number;
         const isOpen = count >= limit ? 1 : 0;
         // A first request takes one of each of these; Envoy has them unused before it.
         const isUsed = count > 0 || (hadRequest && resource !== Resource.requests && resource !== Resource.retries);
         if (isUsed || this.#values[open] !== isOpen) this.#values[open] = isOpen;
-        if (remaining >= 0) this.#values[remaining] = Math.max(0, limit - count);
+        if (firstRemaining >= 0) this.#values[firstRemaining + resource] = Math.max(0, limit - count);
       }
     }
   }
 }
 
 /** By Resource. */
-const names = [
-  ["cx_open", "remaining_cx"],
-  ["rq_pending_open", "remaining_pending"],
-  ["rq_open", "remaining_rq"],
-  ["rq_retry_open", "remaining_retries"],
-  ["cx_pool_open", "remaining_cx_pools"],
-] as const;
+const openLayout = defineLayout("circuit breakers", {
+  gauges: ["cx_open", "rq_pending_open", "rq_open", "rq_retry_open", "cx_pool_open"],
+});
+const remainingLayout = defineLayout("circuit breakers remaining", {
+  gauges: ["remaining_cx", "remaining_pending", "remaining_rq", "remaining_retries", "remaining_cx_pools"],
+});

@@ -1,3 +1,4 @@
+import { defineLayout } from "../observability/stat-layout.ts";
 import type { StatsSlab } from "../observability/stats.ts";
 
 /** Slots of a cluster's stats in a worker's slab, and the counting that is more than one store. */
@@ -46,8 +47,8 @@ export class ClusterStats {
   readonly rqPerCx: number;
   readonly #slab: StatsSlab;
   readonly #prefix: string;
-  /** Four slots a status: code and class, of all and of external requests. 0: not asked for yet. */
-  readonly #codes = new Int32Array(1000 * 4);
+  /** By `rankOf` a status: the slots of its code and class, of all and of external requests. undefined: not seen yet. */
+  readonly #codes: (Int32Array | undefined)[] = [];
   #rqTime = 0;
   #externalTime = 0;
   #externalCompleted = 0;
@@ -55,67 +56,62 @@ export class ClusterStats {
   constructor(slab: StatsSlab, observabilityName: string) {
     this.#slab = slab;
     this.values = slab.values;
-    const prefix = clusterStatPrefix(observabilityName);
-    this.#prefix = prefix;
-    for (const name of counters) slab.counter(prefix + name);
-    for (const name of gauges) slab.gauge(prefix + name);
-    const counter = (name: string): number => slab.counter(prefix + name);
-    const gauge = (name: string): number => slab.gauge(prefix + name);
-    this.cxActive = gauge("upstream_cx_active");
-    this.cxTotal = counter("upstream_cx_total");
-    this.cxHttp1Total = counter("upstream_cx_http1_total");
-    this.cxHttp2Total = counter("upstream_cx_http2_total");
-    this.rqRxReset = counter("upstream_rq_rx_reset");
-    this.cxConnectFail = counter("upstream_cx_connect_fail");
-    this.cxConnectTimeout = counter("upstream_cx_connect_timeout");
-    this.cxDestroy = counter("upstream_cx_destroy");
-    this.cxDestroyLocal = counter("upstream_cx_destroy_local");
-    this.cxDestroyRemote = counter("upstream_cx_destroy_remote");
-    this.cxDestroyWithActive = counter("upstream_cx_destroy_with_active_rq");
-    this.cxDestroyLocalWithActive = counter("upstream_cx_destroy_local_with_active_rq");
-    this.cxDestroyRemoteWithActive = counter("upstream_cx_destroy_remote_with_active_rq");
-    this.cxOverflow = counter("upstream_cx_overflow");
-    this.cxPoolOverflow = counter("upstream_cx_pool_overflow");
-    this.cxNoneHealthy = counter("upstream_cx_none_healthy");
-    this.cxIdleTimeout = counter("upstream_cx_idle_timeout");
-    this.cxMaxRequests = counter("upstream_cx_max_requests");
-    this.cxMaxDuration = counter("upstream_cx_max_duration_reached");
-    this.cxCloseNotify = counter("upstream_cx_close_notify");
-    this.cxProtocolError = counter("upstream_cx_protocol_error");
-    this.cxRxBytes = counter("upstream_cx_rx_bytes_total");
-    this.cxTxBytes = counter("upstream_cx_tx_bytes_total");
-    this.rqTotal = counter("upstream_rq_total");
-    this.rqActive = gauge("upstream_rq_active");
-    this.rqCompleted = counter("upstream_rq_completed");
-    this.rqCancelled = counter("upstream_rq_cancelled");
-    this.rqTimeout = counter("upstream_rq_timeout");
-    this.rqPendingTotal = counter("upstream_rq_pending_total");
-    this.rqPendingActive = gauge("upstream_rq_pending_active");
-    this.rqPendingOverflow = counter("upstream_rq_pending_overflow");
-    this.rqPendingEject = counter("upstream_rq_pending_failure_eject");
-    this.flowPaused = counter("upstream_flow_control_paused_reading_total");
-    this.flowResumed = counter("upstream_flow_control_resumed_reading_total");
-    this.flowBackedUp = counter("upstream_flow_control_backed_up_total");
-    this.flowDrained = counter("upstream_flow_control_drained_total");
-    this.panic = counter("lb_healthy_panic");
-    this.bindErrors = counter("bind_errors");
-    this.cxConnectMs = slab.histogram(`${prefix}upstream_cx_connect_ms`);
-    this.cxLengthMs = slab.histogram(`${prefix}upstream_cx_length_ms`);
-    this.rqPerCx = slab.histogram(`${prefix}upstream_rq_per_cx`, "");
+    this.#prefix = clusterStatPrefix(observabilityName);
+    const first = slab.group(this.#prefix, layout);
+    const slot = (name: string): number => first + layout.offset(name);
+    this.cxActive = slot("upstream_cx_active");
+    this.cxTotal = slot("upstream_cx_total");
+    this.cxHttp1Total = slot("upstream_cx_http1_total");
+    this.cxHttp2Total = slot("upstream_cx_http2_total");
+    this.rqRxReset = slot("upstream_rq_rx_reset");
+    this.cxConnectFail = slot("upstream_cx_connect_fail");
+    this.cxConnectTimeout = slot("upstream_cx_connect_timeout");
+    this.cxDestroy = slot("upstream_cx_destroy");
+    this.cxDestroyLocal = slot("upstream_cx_destroy_local");
+    this.cxDestroyRemote = slot("upstream_cx_destroy_remote");
+    this.cxDestroyWithActive = slot("upstream_cx_destroy_with_active_rq");
+    this.cxDestroyLocalWithActive = slot("upstream_cx_destroy_local_with_active_rq");
+    this.cxDestroyRemoteWithActive = slot("upstream_cx_destroy_remote_with_active_rq");
+    this.cxOverflow = slot("upstream_cx_overflow");
+    this.cxPoolOverflow = slot("upstream_cx_pool_overflow");
+    this.cxNoneHealthy = slot("upstream_cx_none_healthy");
+    this.cxIdleTimeout = slot("upstream_cx_idle_timeout");
+    this.cxMaxRequests = slot("upstream_cx_max_requests");
+    this.cxMaxDuration = slot("upstream_cx_max_duration_reached");
+    this.cxCloseNotify = slot("upstream_cx_close_notify");
+    this.cxProtocolError = slot("upstream_cx_protocol_error");
+    this.cxRxBytes = slot("upstream_cx_rx_bytes_total");
+    this.cxTxBytes = slot("upstream_cx_tx_bytes_total");
+    this.rqTotal = slot("upstream_rq_total");
+    this.rqActive = slot("upstream_rq_active");
+    this.rqCompleted = slot("upstream_rq_completed");
+    this.rqCancelled = slot("upstream_rq_cancelled");
+    this.rqTimeout = slot("upstream_rq_timeout");
+    this.rqPendingTotal = slot("upstream_rq_pending_total");
+    this.rqPendingActive = slot("upstream_rq_pending_active");
+    this.rqPendingOverflow = slot("upstream_rq_pending_overflow");
+    this.rqPendingEject = slot("upstream_rq_pending_failure_eject");
+    this.flowPaused = slot("upstream_flow_control_paused_reading_total");
+    this.flowResumed = slot("upstream_flow_control_resumed_reading_total");
+    this.flowBackedUp = slot("upstream_flow_control_backed_up_total");
+    this.flowDrained = slot("upstream_flow_control_drained_total");
+    this.panic = slot("lb_healthy_panic");
+    this.bindErrors = slot("bind_errors");
+    this.cxConnectMs = slot("upstream_cx_connect_ms");
+    this.cxLengthMs = slot("upstream_cx_length_ms");
+    this.rqPerCx = slot("upstream_rq_per_cx");
   }
 
   /** A status given downstream for a request to this cluster, by the upstream or in its place. */
   countCode(status: number): void {
-    const at = (status < 1000 ? status : 999) * 4;
-    const codes = this.#codes;
-    if (codes[at] === 0) this.#nameCode(status, at);
+    const codes = this.#codes[rankOf(status)] ?? this.#nameCode(status);
     const values = this.values;
     values[this.rqCompleted]++;
     values[this.#externalCompleted]++;
-    values[codes[at] as number]++;
-    values[codes[at + 1] as number]++;
-    values[codes[at + 2] as number]++;
-    values[codes[at + 3] as number]++;
+    values[codes[0] as number]++;
+    values[codes[1] as number]++;
+    values[codes[2] as number]++;
+    values[codes[3] as number]++;
   }
 
   /** Milliseconds from the request to the upstream's response head. */
@@ -137,15 +133,17 @@ export class ClusterStats {
     for (const name of http1Counters) this.#slab.counter(`${this.#prefix}http1.${name}`);
   }
 
-  #nameCode(status: number, at: number): void {
-    const slab = this.#slab;
+  #nameCode(status: number): Int32Array {
     const prefix = this.#prefix;
     const statusClass = Math.floor(status / 100);
-    this.#externalCompleted = slab.counter(`${prefix}external.upstream_rq_completed`);
-    this.#codes[at] = slab.counter(`${prefix}upstream_rq_${status}`);
-    this.#codes[at + 1] = slab.counter(`${prefix}upstream_rq_${statusClass}xx`);
-    this.#codes[at + 2] = slab.counter(`${prefix}external.upstream_rq_${status}`);
-    this.#codes[at + 3] = slab.counter(`${prefix}external.upstream_rq_${statusClass}xx`);
+    this.#externalCompleted = this.#slab.counter(`${prefix}external.upstream_rq_completed`);
+    const names = [`upstream_rq_${status}`, `upstream_rq_${statusClass}xx`];
+    const slots = [...names, ...names.map((name) => `external.${name}`)].map((name) =>
+      this.#slab.counter(prefix + name),
+    );
+    const codes = Int32Array.from(slots);
+    this.#codes[rankOf(status)] = codes;
+    return codes;
   }
 }
 
@@ -155,23 +153,42 @@ export function clusterStatPrefix(observabilityName: string): string {
 }
 
 /** What a cluster shows from its birth, zero or not. Those of the main thread are in membership.ts. */
-const counters =
-  `assignment_stale assignment_timeout_received assignment_use_cached bind_errors lb_healthy_panic lb_local_cluster_not_ok
+const layout = defineLayout("cluster", {
+  counters:
+    `assignment_stale assignment_timeout_received assignment_use_cached bind_errors lb_healthy_panic lb_local_cluster_not_ok
 lb_recalculate_zone_structures lb_subsets_created lb_subsets_fallback lb_subsets_fallback_panic lb_subsets_removed
-lb_subsets_selected lb_zone_cluster_too_small lb_zone_no_capacity_left lb_zone_routing_all_directly lb_zone_routing_cross_zone
-lb_zone_routing_sampled original_dst_host_invalid retry_or_shadow_abandoned upstream_cx_connect_attempts_exceeded
-upstream_cx_connect_with_0_rtt upstream_cx_http3_total upstream_cx_preconnect_skipped
-upstream_http3_broken upstream_internal_redirect_failed_total upstream_internal_redirect_succeeded_total upstream_rq_0rtt
-upstream_rq_active_overflow upstream_rq_maintenance_mode upstream_rq_max_duration_reached upstream_rq_per_try_idle_timeout
-upstream_rq_per_try_timeout upstream_rq_retry upstream_rq_retry_backoff_exponential upstream_rq_retry_backoff_ratelimited
-upstream_rq_retry_limit_exceeded upstream_rq_retry_overflow upstream_rq_retry_success
-upstream_rq_rx_reset_no_error upstream_rq_tx_reset`.split(/\s+/);
-const gauges = [
-  "lb_subsets_active",
-  "upstream_cx_rx_bytes_buffered",
-  "upstream_cx_tx_bytes_buffered",
-  "upstream_queue_overloaded",
-];
+lb_subsets_selected lb_zone_cluster_too_small lb_zone_no_capacity_left lb_zone_routing_all_directly
+lb_zone_routing_cross_zone lb_zone_routing_sampled original_dst_host_invalid retry_or_shadow_abandoned
+upstream_cx_close_notify upstream_cx_connect_attempts_exceeded upstream_cx_connect_fail upstream_cx_connect_timeout
+upstream_cx_connect_with_0_rtt upstream_cx_destroy upstream_cx_destroy_local upstream_cx_destroy_local_with_active_rq
+upstream_cx_destroy_remote upstream_cx_destroy_remote_with_active_rq upstream_cx_destroy_with_active_rq
+upstream_cx_http1_total upstream_cx_http2_total upstream_cx_http3_total upstream_cx_idle_timeout
+upstream_cx_max_duration_reached upstream_cx_max_requests upstream_cx_none_healthy upstream_cx_overflow
+upstream_cx_pool_overflow upstream_cx_preconnect_skipped upstream_cx_protocol_error upstream_cx_rx_bytes_total
+upstream_cx_total upstream_cx_tx_bytes_total upstream_flow_control_backed_up_total upstream_flow_control_drained_total
+upstream_flow_control_paused_reading_total upstream_flow_control_resumed_reading_total upstream_http3_broken
+upstream_internal_redirect_failed_total upstream_internal_redirect_succeeded_total upstream_rq_0rtt
+upstream_rq_active_overflow upstream_rq_cancelled upstream_rq_completed upstream_rq_maintenance_mode
+upstream_rq_max_duration_reached upstream_rq_pending_failure_eject upstream_rq_pending_overflow upstream_rq_pending_total
+upstream_rq_per_try_idle_timeout upstream_rq_per_try_timeout upstream_rq_retry upstream_rq_retry_backoff_exponential
+upstream_rq_retry_backoff_ratelimited upstream_rq_retry_limit_exceeded upstream_rq_retry_overflow
+upstream_rq_retry_success upstream_rq_rx_reset upstream_rq_rx_reset_no_error upstream_rq_timeout upstream_rq_total
+upstream_rq_tx_reset`.split(/\s+/),
+  gauges: [
+    "lb_subsets_active",
+    "upstream_cx_active",
+    "upstream_cx_rx_bytes_buffered",
+    "upstream_cx_tx_bytes_buffered",
+    "upstream_queue_overloaded",
+    "upstream_rq_active",
+    "upstream_rq_pending_active",
+  ],
+  histograms: [
+    ["upstream_cx_connect_ms", "ms"],
+    ["upstream_cx_length_ms", "ms"],
+    ["upstream_rq_per_cx", ""],
+  ],
+});
 /** Never counted: responses are not looked at for these. */
 const http1Counters = [
   "dropped_headers_with_underscores",
@@ -179,3 +196,13 @@ const http1Counters = [
   "requests_rejected_with_underscores_in_headers",
   "response_flood",
 ];
+
+/** Statuses in the order they were first seen in this thread, so that the tables of clusters are as short as the statuses are few. */
+function rankOf(status: number): number {
+  const at = status < 1000 ? status : 999;
+  const rank = ranks[at] as number;
+  return rank === 0 ? (ranks[at] = ++lastRank) : rank;
+}
+
+const ranks = new Uint16Array(1000);
+let lastRank = 0;

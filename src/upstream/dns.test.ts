@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { StatReader } from "../observability/stat-reader.test-kit.ts";
 import { StatsSlab } from "../observability/stats.ts";
 import { DnsCluster, type ResolvedAddress, resolveFamily } from "./dns.ts";
 import { fakeHost, fakeLocality, fakeSpec } from "./fake-world.ts";
@@ -11,6 +12,7 @@ class World {
   waits: number[] = [];
   run: () => void = () => {};
   readonly slab = new StatsSlab(new SharedArrayBuffer(1 << 16));
+  readonly stats = new StatReader(this.slab);
 
   cluster(discovery: ClusterSpec["discovery"], change: Partial<DnsSpec> = {}): DnsCluster {
     const name = fakeHost(80, { address: { host: "svc", port: 80, path: null }, hostname: "svc" });
@@ -52,7 +54,7 @@ class World {
   }
 
   stat(name: string): number {
-    return (this.slab.values[this.slab.counter(`cluster.c.${name}`)] as number) + 0;
+    return (this.stats.value(`cluster.c.${name}`) ?? Number.NaN) + 0;
   }
 }
 

@@ -2,6 +2,7 @@ import { promises as dns } from "node:dns";
 import type { StatsSlab } from "../observability/stats.ts";
 import { clusterStatPrefix } from "./cluster-stats.ts";
 import { allocateHostStats } from "./host-stats.ts";
+import { membershipLayout, updateLayout } from "./membership.ts";
 import type { ClusterSpec, DnsSpec, HostSpec, HostUpdate, LocalitySpec } from "./spec.ts";
 
 /** An IP address and how long it may be kept; the TTL is null where the source has none. */
@@ -55,16 +56,17 @@ export class DnsCluster {
     this.#workers = workers;
     this.#environment = environment;
     this.#onUpdate = onUpdate;
-    const counter = (name: string): number => slab.counter(`${clusterStatPrefix(spec.observabilityName)}${name}`);
+    const prefix = clusterStatPrefix(spec.observabilityName);
+    const updates = slab.group(prefix, updateLayout);
     this.#values = slab.values;
     this.#slots = {
-      attempt: counter("update_attempt"),
-      success: counter("update_success"),
-      failure: counter("update_failure"),
-      noRebuild: counter("update_no_rebuild"),
+      attempt: updates + updateLayout.offset("update_attempt"),
+      success: updates + updateLayout.offset("update_success"),
+      failure: updates + updateLayout.offset("update_failure"),
+      noRebuild: slab.group(prefix, membershipLayout) + membershipLayout.offset("update_no_rebuild"),
     };
     const sockets = ["default", ...spec.socketMatches.map(({ name }) => name)];
-    this.#matches = sockets.map((name) => counter(`${name}.total_match_count`));
+    this.#matches = sockets.map((name) => slab.counter(`${prefix}${name}.total_match_count`));
     for (const [i, locality] of spec.dns.template.entries()) {
       for (const host of locality.hosts)
         this.#names.push({ locality: i, host, addresses: [], isKnown: false, failures: 0, cancel: null });

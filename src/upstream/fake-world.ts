@@ -5,6 +5,7 @@ import { RequestHead, type ResponseHead } from "../http/header-block.ts";
 import type { SocketAddress } from "../net/address.ts";
 import { Timers } from "../net/timer-wheel.ts";
 import type { TransportSink } from "../net/transport.ts";
+import { StatReader } from "../observability/stat-reader.test-kit.ts";
 import { StatsSlab } from "../observability/stats.ts";
 import type { Borrower, UpstreamConnectionInfo } from "./borrower.ts";
 import { allocateBreakerCounters } from "./circuit-breaker.ts";
@@ -75,6 +76,7 @@ export class FakeWorld {
   randoms: number[] = [];
   readonly transports: FakeTransport[] = [];
   readonly slab: StatsSlab = new StatsSlab(new SharedArrayBuffer(1 << 20));
+  readonly stats = new StatReader(this.slab);
   readonly timers: Timers = new Timers(
     () => this.now,
     () => () => {},
@@ -104,7 +106,7 @@ export class FakeWorld {
 
   /** A stat of the cluster "c". */
   stat(name: string): number {
-    return (this.slab.values[this.slab.counter(`cluster.c.${name}`)] as number) + 0;
+    return (this.stats.value(`cluster.c.${name}`) ?? 0) + 0;
   }
 
   transport(index: number): FakeTransport {

@@ -1,11 +1,13 @@
 import { expect, test } from "vitest";
+import { StatReader } from "../observability/stat-reader.test-kit.ts";
 import { StatsSlab } from "../observability/stats.ts";
 import { fakeHost, fakeLocality, fakeSpec } from "./fake-world.ts";
 import { Membership } from "./membership.ts";
 
 test("membership counts hosts by health and changes of the set", () => {
   const slab = new StatsSlab(new SharedArrayBuffer(1 << 16));
-  const stat = (name: string): number => slab.values[slab.counter(`cluster.c_d.${name}`)] as number;
+  const stats = new StatReader(slab);
+  const stat = (name: string) => stats.value(`cluster.c_d.${name}`) as number;
   const [a, b, c] = [fakeHost(1), fakeHost(2, { health: "DEGRADED" }), fakeHost(3, { health: "UNHEALTHY" })];
   const membership = new Membership(fakeSpec([a, b, c], { observabilityName: "c:d" }), slab);
   expect(["total", "healthy", "degraded", "excluded"].map((name) => stat(`membership_${name}`) + 0)).toEqual([

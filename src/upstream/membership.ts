@@ -1,4 +1,5 @@
 import { addressText } from "../net/address.ts";
+import { defineLayout } from "../observability/stat-layout.ts";
 import type { StatsSlab } from "../observability/stats.ts";
 import { clusterStatPrefix } from "./cluster-stats.ts";
 import type { ClusterSpec, HostSpec, LocalitySpec } from "./spec.ts";
@@ -23,19 +24,20 @@ export class Membership {
     const prefix = clusterStatPrefix(spec.observabilityName);
     this.#values = slab.values;
     this.#discovery = spec.discovery;
+    const first = slab.group(prefix, membershipLayout);
+    if (spec.eds === null) slab.group(prefix, updateLayout);
+    const slot = (name: string): number => first + membershipLayout.offset(name);
     this.#slots = {
-      change: slab.counter(`${prefix}membership_change`),
-      total: slab.gauge(`${prefix}membership_total`),
-      healthy: slab.gauge(`${prefix}membership_healthy`),
-      degraded: slab.gauge(`${prefix}membership_degraded`),
-      excluded: slab.gauge(`${prefix}membership_excluded`),
-      maxWeight: slab.gauge(`${prefix}max_host_weight`),
+      change: slot("membership_change"),
+      total: slot("membership_total"),
+      healthy: slot("membership_healthy"),
+      degraded: slot("membership_degraded"),
+      excluded: slot("membership_excluded"),
+      maxWeight: slot("max_host_weight"),
     };
     const sockets = ["default", ...spec.socketMatches.map(({ name }) => name)];
     this.#matches = sockets.map((name) => slab.counter(`${prefix}${name}.total_match_count`));
-    slab.gauge(`${prefix}version`);
-    this.#values[slab.gauge(`${prefix}warming_state`)] = 0;
-    for (const name of updateCounters) slab.counter(prefix + name);
+    this.#values[slot("warming_state")] = 0;
     if (spec.discovery !== "STATIC") this.#values[this.#slots.maxWeight] = 1;
     this.update(spec.localities);
   }
@@ -64,4 +66,19 @@ export class Membership {
   }
 }
 
-const updateCounters = ["update_attempt", "update_success", "update_failure", "update_empty", "update_no_rebuild"];
+/** Where they come from an EDS subscription its own stats have these names. */
+export const updateLayout = defineLayout("cluster updates", {
+  counters: ["update_attempt", "update_success", "update_failure", "update_empty"],
+});
+export const membershipLayout = defineLayout("cluster membership", {
+  counters: ["membership_change", "update_no_rebuild"],
+  gauges: [
+    "membership_total",
+    "membership_healthy",
+    "membership_degraded",
+    "membership_excluded",
+    "max_host_weight",
+    "version",
+    "warming_state",
+  ],
+});

@@ -104,8 +104,11 @@ describe.each(sides)("$name", (side) => {
     await until(async () => (await ask(side.port)).startsWith("503"));
     put(side, "cds", files.clusters(["app", "gone"]));
     await until(async () => (await ask(side.port)).endsWith(" 12"));
+    expect(await hasStats(side, "gone")).toBe(true);
     put(side, "cds", files.clusters(["app"]));
     await until(async () => (await ask(side.port)).startsWith("503"));
+    await until(async () => !(await hasStats(side, "gone")));
+    expect(await hasStats(side, "app")).toBe(true);
     put(side, "rds", files.routes("13", "app"));
     await until(async () => (await ask(side.port)).endsWith(" 13"));
   });
@@ -190,6 +193,11 @@ async function stat(side: Side, name: string): Promise<number> {
     await fetch(`http://127.0.0.1:${side.adminPort}/stats?filter=^${name.replaceAll(".", "\\.")}$`)
   ).text();
   return Number(/: (\d+)/.exec(text)?.[1] ?? Number.NaN);
+}
+
+async function hasStats(side: Side, cluster: string): Promise<boolean> {
+  const text = await (await fetch(`http://127.0.0.1:${side.adminPort}/stats?filter=^cluster\\.${cluster}\\.`)).text();
+  return text.trim() !== "";
 }
 
 async function until(isSo: () => Promise<boolean>): Promise<void> {
