@@ -29,13 +29,21 @@ export function validate<Desc extends DescMessage>(
   problems: Problems,
   unknownFields: UnknownFields,
 ): void {
-  validateMessage(desc, message, problems, { unknownFields, chain: "" });
+  validateMessage(desc, message, problems, { unknownFields, around: null, desc, fieldName: "" });
 }
 
+/** Where a message stands: in a field of `desc`, which stands in `around`. */
 interface Context {
   unknownFields: UnknownFields;
-  /** How Envoy's sentence leads to the message: the violations of every message around it. */
-  chain: string;
+  around: Context | null;
+  desc: DescMessage;
+  fieldName: string;
+}
+
+/** How Envoy's sentence leads to a message: the violations of every message around it. */
+function chainTo({ around, desc, fieldName }: Context): string {
+  if (around === null) return "";
+  return `${chainTo(around)}${desc.name}ValidationError.${upperCamel(fieldName)}: embedded message failed validation | caused by `;
 }
 
 function validateMessage(desc: DescMessage, message: Message, problems: Problems, context: Context): void {
@@ -48,7 +56,7 @@ function validateMessage(desc: DescMessage, message: Message, problems: Problems
     if (property(message, oneof.localName) !== undefined && oneofCase(message, oneof) !== undefined) continue;
     const names = oneof.fields.map((field) => field.name);
     problems.error("", `one of ${names.join(", ")} must be set`, {
-      envoyText: `Proto constraint validation failed (${context.chain}field: "${oneof.name}", reason: is required)`,
+      envoyText: `Proto constraint validation failed (${chainTo(context)}field: "${oneof.name}", reason: is required)`,
     });
   }
   for (const fieldPlan of plan.fields) validateField(desc, message, fieldPlan, problems, context);
@@ -63,6 +71,8 @@ function validateField(
 ): void {
   const { field } = plan;
   const isSet = isFieldSet(message, field);
+  if (!isSet && !plan.isRequired && (plan.checks.length === 0 || field.oneof !== undefined || hasPresence(field)))
+    return;
   if (plan.isDeprecated && isSet) deprecated(field, problems);
   if (field.oneof !== undefined && !isSet) return;
   const at = problems.at(field.name);
@@ -111,8 +121,7 @@ function enter(
   problems: Problems,
   context: Context,
 ): void {
-  const chain = `${context.chain}${desc.name}ValidationError.${upperCamel(fieldName)}: embedded message failed validation | caused by `;
-  validateMessage(child, message, problems, { unknownFields: context.unknownFields, chain });
+  validateMessage(child, message, problems, { unknownFields: context.unknownFields, around: context, desc, fieldName });
 }
 
 function validateAny(any: Any, problems: Problems, context: Context): void {
@@ -121,7 +130,7 @@ function validateAny(any: Any, problems: Problems, context: Context): void {
   const unpacked = unpackAny(any, problems, "", context.unknownFields);
   if (unpacked === null) return;
   // Envoy checks the message of an Any on its own, so that its sentence begins anew.
-  validateMessage(unpacked.desc, unpacked.message, problems.at(unpacked.innerPath), { ...context, chain: "" });
+  validateMessage(unpacked.desc, unpacked.message, problems.at(unpacked.innerPath), { ...context, around: null });
 }
 
 function validateDuration(duration: Duration, problems: Problems): void {
@@ -157,7 +166,7 @@ function violation(
   context: Context,
 ): void {
   problems.error("", reason, {
-    envoyText: `Proto constraint validation failed (${context.chain}${desc.name}ValidationError.${upperCamel(fieldName)}: ${envoyReason})`,
+    envoyText: `Proto constraint validation failed (${chainTo(context)}${desc.name}ValidationError.${upperCamel(fieldName)}: ${envoyReason})`,
   });
 }
 

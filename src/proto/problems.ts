@@ -27,17 +27,23 @@ export interface ProblemOptions {
 export class Problems {
   /** Every problem so far, those of all scopes, in the order they were found. */
   readonly list: Problem[];
-  /** Path of this scope from the resource's root. */
-  readonly path: string;
+  readonly #parent: Problems | null;
+  readonly #suffix: string;
 
-  constructor(path = "", list: Problem[] = []) {
-    this.path = path;
+  constructor(path = "", list: Problem[] = [], parent: Problems | null = null) {
+    this.#suffix = path;
     this.list = list;
+    this.#parent = parent;
+  }
+
+  /** Path of this scope from the resource's root. Made when it is asked for: most scopes have nothing to say. */
+  get path(): string {
+    return this.#parent === null ? this.#suffix : joinPath(this.#parent.path, this.#suffix);
   }
 
   /** The same list one or more steps deeper: `at("routes[3].match")`, `at("[3]")`. */
   at(pathSuffix: string): Problems {
-    return new Problems(joinPath(this.path, pathSuffix), this.list);
+    return new Problems(pathSuffix, this.list, this);
   }
 
   /** Refuses the resource. An empty path means this scope itself. */
