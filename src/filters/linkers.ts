@@ -10,6 +10,7 @@ import { HealthCheckFilter } from "./health_check/filter.ts";
 import type { HealthCheckSpec } from "./health_check/parse.ts";
 import type { FilterConfigSpec } from "./http-filters.ts";
 import { MissingFilter } from "./missing-filter.ts";
+import { OnDemandFilter, type OnDemandHosts } from "./on_demand/filter.ts";
 
 /** What filters take from the worker and their connection manager. */
 export interface FilterDeps {
@@ -21,6 +22,7 @@ export interface FilterDeps {
   isHealthFailed: () => boolean;
   /** node.cluster */
   nodeCluster: string;
+  onDemand: OnDemandHosts;
   /** Cluster by name; null when there is none. */
   clusters: (name: string) => Cluster | null;
 }
@@ -43,4 +45,5 @@ const linkers: Record<string, (config: unknown, slot: number, deps: FilterDeps) 
   "envoy.extensions.filters.http.grpc_web.v3.GrpcWeb": (_config, slot, deps) => new GrpcWebFilter(slot, deps),
   "envoy.extensions.filters.http.health_check.v3.HealthCheck": (config, slot, deps) =>
     new HealthCheckFilter(config as HealthCheckSpec, slot, deps),
+  "envoy.extensions.filters.http.on_demand.v3.OnDemand": (_config, slot, deps) => new OnDemandFilter(slot, deps),
 };

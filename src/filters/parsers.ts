@@ -3,11 +3,16 @@ import { CorsPolicySchema, CorsSchema } from "../proto/generated/envoy/extension
 import { FilterConfigSchema as GrpcStatsSchema } from "../proto/generated/envoy/extensions/filters/http/grpc_stats/v3/config_pb.ts";
 import { GrpcWebSchema } from "../proto/generated/envoy/extensions/filters/http/grpc_web/v3/grpc_web_pb.ts";
 import { HealthCheckSchema } from "../proto/generated/envoy/extensions/filters/http/health_check/v3/health_check_pb.ts";
+import {
+  PerRouteConfigSchema as OnDemandPerRouteSchema,
+  OnDemandSchema,
+} from "../proto/generated/envoy/extensions/filters/http/on_demand/v3/on_demand_pb.ts";
 import type { Problems } from "../proto/problems.ts";
 import { parseCors, parseCorsPolicy, parseEmptyPolicy } from "./cors/parse.ts";
 import { parseGrpcStats } from "./grpc_stats/parse.ts";
 import { parseGrpcWeb } from "./grpc_web/parse.ts";
 import { parseHealthCheck } from "./health_check/parse.ts";
+import { parseOnDemand, parseOnDemandPerRoute } from "./on_demand/parse.ts";
 
 /** Reads one message type of a filter; what it makes is plain data, opaque to all but the filter's link. */
 export type ParseConfig = (message: Message, problems: Problems) => unknown;
@@ -18,12 +23,15 @@ export const filterParsers: ReadonlyMap<string, ParseConfig> = new Map([
   row(GrpcStatsSchema, parseGrpcStats),
   row(GrpcWebSchema, parseGrpcWeb),
   row(HealthCheckSchema, parseHealthCheck),
+  row(OnDemandSchema, parseOnDemand),
 ]);
 
 /** What typed_per_filter_config may hold, by the full name of the message. */
 export const perRouteParsers: ReadonlyMap<string, ParseConfig> = new Map([
   row(CorsSchema, parseEmptyPolicy),
   row(CorsPolicySchema, parseCorsPolicy),
+  row(OnDemandSchema, parseOnDemand),
+  row(OnDemandPerRouteSchema, parseOnDemandPerRoute),
 ]);
 
 function row<Desc extends DescMessage>(

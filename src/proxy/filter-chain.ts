@@ -60,6 +60,31 @@ export class FilterChain {
   }
 }
 
+/** Those of `before` up to `slot`, and of `after` behind it: a request goes on by another route than it began with. */
+export function joinVariants(before: ChainVariant, after: ChainVariant, slot: number): ChainVariant {
+  const up = (list: readonly ChainEntry[]) => list.filter((entry) => entry.slot <= slot);
+  const behind = (list: readonly ChainEntry[]) => list.filter((entry) => entry.slot > slot);
+  const request = (a: readonly ChainEntry[], b: readonly ChainEntry[]) => [...up(a), ...behind(b)];
+  const response = (a: readonly ChainEntry[], b: readonly ChainEntry[]) => [...behind(b), ...up(a)];
+  return {
+    request: joinLists(before.request, after.request, request),
+    response: joinLists(before.response, after.response, response),
+    destroy: request(before.destroy, after.destroy),
+  };
+}
+
+function joinLists(
+  before: HookLists,
+  after: HookLists,
+  join: (a: readonly ChainEntry[], b: readonly ChainEntry[]) => ChainEntry[],
+): HookLists {
+  return {
+    head: join(before.head, after.head),
+    data: join(before.data, after.data),
+    trailers: join(before.trailers, after.trailers),
+  };
+}
+
 function variantOf(filters: readonly ChainFilter[], isOn: readonly boolean[]): ChainVariant {
   const entries = filters.map(({ filter }, slot) => ({ filter, slot })).filter(({ slot }) => isOn[slot]);
   const reverse = entries.toReversed();

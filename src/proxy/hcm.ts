@@ -116,6 +116,11 @@ export class Hcm {
     return this.#routes.match(head, info, Math.random());
   }
 
+  /** What VHDS is asked for to find a request's virtual host; "" for nothing. */
+  onDemandName(head: RequestHead): string {
+    return this.#routes.onDemandName(head);
+  }
+
   /** The log tells the cluster that a request would have gone to, if it is there, when a filter answers first. */
   noteCluster({ info, route, request }: FilterStream): void {
     if (info.clusterName !== "" || route?.kind !== "cluster") return;

@@ -66,6 +66,11 @@ export class Iteration<Head, Trailers> {
     this.bufferLimit = bufferLimit;
   }
 
+  /** Other filters behind the one that stopped the walk. */
+  use(lists: HookLists): void {
+    this.#lists = lists;
+  }
+
   head(head: Head, endStream: boolean): void {
     if (this.#lists.head.length === 0) {
       this.#isHeadDelivered = true;

@@ -177,6 +177,7 @@ const emptyRoutes: RouteConfigSpec = {
   validateClusters: null,
   ignorePortInHostMatching: false,
   ignorePathParameters: false,
+  isOnDemand: false,
   vhostHeader: "",
   perFilterConfig: {},
   mirrors: [],

@@ -25,7 +25,7 @@ import type { Problems } from "../proto/problems.ts";
 import type { HeaderAddSpec } from "../router/spec.ts";
 import { parseHttp2 } from "../upstream/parse-http2.ts";
 import { parseClientCert } from "./parse-client-cert.ts";
-import { parseRoutes } from "./parse-routes.ts";
+import { parseInlineRoutes } from "./parse-routes.ts";
 import { parseScopedRoutes } from "./parse-scoped-routes.ts";
 import type { BodyFormatSpec, HcmSpec, Http1Spec, LocalReplySpec } from "./spec.ts";
 
@@ -58,7 +58,7 @@ export function parseHcm(message: HttpConnectionManager, problems: Problems): Hc
   let rds: HcmSpec["rds"] = null;
   let scopedRoutes: HcmSpec["scopedRoutes"] = null;
   if (message.routeSpecifier.case === "routeConfig") {
-    routeConfig = parseRoutes(message.routeSpecifier.value, problems.at("route_config"));
+    routeConfig = parseInlineRoutes(message.routeSpecifier.value, problems.at("route_config"));
   } else if (message.routeSpecifier.case === "rds") {
     const { configSource, routeConfigName } = message.routeSpecifier.value;
     const source = parseConfigSource(configSource, problems.at("rds.config_source"));

@@ -9,7 +9,7 @@ import {
 } from "../proto/generated/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts";
 import type { Problems } from "../proto/problems.ts";
 import { type ScopeFragmentSpec, scopeKey } from "../router/scope-key.ts";
-import { parseRoutes } from "./parse-routes.ts";
+import { parseInlineRoutes } from "./parse-routes.ts";
 import type { ScopedRdsSpec, ScopedRoutesSpec, ScopeSpec } from "./spec.ts";
 
 /** ScopedRoutes to its Spec; null after telling a fault. */
@@ -56,7 +56,7 @@ export function parseScope(message: ScopedRouteConfiguration, problems: Problems
     });
   }
   const routeConfig =
-    routeConfiguration === undefined ? null : parseRoutes(routeConfiguration, problems.at("route_configuration"));
+    routeConfiguration === undefined ? null : parseInlineRoutes(routeConfiguration, problems.at("route_configuration"));
   if (problems.errorCount > before) return null;
   const fragments = message.key?.fragments ?? [];
   return {

@@ -2,9 +2,23 @@ import { hostOf, portOf, stripPort, stripTrailingDot } from "../http/authority.t
 import type { RequestHead } from "../http/header-block.ts";
 import { Known } from "../http/names.ts";
 import { localReplies } from "../observability/local-replies.ts";
+import type { Route } from "../router/route.ts";
 import { treatPath } from "./path-policy.ts";
 import type { Stream } from "./stream.ts";
 import { upgradeType } from "./upgrade.ts";
+
+/** The route of a request and the filters behind `slot` that it runs through: of all, -1, or of one that a filter holds. */
+export function chooseRoute(stream: Stream, head: RequestHead, slot: number): Route | null {
+  const route = stream.hcm.routeFor(head, stream.info);
+  stream.route = route;
+  stream.useFilters(route === null ? 0 : route.filters.variant, slot);
+  if (route !== null) {
+    stream.info.routeName = route.name;
+    stream.info.routeMetadata = route.metadata;
+    stream.info.virtualHostName = route.virtualHost.name;
+  }
+  return route;
+}
 
 /**
  * The connection manager's checks of a request head, in Envoy's order (ConnectionManagerImpl::ActiveStream::decodeHeaders):
@@ -55,14 +69,7 @@ export function admitRequest(stream: Stream, head: RequestHead): boolean {
     head.remove("expect", Known.expect);
   }
   hcm.requestPolicy.apply(head, stream.info, connection, upgrade !== "");
-  const route = hcm.routeFor(head, stream.info);
-  stream.route = route;
-  stream.useFilters(route === null ? 0 : route.filters.variant);
-  if (route !== null) {
-    stream.info.routeName = route.name;
-    stream.info.routeMetadata = route.metadata;
-    stream.info.virtualHostName = route.virtualHost.name;
-  }
+  const route = chooseRoute(stream, head, -1);
   if (upgrade !== "" && !hcm.allowsUpgrade(upgrade, route)) {
     hcm.stats.count("downstream_rq_ws_on_non_ws_route");
     connection.closeAfterResponse();

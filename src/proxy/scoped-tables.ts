@@ -36,8 +36,16 @@ export class ScopedTables {
 
   /** null where no scope is the request's, and where none of its routes matches. */
   match(head: RequestHead, info: StreamInfo, random: number): Route | null {
+    return this.#tableOf(head)?.match(head, info, random) ?? null;
+  }
+
+  /** See RouteTable. */
+  onDemandName(head: RequestHead): string {
+    return this.#tableOf(head)?.onDemandName(head) ?? "";
+  }
+
+  #tableOf(head: RequestHead): RouteTable | undefined {
     const key = scopeKeyOf(this.#fragments, head);
-    const table = key === null ? undefined : this.#byKey.get(key);
-    return table === undefined ? null : table.match(head, info, random);
+    return key === null ? undefined : this.#byKey.get(key);
   }
 }

@@ -1,6 +1,7 @@
 import { eventClock } from "../net/event-clock.ts";
 import { LazyTimer } from "../net/lazy-timer.ts";
 import { type LocalReply, localReplies } from "../observability/local-replies.ts";
+import type { Route } from "../router/route.ts";
 import type { HcmStats } from "./hcm-stats.ts";
 
 /** The time limits of a stream. */
@@ -48,6 +49,15 @@ export class StreamLimits {
   setDuration(now: number, ms: number): void {
     if (ms > 0) this.#duration.set(now, ms);
     else this.#duration.clear();
+  }
+
+  /** The limits that a route sets; `timeoutMs` runs from now, 0: not yet, or not at all. */
+  startRoute(route: Route, timeoutMs: number): void {
+    const now = eventClock.now;
+    if (route.idleTimeoutMs !== null) this.setIdle(now, route.idleTimeoutMs);
+    const maxMs = route.maxStreamDuration?.maxStreamDurationMs ?? null;
+    if (maxMs !== null) this.setDuration(now, maxMs);
+    if (timeoutMs > 0) this.setResponse(now, timeoutMs);
   }
 
   setResponse(now: number, ms: number): void {

@@ -9,7 +9,7 @@ import { type LocalReply, localReplies } from "../observability/local-replies.ts
 import { StreamInfo } from "../observability/stream-info.ts";
 import type { Route } from "../router/route.ts";
 import { RequestDirection, ResponseDirection } from "./directions.ts";
-import type { ChainVariant } from "./filter-chain.ts";
+import { type ChainVariant, joinVariants } from "./filter-chain.ts";
 import type { Hcm } from "./hcm.ts";
 import { Iteration } from "./iteration.ts";
 import { writeLocalReply } from "./local-reply.ts";
@@ -88,10 +88,17 @@ export class Stream implements RequestSink, TerminalStream {
     connection.onStreamBegin();
   }
 
-  /** Before the head goes to the filters: which of the chain's variants they are. */
-  useFilters(variant: number): void {
+  /** Which of the chain's variants the filters are: of all, -1, or of those behind the one in `slot`, which holds the request. */
+  useFilters(variant: number, slot: number): void {
     const chosen = this.hcm.chain.variants[variant] as ChainVariant;
-    if (chosen !== this.#filters) this.#beginWalks(chosen);
+    if (chosen === this.#filters) return;
+    if (slot < 0) {
+      this.#beginWalks(chosen);
+      return;
+    }
+    this.#filters = joinVariants(this.#filters, chosen, slot);
+    this.#requestWalk.use(this.#filters.request);
+    this.#responseWalk.use(this.#filters.response);
   }
 
   #beginWalks(filters: ChainVariant): void {
@@ -300,13 +307,7 @@ export class Stream implements RequestSink, TerminalStream {
 
   /** Starts the limits that the chosen route sets. Envoy: the route timeout runs from the end of the request. */
   startRouteTimers(): void {
-    const route = this.route;
-    if (route === null) return;
-    const now = eventClock.now;
-    if (route.idleTimeoutMs !== null) this.#limits.setIdle(now, route.idleTimeoutMs);
-    const maxMs = route.maxStreamDuration?.maxStreamDurationMs ?? null;
-    if (maxMs !== null) this.#limits.setDuration(now, maxMs);
-    if (this.#isRequestComplete && this.timeoutMs > 0) this.#limits.setResponse(now, this.timeoutMs);
+    if (this.route !== null) this.#limits.startRoute(this.route, this.#isRequestComplete ? this.timeoutMs : 0);
   }
   /** The response timeout in force, set by the router from the route and the x-envoy-* fields. 0: none. */
   timeoutMs = 0;

@@ -15,6 +15,7 @@ import { linkChains } from "./linked-chain.ts";
 import { Listener } from "./listener.ts";
 import { RuntimeValues } from "./runtime-values.ts";
 import type { ListenerSpec, ScopeSetSpec, ScopeSpec } from "./spec.ts";
+import { WaitingHosts } from "./waiting-hosts.ts";
 
 /** A filter's config by ECDS. */
 export interface NamedFilterConfig extends FilterConfigSpec {
@@ -40,6 +41,8 @@ export interface RuntimeUpdate {
 export type RuntimeReport =
   | { kind: "listening"; listener: string; address: ListenerSpec["address"] }
   | { kind: "listenFailed"; listener: string; address: ListenerSpec["address"]; code: string; message: string }
+  /** Requests wait for a virtual host, or none does any more. */
+  | { kind: "host"; name: string; isWanted: boolean }
   | { kind: "log"; level: string; logger: string; message: string };
 
 export interface RuntimeOptions {
@@ -74,6 +77,7 @@ export class WorkerRuntime {
   /** By ECDS, by name. */
   readonly #filterConfigs = new Map<string, NamedFilterConfig>();
   readonly #values: RuntimeValues;
+  readonly #waitingHosts: WaitingHosts;
   readonly #logs: AccessLogSinks;
   readonly #http2: Http2Stats;
   readonly #nodeCluster: string;
@@ -87,6 +91,7 @@ export class WorkerRuntime {
     this.#nodeCluster = options.nodeCluster;
     this.#drainPlan = { isGradual: options.drainStrategy !== "immediate", timeMs: options.drainTimeS * 1000 };
     this.#values = new RuntimeValues(options.runtime);
+    this.#waitingHosts = new WaitingHosts((name, isWanted) => this.#report({ kind: "host", name, isWanted }));
     this.#http2 = new Http2Stats(options.slab, "");
     this.#logs = new AccessLogSinks(options.slab, {
       intervalMs: options.fileFlushIntervalMs,
@@ -179,6 +184,11 @@ export class WorkerRuntime {
     this.#logs.reopen();
   }
 
+  /** Virtual hosts that requests may wait for came, or are said not to be there. */
+  onHostsCame(names: readonly string[]): void {
+    this.#waitingHosts.onCame(names);
+  }
+
   /** null: no layer has the key any more. */
   updateRuntime(changes: Record<string, RuntimeEntry | null>): void {
     this.#values.update(changes);
@@ -220,6 +230,7 @@ export class WorkerRuntime {
         nodeCluster: this.#nodeCluster,
         slab: this.#slab,
         runtime: this.#values,
+        onDemand: this.#waitingHosts,
         clusters: (name) => this.#clusters.get(name) ?? null,
       },
       http2Counters: this.#http2.counters,

@@ -63,6 +63,7 @@ export function parseRouteConfig(
       "typed_per_filter_config",
       "metadata",
       "request_mirror_policies",
+      "vhds",
     ],
     harmless: [],
   });
@@ -83,6 +84,7 @@ export function parseRouteConfig(
     validateClusters: message.validateClusters ?? null,
     ignorePortInHostMatching: message.ignorePortInHostMatching,
     ignorePathParameters: message.ignorePathParametersInPathMatching,
+    isOnDemand: message.vhds !== undefined,
     vhostHeader: message.vhostHeader === "" ? "" : parseHeaderName(message.vhostHeader),
     perFilterConfig: deps.parsePerRoute(message.typedPerFilterConfig, problems),
     mirrors: parseMirrors(message.requestMirrorPolicies, problems),
@@ -199,7 +201,7 @@ function parseCors(policy: CorsPolicy | undefined, problems: Problems, deps: Par
 }
 
 /** Domains are unique in a route configuration, without regard to case. */
-function checkDomains(message: RouteConfiguration, problems: Problems): void {
+export function checkDomains(message: RouteConfiguration, problems: Problems): void {
   const seen = new Set<string>();
   for (const [v, vhost] of message.virtualHosts.entries()) {
     for (const [d, given] of vhost.domains.entries()) {

@@ -5,6 +5,7 @@ import type { LinkDeps } from "./link.ts";
 import { linkVirtualHost } from "./link.ts";
 import type { Route } from "./route.ts";
 import type { RouteConfigSpec } from "./spec.ts";
+import { asciiLower } from "./text.ts";
 import type { LinkedVirtualHost } from "./virtual-host.ts";
 
 /** The routes of one RouteConfiguration, live. Immutable: requests keep the table they began with. */
@@ -15,12 +16,14 @@ export class RouteTable {
   readonly #hosts = new HostTrie<LinkedVirtualHost>();
   readonly #ignorePort: boolean;
   readonly #vhostHeader: string;
+  readonly #isOnDemand: boolean;
 
   constructor(spec: RouteConfigSpec, deps: LinkDeps) {
     this.name = spec.name;
     this.internalOnlyHeaders = spec.internalOnlyHeaders;
     this.#ignorePort = spec.ignorePortInHostMatching;
     this.#vhostHeader = spec.vhostHeader;
+    this.#isOnDemand = spec.isOnDemand;
     for (const vhost of spec.virtualHosts) {
       const linked = linkVirtualHost(vhost, spec, deps);
       for (const domain of vhost.domains) this.#hosts.insert(domain, linked);
@@ -32,6 +35,12 @@ export class RouteTable {
     const host = this.#hostOf(head);
     const vhost = host === null ? null : this.#hosts.find(host);
     return vhost === null ? null : vhost.match(head, random);
+  }
+
+  /** The resource by which VHDS knows the virtual host of a request; "" where none can come. */
+  onDemandName(head: RequestHead): string {
+    const host = this.#isOnDemand ? this.#hostOf(head) : null;
+    return host === null ? "" : `${this.name}/${asciiLower(host)}`;
   }
 
   /** null: the vhost_header is missing, and no virtual host serves the request. */

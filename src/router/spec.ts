@@ -10,6 +10,8 @@ export interface RouteConfigSpec {
   validateClusters: boolean | null;
   ignorePortInHostMatching: boolean;
   ignorePathParameters: boolean;
+  /** vhds: virtual hosts may come when a request needs them. */
+  isOnDemand: boolean;
   /** Lower-case name of the field to read instead of the authority; "" for the authority. */
   vhostHeader: string;
   perFilterConfig: PerFilterConfigSpec;

@@ -104,6 +104,7 @@ export function config(virtualHosts: VirtualHostSpec[], more: Partial<RouteConfi
     validateClusters: null,
     ignorePortInHostMatching: false,
     ignorePathParameters: false,
+    isOnDemand: false,
     vhostHeader: "",
     perFilterConfig: {},
     mirrors: [],

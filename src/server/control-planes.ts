@@ -115,6 +115,7 @@ const services: Record<string, [service: string, method: string]> = {
     "ExtensionConfigs",
   ],
   [type("envoy.service.runtime.v3.Runtime")]: ["envoy.service.runtime.v3.RuntimeDiscoveryService", "Runtime"],
+  [type("envoy.config.route.v3.VirtualHost")]: ["envoy.service.route.v3.VirtualHostDiscoveryService", "VirtualHosts"],
   [type("envoy.config.route.v3.ScopedRouteConfiguration")]: [
     "envoy.service.route.v3.ScopedRoutesDiscoveryService",
     "ScopedRoutes",

@@ -76,6 +76,16 @@ export class DynamicProcess {
     };
   }
 
+  /** A worker has requests that wait for a virtual host, or has none any more. */
+  wantHost(worker: number, name: string, isWanted: boolean): void {
+    this.config.listeners.routes.hosts.want(worker, name, isWanted);
+  }
+
+  /** A worker died. */
+  forgetWorker(worker: number): void {
+    this.config.listeners.routes.hosts.forgetWorker(worker);
+  }
+
   /** Settles when the workers may start. */
   start(): Promise<void> {
     return this.config.start();
@@ -115,6 +125,7 @@ function target({ clusters, runtime, stats, supervisor, log }: DynamicProcessOpt
     setRuntimeLayer: (name, entries) => runtime.set(name, entries),
     putFilterConfig: (config) => supervisor().update({ ...noChange, filterConfigs: [config] }),
     putScopes: (set) => supervisor().update({ ...noChange, scopes: [set] }),
+    hostsCame: (names) => supervisor().broadcast({ kind: "hostsCame", names }),
     putRoutes: (spec) => supervisor().update({ ...noChange, routes: [spec] }),
     log,
     count: (name) => stats.serverStats.count(name),

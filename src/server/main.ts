@@ -138,6 +138,10 @@ async function run(flags: Flags, log: ServerLog): Promise<number | undefined> {
     runtime,
     clusters: () => clusters.statuses(),
     initialize: () => dynamic.start(),
+    hosts: {
+      want: (worker, name, isWanted) => dynamic.wantHost(worker, name, isWanted),
+      forgetWorker: (worker) => dynamic.forgetWorker(worker),
+    },
     certificates: () => secrets.certificates,
     stats,
     staticUnknownFields: problems.list.filter((problem) => problem.reason.startsWith("no such field")).length,

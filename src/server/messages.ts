@@ -69,6 +69,8 @@ export type ToWorker =
   | { kind: "hosts"; update: HostUpdate }
   /** The secrets of a TLS context came or changed. */
   | { kind: "tls"; update: TlsContextSpec<unknown> }
+  /** Virtual hosts that were asked for came, or are said not to be there. */
+  | { kind: "hostsCame"; names: string[] }
   | { kind: "drain"; order: DrainOrder }
   | { kind: "healthFailed"; failed: boolean }
   | { kind: "reopenLogs" }
@@ -86,6 +88,8 @@ export type FromWorker =
   | { kind: "listenFailed"; listener: string; address: SocketAddress; code: string; message: string }
   /** A drain was ordered and no connection is left. */
   | { kind: "drained" }
+  /** Requests wait for a virtual host (VHDS), or none does any more. */
+  | { kind: "host"; name: string; isWanted: boolean }
   /** Names and slots of new stats in the worker's slab; read by the owner of the aggregate. */
   | { kind: "stats"; announcements: StatAnnouncement[] }
   | { kind: "log"; level: string; logger: string; message: string };

@@ -29,6 +29,8 @@ export interface ServerOptions {
   clusters: () => ClusterStatus[];
   /** Gets what the workers need first: clusters and listeners by xDS. */
   initialize: () => Promise<void>;
+  /** Virtual hosts that requests of a worker wait for. */
+  hosts: { want(worker: number, name: string, isWanted: boolean): void; forgetWorker(worker: number): void };
   /** Those of each TLS context. */
   certificates: () => ContextCertificates[];
   stats: ProcessStats;
@@ -66,8 +68,12 @@ export class ServerProcess {
       onMessage: (index, message) => {
         if (message.kind === "log") log.log(message.level, message.logger, message.message);
         else if (message.kind === "stats") options.stats.announce(index, message.announcements);
+        else if (message.kind === "host") options.hosts.want(index, message.name, message.isWanted);
       },
-      onGone: (index) => options.stats.retireWorker(index),
+      onGone: (index) => {
+        options.stats.retireWorker(index);
+        options.hosts.forgetWorker(index);
+      },
     });
     options.runtime.connect((changes) => this.supervisor.broadcast({ kind: "runtime", changes }));
     this.drain = new Drain({

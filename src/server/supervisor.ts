@@ -238,6 +238,7 @@ export class Supervisor {
         slot.isDrained = true;
         this.checkDrained();
         return;
+      case "host":
       case "stats":
       case "log":
         this.options.onMessage(slot.index, message);

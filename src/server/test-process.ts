@@ -32,6 +32,7 @@ const server = new ServerProcess({
   runtime: new RuntimeLayers([]),
   clusters: () => [],
   initialize: () => Promise.resolve(),
+  hosts: { want: () => {}, forgetWorker: () => {} },
   certificates: () => [],
   stats: new ProcessStats(concurrency, new TagExtractor()),
   staticUnknownFields: 0,

@@ -48,6 +48,7 @@ if (parentPort !== null) {
       },
       applyHosts() {},
       applyTls() {},
+      onHostsCame() {},
       setHealthFailed() {},
       updateRuntime() {},
       reopenLogs() {},

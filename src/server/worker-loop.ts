@@ -13,6 +13,7 @@ interface WorkerRuntime {
   apply(update: ConfigUpdate): void;
   applyHosts(update: HostUpdate): void;
   applyTls(update: TlsContextSpec<unknown>): void;
+  onHostsCame(names: readonly string[]): void;
   startDraining(order: DrainOrder): void;
   setHealthFailed(failed: boolean): void;
   reopenLogs(): void;
@@ -87,6 +88,9 @@ export function serveWorker(port: MessagePort, init: WorkerInit, createRuntime: 
         return;
       case "tls":
         runtime.applyTls(message.update);
+        return;
+      case "hostsCame":
+        runtime.onHostsCame(message.names);
         return;
       case "drain":
         runtime.startDraining(message.order);

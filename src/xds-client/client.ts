@@ -64,8 +64,10 @@ export class XdsClient implements XdsStreamSink {
     this.#stream = null;
   }
 
-  /** Asks for all of a type (LDS, CDS). `fetchTimeoutMs`: 0 waits for ever. */
+  /** Asks for all of a type (LDS, CDS), once for a handler. Names may be added to the answer (VHDS). `fetchTimeoutMs`: 0 waits for ever. */
   watchAll(typeUrl: string, handler: XdsHandler, fetchTimeoutMs: number): XdsSubscription {
+    const known = this.#subscriptions.get(typeUrl);
+    if (known?.handler === handler) return known;
     const subscription = new XdsSubscription(typeUrl, handler, true);
     this.#subscriptions.set(typeUrl, subscription);
     this.#limit(subscription, "*", fetchTimeoutMs);

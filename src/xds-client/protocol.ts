@@ -56,9 +56,10 @@ export const sotwProtocol: XdsProtocol = {
         removed: [],
         isWholeState: true,
         resources: message.resources.map((value) => {
-          if (value.typeUrl !== wrapperType) return { name: "", version: message.versionInfo, value };
+          if (value.typeUrl !== wrapperType) return { name: "", aliases: [], version: message.versionInfo, value };
           const wrapped = fromBinary(ResourceSchema, value.value);
-          return { name: wrapped.name, version: wrapped.version, value: wrapped.resource ?? null };
+          const { name, aliases, version, resource } = wrapped;
+          return { name, aliases, version, value: resource ?? null };
         }),
       },
     };
@@ -72,10 +73,12 @@ export const sotwProtocol: XdsProtocol = {
 export const deltaProtocol: XdsProtocol = {
   request(subscription, refusal, node) {
     const isFirst = !subscription.isRequested;
+    // All of a type is what an empty first request asks for; where it names some, all must be said.
+    const all = isFirst && subscription.isWildcard && subscription.toSubscribe.size > 0 ? ["*"] : [];
     const message = create(DeltaDiscoveryRequestSchema, {
       typeUrl: subscription.typeUrl,
       responseNonce: refusal === null ? "" : subscription.nonce,
-      resourceNamesSubscribe: [...subscription.toSubscribe],
+      resourceNamesSubscribe: [...all, ...subscription.toSubscribe],
       resourceNamesUnsubscribe: [...subscription.toUnsubscribe],
       initialResourceVersions: isFirst ? Object.fromEntries(subscription.versions) : {},
       ...(node === undefined ? {} : { node }),
@@ -95,7 +98,9 @@ export const deltaProtocol: XdsProtocol = {
         version: message.systemVersionInfo,
         removed: message.removedResources,
         isWholeState: false,
-        resources: message.resources.map(({ name, version, resource }) => ({ name, version, value: resource ?? null })),
+        resources: message.resources.map(({ name, aliases, version, resource }) => {
+          return { name, aliases, version, value: resource ?? null };
+        }),
       },
     };
   },

@@ -4,6 +4,8 @@ import type { Any } from "@bufbuild/protobuf/wkt";
 interface XdsResource {
   /** "" where only the resource itself says it: state of the world without the Resource wrapper. */
   name: string;
+  /** Other names that it was asked for by; delta. */
+  aliases: string[];
   version: string;
   /** null for a heartbeat: the resource is as it was. */
   value: Any | null;

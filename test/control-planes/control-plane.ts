@@ -10,6 +10,7 @@ interface Seen {
   delta: boolean;
   type: string;
   names: string[] | null;
+  unsubscribe?: string[];
   version: string;
   /** Of initial_resource_versions. */
   known: number;
@@ -119,7 +120,7 @@ export function ask(port: number, path = "/", headers: Record<string, string> = 
 
 /** Waits until it is so. Throws when it never is. */
 export async function until(isSo: () => Promise<boolean>): Promise<void> {
-  for (let i = 0; i < 500; i++) {
+  for (let i = 0; i < 1500; i++) {
     if (await isSo()) return;
     await sleep(20);
   }

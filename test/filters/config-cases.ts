@@ -29,6 +29,10 @@ const grpcStats = (config: Json): Json => ({
   name: "envoy.filters.http.grpc_stats",
   typed_config: { "@type": `${http}grpc_stats.v3.FilterConfig`, ...config },
 });
+const onDemand = (config: Json): Json => ({
+  name: "envoy.filters.http.on_demand",
+  typed_config: { "@type": `${http}on_demand.v3.OnDemand`, ...config },
+});
 const wrapped = (config: Json): Json => ({
   typed_per_filter_config: {
     f: { "@type": "type.googleapis.com/envoy.config.route.v3.FilterConfig", ...config },
@@ -141,6 +145,21 @@ const ofAll: readonly FilterConfigCase[] = [
 ];
 
 const ofHealthCheck: readonly FilterConfigCase[] = [
+  { name: "on_demand", filters: [onDemand({})] },
+  {
+    name: "on_demand of a virtual host and a route",
+    virtualHost: { typed_per_filter_config: { f: { "@type": `${http}on_demand.v3.OnDemand` } } },
+    route: { typed_per_filter_config: { f: { "@type": `${http}on_demand.v3.PerRouteConfig` } } },
+  },
+  {
+    name: "virtual hosts by VHDS from a file",
+    routeConfig: { vhds: { config_source: { path_config_source: { path: "/dev/null" } } } },
+    error: {
+      path: "route_config.vhds.config_source",
+      says: "delta variant of xDS only",
+      envoySays: "vhds: only 'DELTA_GRPC' or 'ADS' (which uses Delta xDS) is supported as a config source.",
+    },
+  },
   {
     name: "health_check without a mode",
     filters: [health({})],

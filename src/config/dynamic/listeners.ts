@@ -53,7 +53,7 @@ export class DynamicListeners implements ResourceTaker {
     this.#sources = sources;
     this.#target = target;
     this.#onWarm = onWarm;
-    this.routes = new RouteTaker(target, () => this.checkWarm());
+    this.routes = new RouteTaker(sources, target, () => this.checkWarm());
     this.scopes = new DynamicScopes(this.routes, sources, target, {
       onChange: () => this.checkWarm(),
       dropRoutes: (name, source) => this.#dropRoutes(name, source),

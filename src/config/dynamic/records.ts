@@ -32,7 +32,13 @@ export class ResourceRecords {
     return [...this.#records.values()];
   }
 
-  accept(name: string, version: string, message: unknown, bytes: Uint8Array, isWarming: boolean): ResourceRecord {
+  accept(
+    name: string,
+    version: string,
+    message: unknown,
+    bytes: Uint8Array | null,
+    isWarming: boolean,
+  ): ResourceRecord {
     const record = { name, message, version, updatedAt: new Date(), bytes, isWarming, refusal: null };
     this.#records.set(name, record);
     return record;

@@ -1,16 +1,22 @@
 import type { StatsSlab } from "../../observability/stats.ts";
-import { RouteConfigurationSchema } from "../../proto/generated/envoy/config/route/v3/route_pb.ts";
+import {
+  type RouteConfiguration,
+  RouteConfigurationSchema,
+} from "../../proto/generated/envoy/config/route/v3/route_pb.ts";
 import { Problems } from "../../proto/problems.ts";
-import { parseRoutes } from "../../proxy/parse-routes.ts";
+import { parseRoutes, parseVhdsSource } from "../../proxy/parse-routes.ts";
 import type { RouteConfigSpec } from "../../router/spec.ts";
 import type { XdsUpdate } from "../../xds-client/subscription.ts";
 import { SubscriptionStats } from "../subscription-stats.ts";
 import { equalBytes, ResourceRecords, readResource, refusalText } from "./records.ts";
-import type { ResourceTaker } from "./sources.ts";
+import type { ResourceSources, ResourceTaker } from "./sources.ts";
+import { DynamicHosts } from "./virtual-hosts.ts";
 
 /** What routes that change are told to. */
 export interface RouteTarget {
   putRoutes(spec: RouteConfigSpec): void;
+  /** Virtual hosts that workers asked for came, or are said not to be there. */
+  hostsCame(names: string[]): void;
   log(level: "info" | "warning", message: string): void;
 }
 
@@ -18,6 +24,7 @@ export interface RouteTarget {
 export class RouteTaker implements ResourceTaker {
   readonly typeUrl = `type.googleapis.com/${RouteConfigurationSchema.typeName}`;
   readonly records = new ResourceRecords();
+  readonly hosts: DynamicHosts;
   readonly #target: RouteTarget;
   readonly #onChange: () => void;
   /** Those that came, and those whose time to come is over. */
@@ -25,9 +32,18 @@ export class RouteTaker implements ResourceTaker {
   /** By name, then by stat prefix of a connection manager. */
   readonly #stats = new Map<string, Map<string, SubscriptionStats>>();
 
-  constructor(target: RouteTarget, onChange: () => void) {
+  constructor(sources: ResourceSources, target: RouteTarget, onChange: () => void) {
     this.#target = target;
     this.#onChange = onChange;
+    this.hosts = new DynamicHosts(sources, {
+      putRoutes: (name, version, message, spec) => {
+        this.records.accept(name, version, message, this.records.get(name)?.bytes ?? null, false);
+        target.putRoutes(spec);
+      },
+      hostsCame: (names) => target.hostsCame(names),
+      onChange,
+      log: (level, message) => target.log(level, message),
+    });
   }
 
   /** A connection manager with this stat prefix asks for a name. */
@@ -51,10 +67,11 @@ export class RouteTaker implements ResourceTaker {
   }
 
   isSettled(name: string): boolean {
-    return this.#settled.has(name);
+    return this.#settled.has(name) && this.hosts.isSettled(name);
   }
 
   forget(name: string): void {
+    this.hosts.forget(name);
     this.#settled.delete(name);
     this.#stats.delete(name);
     this.records.remove(name);
@@ -68,7 +85,8 @@ export class RouteTaker implements ResourceTaker {
       const message = readResource(RouteConfigurationSchema, value, problems);
       const name = message?.name ?? "";
       const isNews = message !== null && !problems.hasErrors && !equalBytes(this.records.get(name)?.bytes, value.value);
-      const spec = isNews ? parseRoutes(message, problems) : null;
+      const own = isNews ? parseRoutes(message, problems) : null;
+      const whole = message === null || own === null ? null : this.#withHosts(message, own, problems);
       // Envoy: a first one that is refused does not keep its listener waiting.
       this.#settled.add(name);
       if (problems.hasErrors) {
@@ -79,10 +97,10 @@ export class RouteTaker implements ResourceTaker {
         continue;
       }
       this.#count(name, (stats) => stats.onSuccess(version, Date.now()));
-      if (message === null || spec === null) continue;
-      this.records.accept(name, version, message, value.value, false);
+      if (whole === null) continue;
+      this.records.accept(name, version, whole.message, value.value, false);
       this.#count(name, (stats) => stats.count("config_reload"));
-      this.#target.putRoutes(spec);
+      this.#target.putRoutes(whole.spec);
     }
     for (const name of update.removed) this.records.remove(name);
     if (refusals.length > 0) this.#target.log("warning", `RDS: ${refusals.join("\n")}`);
@@ -101,6 +119,27 @@ export class RouteTaker implements ResourceTaker {
   sync(slab: StatsSlab, setTextReadout: (name: string, value: string) => void): void {
     for (const byPrefix of this.#stats.values())
       for (const stats of byPrefix.values()) stats.sync(slab, setTextReadout);
+    this.hosts.sync(slab, setTextReadout);
+  }
+
+  /** With the virtual hosts by VHDS; null after telling a fault. */
+  #withHosts(
+    message: RouteConfiguration,
+    spec: RouteConfigSpec,
+    problems: Problems,
+  ): { message: RouteConfiguration; spec: RouteConfigSpec } | null {
+    const { name, vhds } = message;
+    if (vhds === undefined) {
+      this.hosts.forget(name);
+      return { message, spec };
+    }
+    const at = problems.at("vhds.config_source");
+    const source = parseVhdsSource(vhds, at);
+    if (source === null) return null;
+    if (this.hosts.canCome(source))
+      return this.hosts.take(message, spec, source, this.#stats.get(name)?.keys() ?? [], problems);
+    at.error("ads", "virtual hosts come by the delta variant of xDS only, and ads_config is not of it");
+    return null;
   }
 
   #count(name: string, count: (stats: SubscriptionStats) => void): void {

@@ -21,6 +21,7 @@ export type StreamOpener = (api: ApiSourceSpec, typeUrl: string | null) => XdsCl
 /** Where resources are asked for: by the aggregated stream, by streams of one type, and from files. */
 export class ResourceSources {
   readonly #ads: XdsClient | null;
+  readonly #adsSpec: ApiSourceSpec | null;
   readonly #open: StreamOpener;
   readonly #log: (level: "info" | "warning", message: string) => void;
   /** Type and path of the files that are watched. */
@@ -33,6 +34,7 @@ export class ResourceSources {
     open: StreamOpener,
     log: (level: "info" | "warning", message: string) => void,
   ) {
+    this.#adsSpec = ads;
     this.#ads = ads === null ? null : open(ads, null);
     this.#open = open;
     this.#log = log;
@@ -48,6 +50,23 @@ export class ResourceSources {
   /** The opposite of watchAll; a file is left alone. */
   unwatchAll(source: ConfigSourceSpec, taker: ResourceTaker): void {
     if (source.kind !== "FILE") this.#stream(source, taker)?.unwatchAll(taker.typeUrl);
+  }
+
+  /** One more of a type that is asked for as a whole: VHDS. */
+  addToAll(source: ConfigSourceSpec, taker: ResourceTaker, name: string): void {
+    const client = source.kind === "FILE" ? null : this.#stream(source, taker);
+    if (client !== null) client.add(client.watchAll(taker.typeUrl, taker, 0), name, 0);
+  }
+
+  removeFromAll(source: ConfigSourceSpec, taker: ResourceTaker, name: string): void {
+    const client = source.kind === "FILE" ? null : this.#stream(source, taker);
+    if (client !== null) client.remove(client.watchAll(taker.typeUrl, taker, 0), name);
+  }
+
+  /** Changes come one by one. */
+  isDelta(source: ConfigSourceSpec): boolean {
+    if (source.kind === "ADS") return this.#adsSpec?.isDelta === true;
+    return source.kind === "GRPC" && source.api.isDelta;
   }
 
   /** One resource by name: EDS, RDS, SDS. */
@@ -111,7 +130,7 @@ export class ResourceSources {
     const { versionInfo, resources } = loaded.message;
     const refusal = taker.onUpdate({
       version: versionInfo,
-      resources: resources.map((value) => ({ name: "", version: versionInfo, value })),
+      resources: resources.map((value) => ({ name: "", aliases: [], version: versionInfo, value })),
       removed: [],
       isWholeState: true,
     });
