@@ -43,7 +43,7 @@ export async function runSwap(
   const folder = join(bed.folder, proxy.name);
   mkdirSync(folder);
   const swapBed = { ...bed, ports: { http, https, extra } };
-  const controlPlane = new ControlPlane(controlPlaneProgram, true);
+  const controlPlane = new ControlPlane(controlPlaneProgram, "ads");
   const config = join(folder, "envoy.json");
   writeFileSync(config, JSON.stringify(bootstrap(xdsCluster(await controlPlane.port), admin)));
   const send = async (version: string, state: SwapState, clusters = 0): Promise<void> => {

@@ -59,6 +59,13 @@ export function loadResources(path: string, unknownFields: UnknownFields): LoadR
   return load.finish();
 }
 
+/** Reads resources in JSON, as REST answers them. `name` is what the text is called. Does not throw. */
+export function parseResources(name: string, text: string): LoadResult<DiscoveryResponse> {
+  const load = new Load(DiscoveryResponseSchema, "an answer", "warn", false);
+  load.text(name, text, parseJson);
+  return load.finish();
+}
+
 class Load<Desc extends DescMessage> {
   readonly problems = new Problems();
   readonly #schema: Desc;

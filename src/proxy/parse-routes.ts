@@ -23,7 +23,7 @@ export function parseInlineRoutes(message: RouteConfiguration, problems: Problem
 /** Where virtual hosts come from; null after telling a fault. */
 export function parseVhdsSource(message: Vhds, problems: Problems): ConfigSourceSpec | null {
   const source = parseConfigSource(message.configSource, problems);
-  if (source === null || source.kind === "ADS" || (source.kind === "GRPC" && source.api.isDelta)) return source;
+  if (source === null || source.kind === "ADS" || (source.kind === "API" && source.api.isDelta)) return source;
   problems.error("", "virtual hosts come by the delta variant of xDS only", {
     envoyText: "vhds: only 'DELTA_GRPC' or 'ADS' (which uses Delta xDS) is supported as a config source.",
   });

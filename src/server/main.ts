@@ -56,6 +56,7 @@ async function run(flags: Flags, log: ServerLog): Promise<number | undefined> {
     { parseRuntimeLayers },
     { RuntimeLayers },
     { SecretStore },
+    { checkNode },
   ] = await Promise.all([
     import("../config/load.ts"),
     import("../config/report.ts"),
@@ -65,6 +66,7 @@ async function run(flags: Flags, log: ServerLog): Promise<number | undefined> {
     import("../config/runtime-layers.ts"),
     import("./runtime-layers.ts"),
     import("../config/secret-store.ts"),
+    import("../config/node-check.ts"),
   ]);
   const concurrency = flags.concurrency ?? availableParallelism();
   const loaded = loadBootstrap({
@@ -80,10 +82,12 @@ async function run(flags: Flags, log: ServerLog): Promise<number | undefined> {
   const leniency = runtime.isTrue("nuncio.http1_envoy_leniency");
   const secrets = new SecretStore();
   const specs = bootstrap === null ? null : bootstrapToSpecs(bootstrap, problems, concurrency + 1, leniency, secrets);
+  const node = bootstrap === null ? null : nodeMessage(bootstrap, flags);
+  if (node !== null && specs !== null) checkNode(node, specs, runtimeSpecs, secrets.sdsSecrets.length > 0, problems);
   const text = formatProblems(problems.list, (problem) => {
     return loaded.locations.get(problem) ?? (problem.path === "" ? null : loaded.locate(problem.path));
   });
-  if (bootstrap === null || specs === null || problems.hasErrors) {
+  if (bootstrap === null || node === null || specs === null || problems.hasErrors) {
     process.stderr.write(`error initializing configuration '${flags.configPath}':\n${text}\n`);
     return 1;
   }
@@ -120,7 +124,7 @@ async function run(flags: Flags, log: ServerLog): Promise<number | undefined> {
     specs,
     runtimeSpecs,
     runtime,
-    node: nodeMessage(bootstrap, flags),
+    node,
     secrets,
     clusters,
     stats,

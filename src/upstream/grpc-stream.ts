@@ -4,6 +4,7 @@ import { RequestHead } from "../http/header-block.ts";
 import type { Borrower, BorrowFailure } from "./borrower.ts";
 import type { Cluster } from "./cluster.ts";
 import type { Host } from "./host-set.ts";
+import { markOwnRequest } from "./own-request.ts";
 
 /** What a gRPC stream tells its owner. */
 export interface GrpcSink {
@@ -18,8 +19,12 @@ export interface GrpcTarget {
   cluster: Cluster;
   /** "/package.Service/Method" */
   path: string;
-  /** initial_metadata. */
+  /** initial_metadata; each name once, in lower case. */
   metadata: readonly (readonly [string, string])[];
+  /** "" for the cluster's name. */
+  authority: string;
+  /** skip_envoy_headers */
+  skipsEnvoyHeaders: boolean;
 }
 
 /** A bidirectional gRPC stream over a cluster of ours: its load balancing, TLS and breakers apply. Envoy: Grpc::AsyncStreamImpl. */
@@ -61,15 +66,16 @@ export class GrpcStream implements Borrower {
 
   onReady(writer: RequestWriter): void {
     this.#writer = writer;
-    const { cluster, path, metadata } = this.#target;
+    const { cluster, path, metadata, authority, skipsEnvoyHeaders } = this.#target;
     const head = new RequestHead();
     head.method = "POST";
     head.path = path;
-    head.authority = cluster.name;
+    head.authority = authority === "" ? cluster.name : authority;
     head.scheme = cluster.spec.tls === null ? "http" : "https";
     head.append("te", "trailers");
     head.append("content-type", "application/grpc");
-    for (const [name, value] of metadata) head.append(name, value);
+    for (const [name, value] of metadata) head.set(name, value);
+    if (!skipsEnvoyHeaders) markOwnRequest(head);
     writer.writeHead(head, false);
     for (const framed of this.#waiting) writer.writeData(framed, false);
     this.#waiting = [];

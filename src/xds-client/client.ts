@@ -1,5 +1,6 @@
 import type { Node } from "../proto/generated/envoy/config/core/v3/base_pb.ts";
 import type { XdsProtocol, XdsResponse } from "./protocol.ts";
+import type { XdsSource } from "./source.ts";
 import { type XdsHandler, XdsSubscription } from "./subscription.ts";
 import type { XdsClock, XdsStream, XdsStreamSink, XdsTransport } from "./transport.ts";
 
@@ -35,7 +36,7 @@ export interface XdsClientOptions {
  *
  * What was accepted stays accepted: a stream that ends takes nothing away.
  */
-export class XdsClient implements XdsStreamSink {
+export class XdsClient implements XdsSource, XdsStreamSink {
   readonly #options: XdsClientOptions;
   /** In the order of their first requests on a stream. */
   readonly #subscriptions = new Map<string, XdsSubscription>();
@@ -50,7 +51,6 @@ export class XdsClient implements XdsStreamSink {
     this.#options = options;
   }
 
-  /** Begins with the streams. */
   start(): void {
     if (!this.#isStopped) return;
     this.#isStopped = false;
@@ -64,7 +64,6 @@ export class XdsClient implements XdsStreamSink {
     this.#stream = null;
   }
 
-  /** Asks for all of a type (LDS, CDS), once for a handler. Names may be added to the answer (VHDS). `fetchTimeoutMs`: 0 waits for ever. */
   watchAll(typeUrl: string, handler: XdsHandler, fetchTimeoutMs: number): XdsSubscription {
     const known = this.#subscriptions.get(typeUrl);
     if (known?.handler === handler) return known;
@@ -75,12 +74,10 @@ export class XdsClient implements XdsStreamSink {
     return subscription;
   }
 
-  /** Nothing of a type is wanted any more: what still comes of it is ignored. */
   unwatchAll(typeUrl: string): void {
     this.#subscriptions.delete(typeUrl);
   }
 
-  /** The subscription of a type by names; nothing is asked for before a name is added. */
   watchNames(typeUrl: string, handler: XdsHandler): XdsSubscription {
     const subscription = new XdsSubscription(typeUrl, handler, false);
     this.#subscriptions.set(typeUrl, subscription);

@@ -4,6 +4,7 @@ import {
   DeltaDiscoveryRequestSchema,
   DeltaDiscoveryResponseSchema,
   DiscoveryRequestSchema,
+  type DiscoveryResponse,
   DiscoveryResponseSchema,
   ResourceSchema,
 } from "../proto/generated/envoy/service/discovery/v3/discovery_pb.ts";
@@ -51,23 +52,27 @@ export const sotwProtocol: XdsProtocol = {
       typeUrl: message.typeUrl,
       nonce: message.nonce,
       controlPlane: message.controlPlane?.identifier ?? "",
-      update: {
-        version: message.versionInfo,
-        removed: [],
-        isWholeState: true,
-        resources: message.resources.map((value) => {
-          if (value.typeUrl !== wrapperType) return { name: "", aliases: [], version: message.versionInfo, value };
-          const wrapped = fromBinary(ResourceSchema, value.value);
-          const { name, aliases, version, resource } = wrapped;
-          return { name, aliases, version, value: resource ?? null };
-        }),
-      },
+      update: sotwUpdate(message),
     };
   },
   accept(subscription, update) {
     subscription.version = update.version;
   },
 };
+
+/** What a response says. */
+export function sotwUpdate({ versionInfo, resources }: DiscoveryResponse): XdsUpdate {
+  return {
+    version: versionInfo,
+    removed: [],
+    isWholeState: true,
+    resources: resources.map((value) => {
+      if (value.typeUrl !== wrapperType) return { name: "", aliases: [], version: versionInfo, value };
+      const { name, aliases, version, resource } = fromBinary(ResourceSchema, value.value);
+      return { name, aliases, version, value: resource ?? null };
+    }),
+  };
+}
 
 /** Delta: requests and responses name what changed. */
 export const deltaProtocol: XdsProtocol = {

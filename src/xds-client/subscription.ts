@@ -27,6 +27,10 @@ export interface XdsHandler {
   onUpdate(update: XdsUpdate): string;
   /** initial_fetch_timeout passed for a name; "*" for all of the type. */
   onFetchTimeout(name: string): void;
+  /** A name is asked for, or asked for again; "*" for all of the type. */
+  onAttempt(name: string): void;
+  /** Nothing could be got for a name; "*" for all. */
+  onFailure(name: string): void;
 }
 
 /** What is asked for of one type, and what was got. It outlives streams. */

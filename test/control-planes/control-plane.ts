@@ -19,30 +19,55 @@ interface Seen {
   node?: string;
 }
 
+/** A stream that a client opened. */
+interface OpenedStream {
+  /** Type URL; "" for ADS. */
+  stream: string;
+  metadata: Record<string, string[]>;
+}
+
+/** What a client posted to a control plane by REST. */
+interface Posted {
+  method: string;
+  /** Path. */
+  posted: string;
+  host: string;
+  headers: Record<string, string[]>;
+  body: Record<string, unknown>;
+}
+
 /** A control plane on go-control-plane's own cache and server (go/main.go), which all clients get one snapshot of. */
 export class ControlPlane {
   readonly seen: Seen[] = [];
+  readonly streams: OpenedStream[] = [];
+  readonly posts: Posted[] = [];
   readonly #child: ChildProcess;
   readonly #told = new EventEmitter();
   readonly port: Promise<number>;
 
-  constructor(program: string, isAds: boolean, listen = "127.0.0.1:0") {
-    this.#child = spawn(program, [isAds ? "ads" : "per-type", listen], { stdio: ["pipe", "pipe", "inherit"] });
+  /** `listen`: an address with its port, or the path of a Unix socket; `heartbeat`: how often resources with a time to live are renewed. */
+  constructor(program: string, mode: "ads" | "per-type" | "rest", listen = "127.0.0.1:0", heartbeat = "0s") {
+    this.#child = spawn(program, [mode, listen, heartbeat], { stdio: ["pipe", "pipe", "inherit"] });
     const lines = createInterface({ input: this.#child.stdout as NodeJS.ReadableStream });
     this.port = new Promise((resolve) => {
       lines.on("line", (text) => {
-        const line = JSON.parse(text) as Seen & { port?: number; fault?: string; held?: string; set?: string };
+        const line = JSON.parse(text) as Partial<
+          Seen & OpenedStream & Posted & { port: number; fault: string; held: string; set: string }
+        >;
         if (line.port !== undefined) resolve(line.port);
         else if (line.held !== undefined) this.#told.emit(`held ${line.held}`);
         else if (line.set !== undefined) this.#told.emit(`set ${line.set}`);
         else if (line.fault !== undefined) throw new Error(line.fault);
-        else this.seen.push(line);
+        else if (line.stream !== undefined) this.streams.push(line as OpenedStream);
+        else if (line.posted !== undefined) this.posts.push(line as Posted);
+        else this.seen.push(line as Seen);
       });
     });
   }
 
-  send(version: string, resources: readonly Resource[]): void {
-    this.#child.stdin?.write(`${JSON.stringify({ version, resources })}\n`);
+  /** `ttls`: times to live by the names of resources, "2s". */
+  send(version: string, resources: readonly Resource[], ttls: Record<string, string> = {}): void {
+    this.#child.stdin?.write(`${JSON.stringify({ version, resources, ttls })}\n`);
   }
 
   /** Makes a snapshot ready to be sent at once by `sendHeld`. */
@@ -73,11 +98,11 @@ export class ControlPlane {
 
 /** The variants of the protocol. */
 export const modes = [
-  { name: "ADS, state of the world", isAds: true, apiType: "GRPC" },
-  { name: "ADS, delta", isAds: true, apiType: "DELTA_GRPC" },
-  { name: "a stream for each type, state of the world", isAds: false, apiType: "GRPC" },
-  { name: "a stream for each type, delta", isAds: false, apiType: "DELTA_GRPC" },
-];
+  { name: "ADS, state of the world", isAds: true, server: "ads", apiType: "GRPC" },
+  { name: "ADS, delta", isAds: true, server: "ads", apiType: "DELTA_GRPC" },
+  { name: "a stream for each type, state of the world", isAds: false, server: "per-type", apiType: "GRPC" },
+  { name: "a stream for each type, delta", isAds: false, server: "per-type", apiType: "DELTA_GRPC" },
+] as const;
 
 /** Of an api_config_source or ads_config. */
 export function apiSource(apiType: string): object {
@@ -89,19 +114,20 @@ export function apiSource(apiType: string): object {
   };
 }
 
-/** The cluster of the control plane. */
-export function xdsCluster(port: number): object {
+/** The cluster of the control plane; `at`: its port on loopback, or an Address. */
+export function xdsCluster(at: number | object, protocolOptions: object = {}): object {
   return {
     name: "xds",
     type: "STATIC",
     load_assignment: {
       cluster_name: "xds",
-      endpoints: [{ lb_endpoints: [{ endpoint: { address: address(port) } }] }],
+      endpoints: [{ lb_endpoints: [{ endpoint: { address: typeof at === "number" ? address(at) : at } }] }],
     },
     typed_extension_protocol_options: {
       "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
         "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
         explicit_http_config: { http2_protocol_options: {} },
+        ...protocolOptions,
       },
     },
   };

@@ -22,7 +22,7 @@ afterAll(() => {
   backend.close();
 });
 
-describe.each(modes)("$name", ({ isAds, apiType }) => {
+describe.each(modes)("$name", ({ isAds, apiType, server }) => {
   test("many snapshots under load, one that is refused, a restart of the control plane", {
     timeout: 60_000,
   }, async (context) => {
@@ -34,7 +34,7 @@ describe.each(modes)("$name", ({ isAds, apiType }) => {
       initial_fetch_timeout: "0s",
     }));
     const [port = 0, otherPort = 0] = await freePorts(2);
-    let plane = new ControlPlane(program, isAds);
+    let plane = new ControlPlane(program, server);
     const planePort = await plane.port;
     const all = (version: string, clusters: string[], listeners: [string, number][], timeout = "1s") => [
       ...resources.clusters(clusters, timeout),
@@ -97,7 +97,7 @@ describe.each(modes)("$name", ({ isAds, apiType }) => {
 
     await plane.stop();
     expect(await ask(port)).toBe("a 24");
-    plane = new ControlPlane(program, isAds, `127.0.0.1:${planePort}`);
+    plane = new ControlPlane(program, server, `127.0.0.1:${planePort}`);
     plane.send("25", all("25", ["app"], [["main", port]]));
     await until(async () => (await ask(port)) === "a 25");
     await until(async () => plane.of("Cluster").length > 0);

@@ -26,7 +26,7 @@ const programs = ["nuncio", "envoy"] as const;
 
 describe.each(modes.flatMap((mode) => programs.map((program) => ({ ...mode, program }))))(
   "$program: $name",
-  ({ isAds, apiType, program }) => {
+  ({ isAds, apiType, server, program }) => {
     test("thirty snapshots under load, a filter that is refused, a restart of the control plane", {
       timeout: 120_000,
     }, async (context) => {
@@ -40,7 +40,7 @@ describe.each(modes.flatMap((mode) => programs.map((program) => ({ ...mode, prog
       };
       const resources = new TestResources(() => source);
       const [port = 0] = await freePorts(1);
-      let plane = new ControlPlane(planeProgram, isAds);
+      let plane = new ControlPlane(planeProgram, server);
       const planePort = await plane.port;
       const all = (i: number, filter: Resource = health(`/health-${i}`)) => [
         ...resources.clusters(["app"]),
@@ -92,7 +92,7 @@ describe.each(modes.flatMap((mode) => programs.map((program) => ({ ...mode, prog
 
       await plane.stop();
       expect(await isLive(30)).toBe(false);
-      plane = new ControlPlane(planeProgram, isAds, `127.0.0.1:${planePort}`);
+      plane = new ControlPlane(planeProgram, server, `127.0.0.1:${planePort}`);
       plane.send("32", all(32));
       await until(() => isLive(32));
       expect(await proxy.stat("extension_config_discovery.http_filter.dyn.config_reload")).toBe(32);

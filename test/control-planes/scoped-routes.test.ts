@@ -23,7 +23,7 @@ afterAll(() => {
   backend.close();
 });
 
-describe.each(modes)("$name", ({ isAds, apiType }) => {
+describe.each(modes)("$name", ({ isAds, apiType, server }) => {
   test("thirty snapshots of scopes under load, and a restart of the control plane", {
     timeout: 120_000,
   }, async (context) => {
@@ -36,7 +36,7 @@ describe.each(modes)("$name", ({ isAds, apiType }) => {
     };
     const resources = new TestResources(() => source);
     const [port = 0] = await freePorts(1);
-    let plane = new ControlPlane(planeProgram, isAds);
+    let plane = new ControlPlane(planeProgram, server);
     const planePort = await plane.port;
     const scoped = {
       rds: undefined,
@@ -85,7 +85,7 @@ describe.each(modes)("$name", ({ isAds, apiType }) => {
 
     await plane.stop();
     expect((await answers(30)).join()).toBe(expected(30));
-    plane = new ControlPlane(planeProgram, isAds, `127.0.0.1:${planePort}`);
+    plane = new ControlPlane(planeProgram, server, `127.0.0.1:${planePort}`);
     plane.send("31", all(31));
     await until(async () => (await answers(31)).join() === expected(31));
     expect(await proxy.stat("http.in.scoped_rds.scopes.all_scopes")).toBe(2);

@@ -32,7 +32,7 @@ const delta = modes.filter(({ apiType }) => apiType === "DELTA_GRPC");
 
 describe.each(delta.flatMap((mode) => programs.map((program) => ({ ...mode, program }))))(
   "$program: $name",
-  ({ isAds, program }) => {
+  ({ isAds, server, program }) => {
     test("hosts come, are waited for, change under load, are refused and go", {
       timeout: 120_000,
     }, async (context) => {
@@ -46,7 +46,7 @@ describe.each(delta.flatMap((mode) => programs.map((program) => ({ ...mode, prog
       };
       const resources = new TestResources(() => source);
       const [port = 0, plainPort = 0] = await freePorts(2);
-      let plane = new ControlPlane(planeProgram, isAds);
+      let plane = new ControlPlane(planeProgram, server);
       const planePort = await plane.port;
       const all = (...hosts: Resource[]) => [
         ...resources.clusters(["app"]),
@@ -114,7 +114,7 @@ describe.each(delta.flatMap((mode) => programs.map((program) => ({ ...mode, prog
 
       await plane.stop();
       expect(await by("a")).toBe("a 24");
-      plane = new ControlPlane(planeProgram, isAds, `127.0.0.1:${planePort}`);
+      plane = new ControlPlane(planeProgram, server, `127.0.0.1:${planePort}`);
       plane.send("25", all(host("a", "25"), host("d", "25")));
       await until(async () => (await by("a")) === "a 25");
       // All there are, and by name those that were asked for.

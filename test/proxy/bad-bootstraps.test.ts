@@ -6,17 +6,7 @@ import { text as textOf } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 import { afterAll, describe, expect, test } from "vitest";
 import { requirePeer } from "../peers.ts";
-
-/** The mistakes people make, each one change to a good bootstrap: what Nuncio says, and that real Envoy refuses it too. */
-interface Mistake {
-  name: string;
-  /** `from` stands once in the good text. */
-  edit: { from: string; to: string };
-  /** On stderr, in this order. */
-  says: string[];
-  /** Words of Envoy's that stand in Nuncio's text too, for tools that look for them; null where Envoy's are of its parser. */
-  envoySays: string | null;
-}
+import { type Mistake, sourceMistakes } from "./source-mistakes.ts";
 
 const good = `static_resources:
   listeners:
@@ -186,6 +176,7 @@ const mistakes: Mistake[] = [
     says: ["scoped_routes.scoped_route_configurations_list.scoped_route_configurations[0].route_configuration_name"],
     envoySays: "Fetching routes via RDS (route_configuration_name) is not supported with inline scoped routes.",
   },
+  ...sourceMistakes,
   {
     name: "a field misspelt",
     edit: { from: "  listeners:", to: "  listenerz:" },

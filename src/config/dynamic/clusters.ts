@@ -159,10 +159,10 @@ export class DynamicClusters implements ResourceTaker {
     }
   }
 
-  /** Counts for the clusters of a service; null for all. */
-  countEndpoints(serviceName: string | null, count: (stats: SubscriptionStats) => void): void {
+  /** Counts for the clusters of a service; "*" for all. */
+  countEndpoints(serviceName: string, count: (stats: SubscriptionStats) => void): void {
     for (const { spec, stats } of this.#entries.values())
-      if (stats !== null && (serviceName === null || spec.eds?.serviceName === serviceName)) count(stats);
+      if (stats !== null && (serviceName === "*" || spec.eds?.serviceName === serviceName)) count(stats);
   }
 
   /** Brings the stats into the main thread's slab. */
@@ -270,12 +270,12 @@ class EndpointTaker implements ResourceTaker {
     this.#clusters.onEndpoints(name, null, new Problems());
   }
 
-  onAttempt(): void {
-    this.#clusters.countEndpoints(null, (stats) => stats.count("update_attempt"));
+  onAttempt(name: string): void {
+    this.#clusters.countEndpoints(name, (stats) => stats.count("update_attempt"));
   }
 
-  onFailure(): void {
-    this.#clusters.countEndpoints(null, (stats) => stats.count("update_failure"));
+  onFailure(name: string): void {
+    this.#clusters.countEndpoints(name, (stats) => stats.count("update_failure"));
   }
 }
 

@@ -88,18 +88,21 @@ export class DynamicFilters {
 
   /** Of all streams, or of the file that one name comes from. */
   #taker(fileOf: string | null): ResourceTaker {
-    const all = (): Iterable<string> => (fileOf === null ? this.#wanted.keys() : [fileOf]);
+    const named = (name: string): string[] => {
+      if (name !== "*") return [name];
+      return fileOf === null ? [...this.#wanted.keys()] : [fileOf];
+    };
     return {
       typeUrl: `type.googleapis.com/${TypedExtensionConfigSchema.typeName}`,
       onUpdate: (update) => this.#onUpdate(update, fileOf),
-      onAttempt: () => {
-        for (const name of all()) this.#wanted.get(name)?.stats.count("update_attempt");
+      onAttempt: (name) => {
+        for (const one of named(name)) this.#wanted.get(one)?.stats.count("update_attempt");
       },
-      onFailure: () => {
-        for (const name of all()) this.#wanted.get(name)?.stats.count("update_failure");
+      onFailure: (name) => {
+        for (const one of named(name)) this.#wanted.get(one)?.stats.count("update_failure");
       },
       onFetchTimeout: (name) => {
-        for (const known of name === "*" ? [...all()] : [name]) this.#onFetchTimeout(known);
+        for (const one of named(name)) this.#onFetchTimeout(one);
       },
     };
   }

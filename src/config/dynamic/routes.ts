@@ -58,12 +58,12 @@ export class RouteTaker implements ResourceTaker {
     this.#count(name, (stats) => stats.count("update_attempt"));
   }
 
-  onAttempt(): void {
-    for (const name of this.#stats.keys()) this.#count(name, (stats) => stats.count("update_attempt"));
+  onAttempt(name: string): void {
+    for (const one of this.#named(name)) this.#count(one, (stats) => stats.count("update_attempt"));
   }
 
-  onFailure(): void {
-    for (const name of this.#stats.keys()) this.#count(name, (stats) => stats.count("update_failure"));
+  onFailure(name: string): void {
+    for (const one of this.#named(name)) this.#count(one, (stats) => stats.count("update_failure"));
   }
 
   isSettled(name: string): boolean {
@@ -140,6 +140,10 @@ export class RouteTaker implements ResourceTaker {
       return this.hosts.take(message, spec, source, this.#stats.get(name)?.keys() ?? [], problems);
     at.error("ads", "virtual hosts come by the delta variant of xDS only, and ads_config is not of it");
     return null;
+  }
+
+  #named(name: string): Iterable<string> {
+    return name === "*" ? this.#stats.keys() : [name];
   }
 
   #count(name: string, count: (stats: SubscriptionStats) => void): void {

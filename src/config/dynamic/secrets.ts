@@ -41,10 +41,14 @@ export class DynamicSecrets implements ResourceTaker {
     return refusals.join("\n");
   }
 
-  /** Counted by each secret. */
-  onAttempt(): void {}
+  onAttempt(name: string): void {
+    this.#secrets.get(name)?.stats.count("update_attempt");
+  }
 
-  onFailure(): void {}
+  onFailure(name: string): void {
+    for (const one of name === "*" ? this.#secrets.keys() : [name])
+      this.#secrets.get(one)?.stats.count("update_failure");
+  }
 
   onFetchTimeout(name: string): void {
     this.#secrets.get(name)?.stats.count("init_fetch_timeout");

@@ -1,7 +1,8 @@
 import { existsSync } from "node:fs";
 import { FileWatch } from "../../net/file-watch.ts";
-import type { ApiSourceSpec, ConfigSourceSpec } from "../../proto/config-source.ts";
-import type { XdsClient } from "../../xds-client/client.ts";
+import type { ApiSourceSpec } from "../../proto/api-source.ts";
+import type { ConfigSourceSpec } from "../../proto/config-source.ts";
+import type { XdsSource } from "../../xds-client/source.ts";
 import type { XdsHandler, XdsSubscription } from "../../xds-client/subscription.ts";
 import { loadResources } from "../load.ts";
 import { formatProblems } from "../report.ts";
@@ -9,25 +10,21 @@ import { formatProblems } from "../report.ts";
 /** Who takes resources of one type from any source. */
 export interface ResourceTaker extends XdsHandler {
   readonly typeUrl: string;
-  /** It is asked for, or read again. */
-  onAttempt(): void;
-  /** It could not be read at all. */
-  onFailure(): void;
 }
 
-/** Opens the stream that an api_config_source or ads_config asks for; the same one for the same source. `typeUrl`: null for ADS. */
-export type StreamOpener = (api: ApiSourceSpec, typeUrl: string | null) => XdsClient;
+/** Opens what an api_config_source or ads_config asks for; the same one for the same source. `typeUrl`: null for ADS. */
+export type StreamOpener = (api: ApiSourceSpec, typeUrl: string | null) => XdsSource;
 
 /** Where resources are asked for: by the aggregated stream, by streams of one type, and from files. */
 export class ResourceSources {
-  readonly #ads: XdsClient | null;
+  readonly #ads: XdsSource | null;
   readonly #adsSpec: ApiSourceSpec | null;
   readonly #open: StreamOpener;
   readonly #log: (level: "info" | "warning", message: string) => void;
   /** Type and path of the files that are watched. */
   readonly #watched = new Set<string>();
   /** By type, on each stream. */
-  readonly #named = new Map<XdsClient, Map<string, XdsSubscription>>();
+  readonly #named = new Map<XdsSource, Map<string, XdsSubscription>>();
 
   constructor(
     ads: ApiSourceSpec | null,
@@ -42,7 +39,7 @@ export class ResourceSources {
 
   /** All resources of a type: LDS, CDS. "" or why there can be none. */
   watchAll(source: ConfigSourceSpec, taker: ResourceTaker): void {
-    taker.onAttempt();
+    taker.onAttempt("*");
     if (source.kind === "FILE") this.#watchFile(source.path, source.folder, taker);
     else this.#stream(source, taker)?.watchAll(taker.typeUrl, taker, source.fetchTimeoutMs);
   }
@@ -66,7 +63,7 @@ export class ResourceSources {
   /** Changes come one by one. */
   isDelta(source: ConfigSourceSpec): boolean {
     if (source.kind === "ADS") return this.#adsSpec?.isDelta === true;
-    return source.kind === "GRPC" && source.api.isDelta;
+    return source.kind === "API" && source.api.isDelta;
   }
 
   /** One resource by name: EDS, RDS, SDS. */
@@ -85,13 +82,13 @@ export class ResourceSources {
     if (client !== null) client.remove(this.#subscription(client, taker), name);
   }
 
-  #stream(source: Exclude<ConfigSourceSpec, { kind: "FILE" }>, taker: ResourceTaker): XdsClient | null {
-    if (source.kind === "GRPC") return this.#open(source.api, taker.typeUrl);
+  #stream(source: Exclude<ConfigSourceSpec, { kind: "FILE" }>, taker: ResourceTaker): XdsSource | null {
+    if (source.kind === "API") return this.#open(source.api, taker.typeUrl);
     if (this.#ads === null) this.#log("warning", "a resource asks for ads, and dynamic_resources has no ads_config");
     return this.#ads;
   }
 
-  #subscription(client: XdsClient, taker: ResourceTaker): XdsSubscription {
+  #subscription(client: XdsSource, taker: ResourceTaker): XdsSubscription {
     let byType = this.#named.get(client);
     if (byType === undefined) this.#named.set(client, (byType = new Map()));
     let subscription = byType.get(taker.typeUrl);
@@ -103,7 +100,7 @@ export class ResourceSources {
   #watchFile(path: string, folder: string, taker: ResourceTaker): void {
     if (!existsSync(path)) {
       this.#log("warning", `there is no file "${path}" to take ${taker.typeUrl} from`);
-      taker.onFailure();
+      taker.onFailure("*");
       taker.onFetchTimeout("*");
       return;
     }
@@ -113,7 +110,7 @@ export class ResourceSources {
     if (this.#watched.has(key)) return;
     this.#watched.add(key);
     new FileWatch(path, folder, () => {
-      taker.onAttempt();
+      taker.onAttempt("*");
       read();
     });
   }
@@ -121,7 +118,7 @@ export class ResourceSources {
   #readFile(path: string, taker: ResourceTaker): void {
     const loaded = loadResources(path, "warn");
     if (loaded.message === null) {
-      taker.onFailure();
+      taker.onFailure("*");
       const errors = loaded.problems.filter(({ severity }) => severity === "error");
       this.#log("warning", `${path}: ${formatProblems(errors, (problem) => loaded.locations.get(problem) ?? null)}`);
       taker.onFetchTimeout("*");

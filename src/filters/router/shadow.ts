@@ -1,11 +1,11 @@
 import { type RequestWriter, StreamReset } from "../../http/codec.ts";
 import { HeaderBlock, RequestHead, type ResponseHead } from "../../http/header-block.ts";
 import { Known } from "../../http/names.ts";
-import { localIp } from "../../net/local-ip.ts";
 import type { Mirror } from "../../router/mirror.ts";
 import type { Route } from "../../router/route.ts";
 import type { Borrower } from "../../upstream/borrower.ts";
 import type { Cluster } from "../../upstream/cluster.ts";
+import { markOwnRequest } from "../../upstream/own-request.ts";
 
 /** What the copies of one request share. */
 export interface ShadowContext {
@@ -166,11 +166,7 @@ function copyOf(head: RequestHead, mirror: Mirror): RequestHead {
   copy.scheme = head.scheme;
   copy.hostName = head.hostName;
   copy.authority = mirror.authorityFor(head.authority);
-  // To its upstream the copy is a request of the proxy's own.
-  const forwarded = copy.joined("x-forwarded-for");
-  const address = localIp();
-  copy.set("x-forwarded-for", forwarded === null ? address : `${forwarded},${address}`, Known["x-forwarded-for"]);
-  copy.set("x-envoy-internal", "true", Known["x-envoy-internal"]);
+  markOwnRequest(copy);
   return copy;
 }
 

@@ -1,8 +1,10 @@
 // A control plane for tests, on go-control-plane's cache and server: snapshots come on stdin as JSON lines, what clients ask is told on stdout.
 //
-//	{"version": "1", "resources": [{"@type": "type.googleapis.com/envoy.config.cluster.v3.Cluster", ...}, ...]}
+//	{"version": "1", "resources": [{"@type": "type.googleapis.com/envoy.config.cluster.v3.Cluster", ...}, ...], "ttls": {"a name": "2s"}}
 //
 // With "hold": true it is made ready, told as {"held": "1"}, and in force from {"set": "1"} on, which is told too.
+//
+// Arguments: "ads", "per-type" or "rest"; where to listen, "127.0.0.1:0" or "/a/socket"; how often heartbeats are sent, "0s" for never.
 package main
 
 import (
@@ -10,9 +12,13 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net"
+	"net/http"
 	"os"
+	"strings"
 	"sync"
+	"time"
 
 	core "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	_ "github.com/envoyproxy/go-control-plane/envoy/extensions/access_loggers/file/v3"
@@ -35,6 +41,7 @@ import (
 	"github.com/envoyproxy/go-control-plane/pkg/resource/v3"
 	"github.com/envoyproxy/go-control-plane/pkg/server/v3"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/types/known/anypb"
 )
@@ -49,6 +56,8 @@ type line struct {
 	Hold      bool              `json:"hold"`
 	Version   string            `json:"version"`
 	Resources []json.RawMessage `json:"resources"`
+	// By the name of a resource.
+	TTLs map[string]string `json:"ttls"`
 }
 
 type seen struct {
@@ -76,10 +85,21 @@ func tell(message any) {
 }
 
 func main() {
+	mode, address, interval := argument(1, "ads"), argument(2, "127.0.0.1:0"), argument(3, "0s")
 	// ADS answers only when all that was asked for is there.
-	ads := len(os.Args) > 1 && os.Args[1] == "ads"
+	ads := mode == "ads"
 	snapshots := cache.NewSnapshotCache(ads, oneNode{}, nil)
+	if every := duration(interval); every > 0 {
+		snapshots = cache.NewSnapshotCacheWithHeartbeating(context.Background(), ads, oneNode{}, nil, every)
+	}
+	opened := func(ctx context.Context, _ int64, typeUrl string) error {
+		fields, _ := metadata.FromIncomingContext(ctx)
+		tell(map[string]any{"stream": typeUrl, "metadata": fields})
+		return nil
+	}
 	callbacks := server.CallbackFuncs{
+		StreamOpenFunc:      opened,
+		DeltaStreamOpenFunc: opened,
 		StreamRequestFunc: func(_ int64, r *discovery.DiscoveryRequest) error {
 			tell(seen{Type: r.TypeUrl, Names: r.ResourceNames, Version: r.VersionInfo, Nonce: r.ResponseNonce != "", Error: r.ErrorDetail.GetMessage(), Node: r.Node.GetId()})
 			return nil
@@ -88,29 +108,30 @@ func main() {
 			tell(seen{Delta: true, Type: r.TypeUrl, Names: r.ResourceNamesSubscribe, Unsubscribe: r.ResourceNamesUnsubscribe, Known: len(r.InitialResourceVersions), Nonce: r.ResponseNonce != "", Error: r.ErrorDetail.GetMessage(), Node: r.Node.GetId()})
 			return nil
 		},
+		FetchRequestFunc: func(_ context.Context, r *discovery.DiscoveryRequest) error {
+			tell(seen{Type: r.TypeUrl, Names: r.ResourceNames, Version: r.VersionInfo, Error: r.ErrorDetail.GetMessage(), Node: r.Node.GetId()})
+			return nil
+		},
 	}
 	xds := server.NewServer(context.Background(), snapshots, callbacks)
-	grpcServer := grpc.NewServer()
-	discovery.RegisterAggregatedDiscoveryServiceServer(grpcServer, xds)
-	cluster.RegisterClusterDiscoveryServiceServer(grpcServer, xds)
-	endpoint.RegisterEndpointDiscoveryServiceServer(grpcServer, xds)
-	listener.RegisterListenerDiscoveryServiceServer(grpcServer, xds)
-	route.RegisterRouteDiscoveryServiceServer(grpcServer, xds)
-	route.RegisterScopedRoutesDiscoveryServiceServer(grpcServer, xds)
-	route.RegisterVirtualHostDiscoveryServiceServer(grpcServer, xds)
-	secret.RegisterSecretDiscoveryServiceServer(grpcServer, xds)
-	runtime.RegisterRuntimeDiscoveryServiceServer(grpcServer, xds)
-	extension.RegisterExtensionConfigDiscoveryServiceServer(grpcServer, xds)
-	address := "127.0.0.1:0"
-	if len(os.Args) > 2 {
-		address = os.Args[2]
+	network := "tcp"
+	if strings.HasPrefix(address, "/") {
+		network = "unix"
 	}
-	socket, err := net.Listen("tcp", address)
+	socket, err := net.Listen(network, address)
 	if err != nil {
 		panic(err)
 	}
-	go func() { panic(grpcServer.Serve(socket)) }()
-	tell(map[string]int{"port": socket.Addr().(*net.TCPAddr).Port})
+	if mode == "rest" {
+		go func() { panic(http.Serve(socket, rest{server.HTTPGateway{Server: xds}})) }()
+	} else {
+		go func() { panic(grpcServer(xds).Serve(socket)) }()
+	}
+	port := 0
+	if tcp, isTcp := socket.Addr().(*net.TCPAddr); isTcp {
+		port = tcp.Port
+	}
+	tell(map[string]int{"port": port})
 
 	input := bufio.NewScanner(os.Stdin)
 	input.Buffer(make([]byte, 1<<20), 64<<20)
@@ -122,6 +143,54 @@ func main() {
 	}
 }
 
+func grpcServer(xds server.Server) *grpc.Server {
+	grpcServer := grpc.NewServer()
+	discovery.RegisterAggregatedDiscoveryServiceServer(grpcServer, xds)
+	cluster.RegisterClusterDiscoveryServiceServer(grpcServer, xds)
+	endpoint.RegisterEndpointDiscoveryServiceServer(grpcServer, xds)
+	listener.RegisterListenerDiscoveryServiceServer(grpcServer, xds)
+	route.RegisterRouteDiscoveryServiceServer(grpcServer, xds)
+	route.RegisterScopedRoutesDiscoveryServiceServer(grpcServer, xds)
+	route.RegisterVirtualHostDiscoveryServiceServer(grpcServer, xds)
+	secret.RegisterSecretDiscoveryServiceServer(grpcServer, xds)
+	runtime.RegisterRuntimeDiscoveryServiceServer(grpcServer, xds)
+	extension.RegisterExtensionConfigDiscoveryServiceServer(grpcServer, xds)
+	return grpcServer
+}
+
+// The REST variant of the protocol. What is posted is told as it came.
+type rest struct{ gateway server.HTTPGateway }
+
+func (r rest) ServeHTTP(response http.ResponseWriter, request *http.Request) {
+	body, err := io.ReadAll(request.Body)
+	if err != nil {
+		panic(err)
+	}
+	tell(map[string]any{"method": request.Method, "posted": request.URL.Path, "host": request.Host, "headers": request.Header, "body": json.RawMessage(body)})
+	request.Body = io.NopCloser(strings.NewReader(string(body)))
+	answer, status, err := r.gateway.ServeHTTP(request)
+	if err != nil {
+		answer = []byte(err.Error())
+	}
+	response.WriteHeader(status)
+	response.Write(answer)
+}
+
+func argument(i int, otherwise string) string {
+	if len(os.Args) > i {
+		return os.Args[i]
+	}
+	return otherwise
+}
+
+func duration(text string) time.Duration {
+	value, err := time.ParseDuration(text)
+	if err != nil {
+		panic(err)
+	}
+	return value
+}
+
 func set(snapshots cache.SnapshotCache, held map[string]*cache.Snapshot, text []byte) error {
 	var next line
 	if err := json.Unmarshal(text, &next); err != nil {
@@ -131,7 +200,7 @@ func set(snapshots cache.SnapshotCache, held map[string]*cache.Snapshot, text []
 		defer tell(map[string]string{"set": next.Set})
 		return snapshots.SetSnapshot(context.Background(), "all", held[next.Set])
 	}
-	byType := map[resource.Type][]types.Resource{}
+	byType := map[resource.Type][]types.ResourceWithTTL{}
 	for _, raw := range next.Resources {
 		any := &anypb.Any{}
 		if err := protojson.Unmarshal(raw, any); err != nil {
@@ -141,9 +210,14 @@ func set(snapshots cache.SnapshotCache, held map[string]*cache.Snapshot, text []
 		if err != nil {
 			return err
 		}
-		byType[any.TypeUrl] = append(byType[any.TypeUrl], message)
+		one := types.ResourceWithTTL{Resource: message}
+		if text, has := next.TTLs[cache.GetResourceName(message)]; has {
+			ttl := duration(text)
+			one.TTL = &ttl
+		}
+		byType[any.TypeUrl] = append(byType[any.TypeUrl], one)
 	}
-	snapshot, err := cache.NewSnapshot(next.Version, byType)
+	snapshot, err := cache.NewSnapshotWithTTLs(next.Version, byType)
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,130 @@
+import { type RequestWriter, StreamReset } from "../http/codec.ts";
+import { RequestHead, type ResponseHead } from "../http/header-block.ts";
+import type { Borrower, BorrowFailure } from "./borrower.ts";
+import type { Cluster } from "./cluster.ts";
+import { markOwnRequest } from "./own-request.ts";
+
+/** A request with its whole body. */
+export interface FetchRequest {
+  cluster: Cluster;
+  method: string;
+  path: string;
+  /** Names in lower case. */
+  headers: readonly (readonly [string, string])[];
+  body: Buffer;
+  timeoutMs: number;
+}
+
+/** Hears the end of a fetch, once. */
+export interface FetchSink {
+  onAnswer(status: number, body: Buffer): void;
+  /** There is no whole answer; `why` in words. */
+  onFailure(why: string): void;
+}
+
+/** One request of the proxy's own and its whole answer, over a cluster. Envoy: Http::AsyncClient::send. */
+export class HttpFetch implements Borrower {
+  readonly isHttp2 = false;
+  readonly #request: FetchRequest;
+  readonly #sink: FetchSink;
+  readonly #timer: NodeJS.Timeout;
+  #writer: RequestWriter | null = null;
+  #status = 0;
+  readonly #body: Buffer[] = [];
+  #bytes = 0;
+  #isOver = false;
+
+  constructor(request: FetchRequest, sink: FetchSink) {
+    this.#request = request;
+    this.#sink = sink;
+    this.#timer = setTimeout(() => this.#onTimeout(), request.timeoutMs);
+    request.cluster.borrow(this, null, "DEFAULT");
+  }
+
+  /** The sink hears nothing more. */
+  cancel(): void {
+    if (!this.#end()) return;
+    if (this.#writer === null) this.#request.cluster.cancel(this);
+    else this.#writer.reset(StreamReset.localReset);
+  }
+
+  // From the pool.
+
+  onReady(writer: RequestWriter): void {
+    if (this.#isOver) {
+      writer.reset(StreamReset.localReset);
+      return;
+    }
+    this.#writer = writer;
+    const { cluster, method, path, headers, body, timeoutMs } = this.#request;
+    const head = new RequestHead();
+    head.method = method;
+    head.path = path;
+    head.authority = cluster.name;
+    head.scheme = cluster.spec.tls === null ? "http" : "https";
+    for (const [name, value] of headers) head.append(name, value);
+    head.append("content-length", String(body.length));
+    head.append("x-envoy-expected-rq-timeout-ms", String(timeoutMs));
+    markOwnRequest(head);
+    writer.writeHead(head, body.length === 0);
+    if (body.length > 0) writer.writeData(body, true);
+  }
+
+  onBorrowFailed(reason: BorrowFailure, detail: string): void {
+    this.#fail(detail === "" ? reason : `${reason}: ${detail}`);
+  }
+
+  // The response.
+
+  onHead(head: ResponseHead, endStream: boolean): void {
+    if (head.status < 200) return;
+    this.#status = head.status;
+    if (endStream) this.#answer();
+  }
+
+  onData(bytes: Buffer, endStream: boolean): void {
+    if (this.#isOver) return;
+    this.#bytes += bytes.length;
+    if (this.#bytes > maxBody) {
+      this.#fail(`an answer of more than ${maxBody} bytes`);
+      this.#writer?.reset(StreamReset.localReset);
+      return;
+    }
+    this.#body.push(Buffer.from(bytes));
+    if (endStream) this.#answer();
+  }
+
+  onTrailers(): void {
+    this.#answer();
+  }
+
+  onReset(reason: StreamReset, detail: string): void {
+    this.#fail(detail === "" ? reason : `${reason}: ${detail}`);
+  }
+
+  onWritable(): void {}
+
+  #onTimeout(): void {
+    this.cancel();
+    this.#sink.onFailure(`no answer within ${this.#request.timeoutMs} ms`);
+  }
+
+  #answer(): void {
+    if (this.#end()) this.#sink.onAnswer(this.#status, Buffer.concat(this.#body));
+  }
+
+  #fail(why: string): void {
+    if (this.#end()) this.#sink.onFailure(why);
+  }
+
+  /** False when it was over. */
+  #end(): boolean {
+    if (this.#isOver) return false;
+    this.#isOver = true;
+    clearTimeout(this.#timer);
+    return true;
+  }
+}
+
+/** Far above what control planes send. */
+const maxBody = 256 * 1024 * 1024;
