@@ -22,6 +22,10 @@ const cluster = (rest: string) => `static_resources: {clusters: [{name: a, ${res
 const socket = (rest: string) => `admin: {address: {socket_address: {address: 127.0.0.1, ${rest}}}}`;
 const tls = "envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext";
 const socketType = (config: string) => cluster(`transport_socket: {name: x, typed_config: ${config}}`);
+const proxied = (config: string) =>
+  socketType(
+    `{"@type": type.googleapis.com/envoy.extensions.transport_sockets.proxy_protocol.v3.ProxyProtocolUpstreamTransport, config: {${config}}, transport_socket: {name: raw, typed_config: {"@type": type.googleapis.com/envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer}}}`,
+  );
 const limit = "static_resources.clusters[0].per_connection_buffer_limit_bytes";
 
 const accepted = (name: string, text: string, rest: Partial<BootstrapCase> = {}): BootstrapCase => ({
@@ -139,6 +143,12 @@ export const bootstrapCases: readonly BootstrapCase[] = [
   refused("a field of the v2 API", "static_resources.clusters[0].hosts", cluster("hosts: []")),
   // Any
   accepted("an Any", socketType(`{"@type": type.googleapis.com/${tls}, sni: a}`)),
+  accepted("an upstream PROXY header", proxied("version: V2, added_tlvs: [{type: 240, value: YQ==}]")),
+  refused(
+    "a TLV of a type beyond a byte",
+    "static_resources.clusters[0].transport_socket.typed_config.config.added_tlvs[0].type",
+    proxied("version: V2, added_tlvs: [{type: 256, value: YQ==}]"),
+  ),
   accepted("any host in a type URL", socketType(`{"@type": foo.bar/${tls}, sni: a}`)),
   refused(
     "an unknown field in an Any",

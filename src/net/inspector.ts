@@ -23,6 +23,8 @@ export interface ProxyProtocolSpec {
   allowsNone: boolean;
   /** Versions whose header is refused. */
   disallowed: (1 | 2)[];
+  /** Which TLVs an upstream PROXY header may hand on. */
+  passedTlvs: "all" | number[];
   statPrefix: string;
 }
 
@@ -56,6 +58,10 @@ export class ProxyProtocolInspector implements Inspector {
       this.#stats.onHeader(header.version, "disallowed");
       return "refuse";
     }
+    const { addresses } = header;
+    const { passedTlvs } = this.#spec;
+    if (addresses !== null && passedTlvs !== "all")
+      addresses.tlvs = addresses.tlvs.filter(({ type }) => passedTlvs.includes(type));
     into.proxied = header;
     return header.length;
   }

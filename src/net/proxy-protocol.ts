@@ -6,8 +6,6 @@ export interface ProxyHeader {
   /** Of the header in bytes. */
   length: number;
   addresses: ProxiedAddresses | null;
-  /** Of version 2, in order. */
-  tlvs: { type: number; value: Buffer }[];
 }
 
 export interface ProxiedAddresses {
@@ -15,6 +13,14 @@ export interface ProxiedAddresses {
   remotePort: number;
   localAddress: string;
   localPort: number;
+  /** Of version 2, in order. */
+  tlvs: ProxyTlv[];
+}
+
+/** A type of one byte and what it says. */
+export interface ProxyTlv {
+  type: number;
+  value: Uint8Array;
 }
 
 /**
@@ -37,7 +43,7 @@ function readVersion1(bytes: Buffer): ProxyHeader | "more" | "bad" {
   const end = bytes.subarray(0, longestVersion1).indexOf("\r\n");
   if (end < 0) return bytes.length >= longestVersion1 ? "bad" : "more";
   const words = bytes.latin1Slice(0, end).trimEnd().split(" ");
-  const header: ProxyHeader = { version: 1, length: end + 2, addresses: null, tlvs: [] };
+  const header: ProxyHeader = { version: 1, length: end + 2, addresses: null };
   if (words[1] === "UNKNOWN") return header;
   const [, family, remoteAddress = "", localAddress = "", remotePort = "", localPort = ""] = words;
   const isAddress = family === "TCP4" ? isIPv4 : family === "TCP6" ? isIPv6 : null;
@@ -48,6 +54,7 @@ function readVersion1(bytes: Buffer): ProxyHeader | "more" | "bad" {
     remotePort: Number(remotePort),
     localAddress: canonical(localAddress),
     localPort: Number(localPort),
+    tlvs: [],
   };
   return header;
 }
@@ -62,20 +69,22 @@ function readVersion2(bytes: Buffer): ProxyHeader | "more" | "bad" {
   const addressSize = isLocal ? 0 : addressSizes[family];
   if (addressSize === undefined || length - 16 < addressSize) return "bad";
   if (bytes.length < length) return "more";
-  const header: ProxyHeader = { version: 2, length, addresses: null, tlvs: [] };
+  const header: ProxyHeader = { version: 2, length, addresses: null };
   if (isLocal) return header;
   const half = addressSize === 12 ? 4 : 16;
+  const tlvs: ProxyTlv[] = [];
   header.addresses = {
     remoteAddress: addressAt(bytes, 16, half),
     localAddress: addressAt(bytes, 16 + half, half),
     remotePort: bytes.readUInt16BE(16 + 2 * half),
     localPort: bytes.readUInt16BE(18 + 2 * half),
+    tlvs,
   };
   for (let at = 16 + addressSize; at < length; ) {
     if (at + 3 > length) return "bad";
     const end = at + 3 + bytes.readUInt16BE(at + 1);
     if (end > length) return "bad";
-    header.tlvs.push({ type: bytes.readUInt8(at), value: Buffer.from(bytes.subarray(at + 3, end)) });
+    tlvs.push({ type: bytes.readUInt8(at), value: Buffer.from(bytes.subarray(at + 3, end)) });
     at = end;
   }
   return header;
@@ -97,7 +106,8 @@ function isPort(text: string): boolean {
 }
 
 const signature1 = Buffer.from("PROXY ");
-const signature2 = Buffer.from("\r\n\r\n\0\r\nQUIT\n", "latin1");
+/** The first bytes of version 2. */
+export const signature2 = Buffer.from("\r\n\r\n\0\r\nQUIT\n", "latin1");
 const longestVersion1 = 107;
 /** By family and transport, of both addresses and ports: TCP and UDP over IPv4 and over IPv6. Envoy does not ask for TCP either. */
 const addressSizes: Record<number, number> = { 17: 12, 18: 12, 33: 36, 34: 36 };

@@ -64,6 +64,7 @@ async function connectPair(): Promise<Pair> {
       localAddress: "",
       tls: null,
       tlsTarget: { alpn: [], hostname: "", serverName: "", san: "" },
+      proxyHeader: null,
     },
     clientSink,
   );
@@ -203,6 +204,7 @@ it("names a refused connection", async () => {
       localAddress: "",
       tls: null,
       tlsTarget: { alpn: [], hostname: "", serverName: "", san: "" },
+      proxyHeader: null,
     },
     sink,
   );

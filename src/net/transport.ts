@@ -3,6 +3,7 @@ import type { SocketAddress } from "./address.ts";
 import { hostPort } from "./address.ts";
 import { eventClock } from "./event-clock.ts";
 import type { AcceptedHandle } from "./listen.ts";
+import type { ProxiedAddresses } from "./proxy-protocol.ts";
 import { type WriteOwner, writeChunk, writeText } from "./socket-write.ts";
 import type { ClientTls, TlsTarget } from "./tls/client-tls.ts";
 import type { TlsInfo } from "./tls/tls-info.ts";
@@ -256,6 +257,8 @@ export interface ConnectOptions {
   /** null for plain text. */
   tls: ClientTls | null;
   tlsTarget: TlsTarget;
+  /** What goes before everything else, once it is known which `own` ends the connection has: a PROXY header. null for none. */
+  proxyHeader: ((own: ProxiedAddresses) => Buffer) | null;
 }
 
 /** Connects; the sink hears onConnect (with TLS: when the peer is accepted) or onClose. The owner keeps the time limit. */
@@ -271,12 +274,19 @@ export function connectTransport(address: SocketAddress, options: ConnectOptions
           ...(options.localAddress === "" ? {} : { localAddress: options.localAddress }),
           ...(options.keepAliveMs === null ? {} : { keepAlive: true, keepAliveInitialDelay: options.keepAliveMs }),
         };
+  const { proxyHeader } = options;
   if (options.tls !== null) {
-    const socket = options.tls.connect(target, options.tlsTarget, (info) => {
+    const sendFirst = (socket: net.Socket): void => {
+      const header = (proxyHeader as NonNullable<typeof proxyHeader>)(endsOf(socket));
+      secured.bytesWritten += header.length;
+      socket.write(header);
+    };
+    const onSecure = (info: TlsInfo): void => {
       secured.tls = info;
       eventClock.tick();
       sink.onConnect();
-    });
+    };
+    const socket = options.tls.connect(target, options.tlsTarget, onSecure, proxyHeader === null ? null : sendFirst);
     const secured = openTransport(socket, sink, options.watermark);
     return secured;
   }
@@ -288,9 +298,25 @@ export function connectTransport(address: SocketAddress, options: ConnectOptions
   const transport = new Transport(socket, sink, options.watermark);
   socket.on("connect", () => {
     eventClock.tick();
+    if (proxyHeader !== null) {
+      transport.writeText(proxyHeader(endsOf(socket)).latin1Slice());
+      // Chunks do not wait for text.
+      transport.flush();
+    }
     sink.onConnect();
   });
   return transport;
+}
+
+/** Of a connection that we made: we are the source. */
+function endsOf(socket: net.Socket): ProxiedAddresses {
+  return {
+    remoteAddress: plainIp(socket.localAddress ?? ""),
+    remotePort: socket.localPort ?? 0,
+    localAddress: plainIp(socket.remoteAddress ?? ""),
+    localPort: socket.remotePort ?? 0,
+    tlvs: [],
+  };
 }
 
 /** "::ffff:1.2.3.4" as "1.2.3.4". */

@@ -1,5 +1,6 @@
 import type { HeaderBlock } from "../http/header-block.ts";
 import { RequestHead, type ResponseHead } from "../http/header-block.ts";
+import type { ProxiedAddresses } from "../net/proxy-protocol.ts";
 import type { TlsInfo } from "../net/tls/tls-info.ts";
 import type { FilterStateObject } from "./filter-state.ts";
 
@@ -65,6 +66,8 @@ export class StreamInfo {
   /** After XFF and PROXY protocol. */
   downstreamRemoteAddress = "";
   downstreamDirectRemoteAddress = "";
+  /** What an upstream PROXY header says of the connection; null before there is one. */
+  downstreamSource: ProxiedAddresses | null = null;
   downstreamLocalCloseReason = "";
   /** Of the connections below and above; null for plain text. */
   downstreamTls: TlsInfo | null = null;
@@ -143,6 +146,7 @@ export class StreamInfo {
     this.downstreamDirectLocalAddress = "";
     this.downstreamRemoteAddress = "";
     this.downstreamDirectRemoteAddress = "";
+    this.downstreamSource = null;
     this.downstreamLocalCloseReason = "";
     this.downstreamTls = null;
     this.upstreamTls = null;

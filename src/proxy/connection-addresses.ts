@@ -12,6 +12,8 @@ export interface ConnectionAddresses {
   readonly localText: string;
   readonly directRemoteText: string;
   readonly directLocalText: string;
+  /** For an upstream PROXY header. */
+  readonly source: ProxiedAddresses;
 }
 
 /** `proxied`: null without a PROXY header that names some. */
@@ -25,6 +27,7 @@ export function addressesOf(transport: Transport, proxied: ProxiedAddresses | nu
     localText,
     directRemoteText: hostPort(remoteAddress, remotePort),
     directLocalText: localText,
+    source: { remoteAddress, remotePort, localAddress: transport.localAddress, localPort, tlvs: [] },
   };
   if (proxied === null) return direct;
   return {
@@ -34,5 +37,6 @@ export function addressesOf(transport: Transport, proxied: ProxiedAddresses | nu
     remoteText: hostPort(proxied.remoteAddress, proxied.remotePort),
     localPort: proxied.localPort,
     localText: hostPort(proxied.localAddress, proxied.localPort),
+    source: proxied,
   };
 }

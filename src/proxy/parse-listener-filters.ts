@@ -1,3 +1,4 @@
+import { passedTlvs } from "../net/parse-proxy-header.ts";
 import { unpackExtension } from "../proto/any.ts";
 import { checkCoverage } from "../proto/coverage.ts";
 import { ProxyProtocolConfig_Version } from "../proto/generated/envoy/config/core/v3/proxy_protocol_pb.ts";
@@ -59,15 +60,16 @@ function parse(message: ListenerFilter, problems: Problems): ListenerFilterSpec 
 
 function parseProxyProtocol(message: ProxyProtocol, problems: Problems): ListenerFilterSpec {
   checkCoverage(ProxyProtocolSchema, message, problems, {
-    honoured: ["allow_requests_without_proxy_protocol", "disallowed_versions", "stat_prefix"],
-    // Of what a filter or an upstream PROXY header would say of them.
-    harmless: ["pass_through_tlvs", "tlv_location"],
+    honoured: ["allow_requests_without_proxy_protocol", "disallowed_versions", "stat_prefix", "pass_through_tlvs"],
+    // Of what a filter would say of them.
+    harmless: ["tlv_location"],
   });
   const disallowed = message.disallowedVersions.map((version) => (version === ProxyProtocolConfig_Version.V2 ? 2 : 1));
   return {
     kind: "proxy_protocol",
     allowsNone: message.allowRequestsWithoutProxyProtocol,
     disallowed,
+    passedTlvs: passedTlvs(message.passThroughTlvs),
     statPrefix: message.statPrefix,
   };
 }

@@ -36,6 +36,7 @@ export function describeConnection(info: StreamInfo, connection: StreamConnectio
   info.downstreamDirectLocalAddress = addresses.directLocalText;
   info.downstreamDirectRemoteAddress = addresses.directRemoteText;
   info.downstreamRemoteAddress = addresses.remoteText;
+  info.downstreamSource = addresses.source;
   info.downstreamTls = connection.tls;
 }
 
@@ -58,6 +59,7 @@ export const noConnection: StreamConnection = {
     localText: "",
     directRemoteText: "",
     directLocalText: "",
+    source: { remoteAddress: "", remotePort: 0, localAddress: "", localPort: 0, tlvs: [] },
   },
   protocol: "",
   isHttp2: false,

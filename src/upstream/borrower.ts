@@ -1,4 +1,5 @@
 import type { RequestWriter, ResponseSink } from "../http/codec.ts";
+import type { ProxiedAddresses } from "../net/proxy-protocol.ts";
 import type { TlsInfo } from "../net/tls/tls-info.ts";
 import type { Host } from "./host-set.ts";
 
@@ -31,6 +32,8 @@ export interface UpstreamConnectionInfo {
 export interface Borrower extends ResponseSink {
   /** Its request came by HTTP/2: use_downstream_protocol_config goes by it. */
   readonly isHttp2: boolean;
+  /** The downstream connection, for a PROXY header; null where the proxy itself asks. */
+  readonly source: ProxiedAddresses | null;
   onReady(writer: RequestWriter, host: Host, connection: UpstreamConnectionInfo): void;
   /** `detail` is the transport's own reason, "" for none; `host` is null when none was chosen. */
   onBorrowFailed(reason: BorrowFailure, detail: string, host: Host | null): void;

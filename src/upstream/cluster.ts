@@ -1,5 +1,3 @@
-import { isIP } from "node:net";
-import { hostOf } from "../http/authority.ts";
 import { HeadPool } from "../http/h2/message-head.ts";
 import type { RequestHead } from "../http/header-block.ts";
 import { addressText } from "../net/address.ts";
@@ -18,10 +16,12 @@ import { realEnvironment } from "./environment.ts";
 import { Host, HostSet } from "./host-set.ts";
 import { HostStat } from "./host-stats.ts";
 import { linkSans } from "./link-sans.ts";
-import { anyName, type Pool, type PoolContext, type ServerName } from "./pool.ts";
+import type { Pool, PoolContext } from "./pool.ts";
 import { PoolH1 } from "./pool-h1.ts";
 import { PoolH2 } from "./pool-h2.ts";
-import type { AutoSniSpec, ClusterSpec, LocalitySpec } from "./spec.ts";
+import { anyTarget, type PoolTarget, targetKey, targetOf } from "./pool-target.ts";
+import { ProxyHeaders } from "./proxy-headers.ts";
+import type { ClusterSpec, LocalitySpec } from "./spec.ts";
 
 /** Heads of the thread's HTTP/2 exchanges. */
 const heads = new HeadPool();
@@ -40,6 +40,7 @@ export class Cluster {
   readonly #http2: Http2Stats;
   /** Of each transport socket, null for plain text: its own, then those of socketMatches. */
   readonly #tls: readonly (ClientTls | null)[];
+  readonly #proxyHeaders: ProxyHeaders;
   readonly #breakers: [CircuitBreaker, CircuitBreaker];
   /** By address. */
   #hosts = new Map<string, Host>();
@@ -61,11 +62,13 @@ export class Cluster {
     this.#tls = sockets.map((context) => (context === null ? null : new ClientTls(new SslStats(slab, ssl, "client"))));
     for (const context of sockets) if (context !== null) this.onTlsUpdate(context);
     this.#http2 = new Http2Stats(slab, `cluster.${spec.observabilityName}.`);
+    this.#proxyHeaders = new ProxyHeaders([spec, ...spec.socketMatches], slab, spec.observabilityName);
     this.#context = {
       spec,
       stats: this.stats,
       environment,
       tls: this.#tls,
+      proxyHeader: (host, target) => this.#proxyHeaders.writer(host, target),
       otherPool: (pool) => this.#otherPool(pool),
       waiting: new Map(),
       http2: {
@@ -96,10 +99,11 @@ export class Cluster {
     const isHttp2 =
       protocol === "HTTP2" || (protocol === "DOWNSTREAM" && borrower.isHttp2) || (protocol === "AUTO" && host.isHttp2);
     const index = (priority === "HIGH" ? 1 : 0) + (isHttp2 ? 2 : 0);
+    const source = this.#proxyHeaders.isOf(host) ? borrower.source : null;
     const pool =
-      autoSni === null || head === null
-        ? (host.pools[index] ?? this.#openPool(host, host.pools, index, anyName))
-        : this.#namedPool(host, index, serverNameOf(head, autoSni));
+      (autoSni === null || head === null) && source === null
+        ? (host.pools[index] ?? this.#openPool(host, host.pools, index, anyTarget))
+        : this.#namedPool(host, index, targetOf(head, autoSni, source));
     if (pool === null) {
       stats.values[stats.cxPoolOverflow]++;
       borrower.onBorrowFailed("no_healthy_upstream", "", null);
@@ -198,43 +202,42 @@ export class Cluster {
     return new HostSet(lb, live, overprovisioningPct, this.#context.environment.random, this.#onPanic);
   }
 
-  #openPool(host: Host, pools: (Pool | null)[], index: number, name: ServerName): Pool | null {
+  #openPool(host: Host, pools: (Pool | null)[], index: number, target: PoolTarget): Pool | null {
     const breaker = this.#breakers[(index & 1) as 0 | 1];
     if (!breaker.canTake(Resource.pools)) return null;
-    const pool = this.#newPool(host, index, name);
+    const pool = this.#newPool(host, index, target);
     pools[index] = pool;
     if (this.#isClosed) pool.drain();
     return pool;
   }
 
-  #newPool(host: Host, index: number, name: ServerName): Pool {
+  #newPool(host: Host, index: number, target: PoolTarget): Pool {
     const breaker = this.#breakers[(index & 1) as 0 | 1];
     if (index < 2) this.stats.nameHttp1();
     const context = this.#context;
-    return index < 2 ? new PoolH1(context, host, breaker, name) : new PoolH2(context, host, breaker, name);
+    return index < 2 ? new PoolH1(context, host, breaker, target) : new PoolH2(context, host, breaker, target);
   }
 
-  #namedPool(host: Host, index: number, name: ServerName): Pool | null {
-    const key = `${name.serverName} ${name.san}`;
+  #namedPool(host: Host, index: number, target: PoolTarget): Pool | null {
+    const key = targetKey(target);
     let pools = host.namedPools.get(key);
     if (pools === undefined) {
-      // Names are the clients' choice: what has no connection any more goes.
-      for (const [other, list] of host.namedPools)
-        if (list.every((pool) => pool?.isReleased !== false)) host.namedPools.delete(other);
+      // Targets are the clients' choice: those that have no connection any more go.
+      if (host.namedPools.size >= host.namedPoolsLimit) forgetReleased(host);
       host.namedPools.set(key, (pools = [null, null, null, null]));
     }
     const pool = pools[index];
-    return pool != null && !pool.isReleased ? pool : this.#openPool(host, pools, index, name);
+    return pool != null && !pool.isReleased ? pool : this.#openPool(host, pools, index, target);
   }
 
   #otherPool(pool: Pool): Pool {
     const { host } = pool;
     for (const pools of [host.pools, ...host.namedPools.values()]) {
       const at = pools.indexOf(pool);
-      if (at >= 0) return (pools[at ^ 2] ??= this.#newPool(host, at ^ 2, pool.name));
+      if (at >= 0) return (pools[at ^ 2] ??= this.#newPool(host, at ^ 2, pool.target));
     }
-    // Its name was forgotten meanwhile: a pool for this connection alone.
-    return this.#newPool(host, pool.isHttp2 ? 0 : 2, pool.name);
+    // Its target was forgotten meanwhile: a pool for this connection alone.
+    return this.#newPool(host, pool.isHttp2 ? 0 : 2, pool.target);
   }
 }
 
@@ -242,9 +245,9 @@ function drainHost(host: Host): void {
   for (const pools of [host.pools, ...host.namedPools.values()]) for (const pool of pools) pool?.drain();
 }
 
-/** Envoy: an IP address is no server name, but a certificate may be for it. */
-function serverNameOf(head: RequestHead, { setsServerName, checksSan, header }: AutoSniSpec): ServerName {
-  const authority = (header === "" ? null : head.find(header)) ?? head.authority;
-  const host = hostOf(authority).replace(/^\[|\]$/g, "");
-  return { serverName: setsServerName && isIP(host) === 0 ? host : "", san: checksSan ? host : "" };
+/** Looking at all of them is worth it when as many came as stayed the last time. */
+function forgetReleased(host: Host): void {
+  for (const [key, list] of host.namedPools)
+    if (list.every((pool) => pool?.isReleased !== false)) host.namedPools.delete(key);
+  host.namedPoolsLimit = 2 * host.namedPools.size + 16;
 }

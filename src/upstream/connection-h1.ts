@@ -62,6 +62,7 @@ export class ConnectionH1 implements TransportSink, ResponseSink, RequestWriter,
           localAddress: spec.sourceAddress,
           tls: pool.tls,
           tlsTarget: pool.tlsTarget,
+          proxyHeader: pool.proxyHeader,
         },
         this,
       );

@@ -53,6 +53,7 @@ export class ConnectionH2 implements TransportSink, Http2Callbacks {
           localAddress: spec.sourceAddress,
           tls: pool.tls,
           tlsTarget: pool.tlsTarget,
+          proxyHeader: pool.proxyHeader,
         },
         this,
       );

@@ -117,6 +117,7 @@ export class FakeWorld {
 /** For tests: a borrower that writes down what it hears and sends GET / when it may. */
 export class FakeBorrower implements Borrower {
   readonly isHttp2 = false;
+  readonly source = null;
 
   readonly events: string[] = [];
   writer: RequestWriter | null = null;
@@ -167,6 +168,7 @@ export function fakeHost(port: number, change: Partial<HostSpec> = {}): HostSpec
     weight: 1,
     health: "HEALTHY",
     isCanary: false,
+    tlvs: [],
     shared: allocateHostStats(1),
     ...change,
   };
@@ -213,6 +215,7 @@ export function fakeSpec(hosts: HostSpec[], change: Partial<ClusterSpec> = {}): 
     tcpKeepaliveMs: null,
     sourceAddress: "",
     tls: null,
+    proxyHeader: null,
     socketMatches: [],
     autoSni: null,
     protocol: "HTTP1",

@@ -30,6 +30,7 @@ export interface GrpcTarget {
 /** A bidirectional gRPC stream over a cluster of ours: its load balancing, TLS and breakers apply. Envoy: Grpc::AsyncStreamImpl. */
 export class GrpcStream implements Borrower {
   readonly isHttp2 = true;
+  readonly source = null;
   readonly #sink: GrpcSink;
   readonly #target: GrpcTarget;
   /** Sent before there was a connection. */

@@ -1,5 +1,6 @@
 import type { SocketAddress } from "../net/address.ts";
 import { addressText } from "../net/address.ts";
+import type { ProxyTlv } from "../net/proxy-protocol.ts";
 import { HostStats } from "./host-stats.ts";
 import { LocalityPicker } from "./lb/locality.ts";
 import type { HostPicker } from "./lb/policy.ts";
@@ -17,14 +18,18 @@ export class Host {
   hostname: string;
   weight: number;
   health: HostHealth;
+  /** For a PROXY header. */
+  tlvs: readonly ProxyTlv[];
   /** Which transport socket; another one makes it another host. */
   readonly socket: number;
   /** auto_config: what ALPN last gave. */
   isHttp2 = true;
   /** By routing priority, those of HTTP/1 before those of HTTP/2; null until a request came. */
   readonly pools: (Pool | null)[] = [null, null, null, null];
-  /** Those of one server name (auto_sni): by name, as `pools`. */
+  /** Those for some requests only: by the key of their PoolTarget, as `pools`. */
   readonly namedPools = new Map<string, (Pool | null)[]>();
+  /** How many of them there are when it is next looked which are over. */
+  namedPoolsLimit = 16;
 
   constructor(spec: HostSpec, worker: number) {
     this.address = spec.address;
@@ -34,6 +39,7 @@ export class Host {
     this.hostname = spec.hostname;
     this.weight = spec.weight;
     this.health = spec.health;
+    this.tlvs = spec.tlvs;
   }
 
   /** Takes over what an update may change; the address is the same. */
@@ -41,6 +47,7 @@ export class Host {
     this.hostname = spec.hostname;
     this.weight = spec.weight;
     this.health = spec.health;
+    this.tlvs = spec.tlvs;
   }
 }
 

@@ -1,9 +1,13 @@
 import { isIP } from "node:net";
 import type { SocketAddress } from "../net/address.ts";
+import { parseTlvs } from "../net/parse-proxy-header.ts";
+import type { ProxyTlv } from "../net/proxy-protocol.ts";
+import { unpackAs } from "../proto/any.ts";
 import { checkCoverage } from "../proto/coverage.ts";
 import { type Address, SocketAddress_Protocol } from "../proto/generated/envoy/config/core/v3/address_pb.ts";
 import type { Metadata } from "../proto/generated/envoy/config/core/v3/base_pb.ts";
 import { HealthStatus } from "../proto/generated/envoy/config/core/v3/health_check_pb.ts";
+import { PerHostConfigSchema } from "../proto/generated/envoy/config/core/v3/proxy_protocol_pb.ts";
 import {
   type Endpoint,
   EndpointSchema,
@@ -123,8 +127,18 @@ function parseHost(
     health: healthOf(entry.healthStatus),
     isCanary: entry.metadata?.filterMetadata["envoy.lb"]?.canary === true,
     socket: socketOf(entry.metadata, localityMetadata),
+    tlvs: hostTlvs(entry.metadata, problems.at("metadata")),
     shared: allocateHostStats(workers),
   };
+}
+
+/** A config that cannot be read is as none in Envoy; here its fault is told. */
+function hostTlvs(metadata: Metadata | undefined, problems: Problems): ProxyTlv[] {
+  const any = metadata?.typedFilterMetadata[proxyProtocolKey];
+  if (any === undefined) return [];
+  const path = `typed_filter_metadata["${proxyProtocolKey}"]`;
+  const config = unpackAs(PerHostConfigSchema, any, problems, path);
+  return config === null ? [] : parseTlvs(config.addedTlvs, problems.at(`${path}.added_tlvs`));
 }
 
 function healthOf(status: number): HostHealth {
@@ -166,3 +180,6 @@ function parseAddress(message: Address | undefined, kind: Discovery["kind"], pro
   const port = socket.portSpecifier.case === "portValue" ? socket.portSpecifier.value : 0;
   return { host: socket.address, port, path: null };
 }
+
+/** Envoy: MetadataFilters::ENVOY_TRANSPORT_SOCKETS_PROXY_PROTOCOL. */
+const proxyProtocolKey = "envoy.transport_sockets.proxy_protocol";

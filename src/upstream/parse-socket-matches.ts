@@ -1,6 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
 import type { TlsContexts } from "../net/tls/contexts.ts";
-import { parseUpstreamTransportSocket } from "../net/tls/parse-transport-socket.ts";
 import { checkCoverage } from "../proto/coverage.ts";
 import {
   type Cluster_TransportSocketMatch,
@@ -8,6 +7,7 @@ import {
 } from "../proto/generated/envoy/config/cluster/v3/cluster_pb.ts";
 import type { Metadata } from "../proto/generated/envoy/config/core/v3/base_pb.ts";
 import type { Problems } from "../proto/problems.ts";
+import { parseTransportSocket } from "./parse-transport-socket.ts";
 import type { SocketMatchSpec } from "./spec.ts";
 
 /** The index of an endpoint's transport socket by its metadata and its locality's; -1 for the cluster's own. */
@@ -26,8 +26,8 @@ export function parseSocketMatches(
       honoured: ["name", "match", "transport_socket"],
       harmless: [],
     });
-    const tls = parseUpstreamTransportSocket(message.transportSocket, scope.at("transport_socket"), contexts, owner);
-    return { name: message.name, tls };
+    const socket = parseTransportSocket(message.transportSocket, scope.at("transport_socket"), contexts, owner);
+    return { name: message.name, ...socket };
   });
 }
 

@@ -232,6 +232,24 @@ const refused: { name: string; json: object; path: string; envoyText: string | n
     envoyText: null,
   },
   {
+    name: "a TLV without a value",
+    json: {
+      transport_socket: {
+        name: "proxy",
+        typed_config: {
+          "@type": type("envoy.extensions.transport_sockets.proxy_protocol.v3.ProxyProtocolUpstreamTransport"),
+          config: { version: "V2", added_tlvs: [{ type: 240 }] },
+          transport_socket: {
+            name: "raw",
+            typed_config: { "@type": type("envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer") },
+          },
+        },
+      },
+    },
+    path: "transport_socket.typed_config.config.added_tlvs[0].value",
+    envoyText: "Invalid TLV configuration: one of 'value' or 'format_string' must be set.",
+  },
+  {
     name: "outlier detection",
     json: { outlier_detection: { consecutive_5xx: 3 } },
     path: "outlier_detection",

@@ -1,5 +1,4 @@
 import type { TlsContexts } from "../net/tls/contexts.ts";
-import { parseUpstreamTransportSocket } from "../net/tls/parse-transport-socket.ts";
 import { checkCoverage } from "../proto/coverage.ts";
 import { durationMsOr } from "../proto/duration.ts";
 import type {
@@ -24,6 +23,7 @@ import { parseLocalities, parseOverprovisioning } from "./parse-endpoints.ts";
 import { parseHttp } from "./parse-http.ts";
 import { parseLb } from "./parse-lb.ts";
 import { parseSocketMatches, socketChoice } from "./parse-socket-matches.ts";
+import { parseTransportSocket } from "./parse-transport-socket.ts";
 import type { BreakersSpec, ClusterSpec, ThresholdsSpec } from "./spec.ts";
 
 /** What of the process a cluster's spec depends on. */
@@ -60,12 +60,7 @@ export function parseCluster(message: Cluster, problems: Problems, options: Clus
     bufferLimitBytes: message.perConnectionBufferLimitBytes ?? 1024 * 1024,
     tcpKeepaliveMs: parseKeepalive(message, problems),
     sourceAddress: parseBind(message, problems),
-    tls: parseUpstreamTransportSocket(
-      message.transportSocket,
-      problems.at("transport_socket"),
-      options.contexts,
-      owner,
-    ),
+    ...parseTransportSocket(message.transportSocket, problems.at("transport_socket"), options.contexts, owner),
     socketMatches: parseSocketMatches(message.transportSocketMatches, problems, options.contexts, owner),
     ...parseHttp(message, problems, options.leniency),
   };

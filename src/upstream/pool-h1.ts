@@ -4,7 +4,8 @@ import type { CircuitBreaker } from "./circuit-breaker.ts";
 import { ConnectionH1 } from "./connection-h1.ts";
 import type { UpstreamTransport } from "./environment.ts";
 import type { Host } from "./host-set.ts";
-import { Pool, type PoolContext, type ServerName } from "./pool.ts";
+import { Pool, type PoolContext } from "./pool.ts";
+import type { PoolTarget } from "./pool-target.ts";
 
 /**
  * The HTTP/1.1 connections to one host for one routing priority: the idle ones are a stack, the most recently used first.
@@ -16,8 +17,8 @@ export class PoolH1 extends Pool {
   readonly #sweep: TimerNode = new TimerNode(() => this.#closeIdle());
   #sweeps = 0;
 
-  constructor(context: PoolContext, host: Host, breaker: CircuitBreaker, name: ServerName) {
-    super(context, host, breaker, 1, context.stats.cxHttp1Total, name, ["http/1.1"]);
+  constructor(context: PoolContext, host: Host, breaker: CircuitBreaker, target: PoolTarget) {
+    super(context, host, breaker, 1, context.stats.cxHttp1Total, target, ["http/1.1"]);
   }
 
   borrow(borrower: Borrower): void {

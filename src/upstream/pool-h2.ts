@@ -3,7 +3,8 @@ import type { CircuitBreaker } from "./circuit-breaker.ts";
 import { ConnectionH2 } from "./connection-h2.ts";
 import type { UpstreamTransport } from "./environment.ts";
 import type { Host } from "./host-set.ts";
-import { Pool, type PoolContext, type ServerName } from "./pool.ts";
+import { Pool, type PoolContext } from "./pool.ts";
+import type { PoolTarget } from "./pool-target.ts";
 
 /**
  * The HTTP/2 connections to one host for one routing priority. Streams go to the first connection that takes one more; where
@@ -13,9 +14,9 @@ export class PoolH2 extends Pool {
   readonly isHttp2 = true;
   readonly #connections: ConnectionH2[] = [];
 
-  constructor(context: PoolContext, host: Host, breaker: CircuitBreaker, name: ServerName) {
+  constructor(context: PoolContext, host: Host, breaker: CircuitBreaker, target: PoolTarget) {
     const { maxConcurrentStreams } = context.spec.http2.options;
-    super(context, host, breaker, maxConcurrentStreams, context.stats.cxHttp2Total, name, ["h2"]);
+    super(context, host, breaker, maxConcurrentStreams, context.stats.cxHttp2Total, target, ["h2"]);
   }
 
   borrow(borrower: Borrower): void {

@@ -1,4 +1,5 @@
 import type { Http2Shared } from "../http/h2/connection-core.ts";
+import type { ProxiedAddresses } from "../net/proxy-protocol.ts";
 import type { ClientTls, TlsTarget } from "../net/tls/client-tls.ts";
 import type { Borrower, BorrowFailure } from "./borrower.ts";
 import { type CircuitBreaker, Resource } from "./circuit-breaker.ts";
@@ -6,6 +7,7 @@ import type { ClusterStats } from "./cluster-stats.ts";
 import type { UpstreamEnvironment, UpstreamTransport } from "./environment.ts";
 import type { Host } from "./host-set.ts";
 import { HostStat } from "./host-stats.ts";
+import { anyTarget, type PoolTarget } from "./pool-target.ts";
 import type { ClusterSpec } from "./spec.ts";
 
 /** What the pools of a cluster share. */
@@ -15,6 +17,8 @@ export interface PoolContext {
   readonly environment: UpstreamEnvironment;
   /** The TLS of each transport socket, null for plain text: the cluster's own, then those of socketMatches. */
   readonly tls: readonly (ClientTls | null)[];
+  /** What connections to the host begin with; null for nothing. */
+  proxyHeader(host: Host, target: PoolTarget): ((own: ProxiedAddresses) => Buffer) | null;
   /** auto_config: the pool like `pool` for the other protocol. */
   otherPool(pool: Pool): Pool;
   /** Where a borrower waits. */
@@ -22,17 +26,6 @@ export interface PoolContext {
   /** What its HTTP/2 connections share. */
   readonly http2: Http2Shared;
 }
-
-/** Whom the connections of a pool are for. */
-export interface ServerName {
-  /** SNI; "" leaves it to the context. */
-  serverName: string;
-  /** What the certificate must be for; "" for what the context says. */
-  san: string;
-}
-
-/** Where the request's name does not matter. */
-export const anyName: ServerName = { serverName: "", san: "" };
 
 const bothProtocols = ["h2", "http/1.1"];
 
@@ -47,7 +40,9 @@ export abstract class Pool {
   readonly tls: ClientTls | null;
   readonly tlsTarget: TlsTarget;
   abstract readonly isHttp2: boolean;
-  readonly name: ServerName;
+  readonly target: PoolTarget;
+  /** What each connection begins with; null for nothing. */
+  readonly proxyHeader: ((own: ProxiedAddresses) => Buffer) | null;
   protected readonly pending: Borrower[] = [];
   protected connecting = 0;
   protected isDraining = false;
@@ -58,7 +53,7 @@ export abstract class Pool {
   /** Connecting and open ones. */
   #connections = 0;
   #isReleased = false;
-  /** Of one server name among many: it does not outlive its connections. */
+  /** Of one target among many: it does not outlive its connections. */
   readonly #isNamed: boolean;
 
   /** `cxProtocolTotal`: the counter of connections of this protocol. */
@@ -68,7 +63,7 @@ export abstract class Pool {
     breaker: CircuitBreaker,
     streamsPerConnection: number,
     cxProtocolTotal: number,
-    name: ServerName,
+    target: PoolTarget,
     alpn: readonly string[],
   ) {
     this.context = context;
@@ -77,11 +72,12 @@ export abstract class Pool {
     this.tlsTarget = {
       alpn: context.spec.protocol === "AUTO" ? bothProtocols : alpn,
       hostname: host.hostname,
-      serverName: name.serverName,
-      san: name.san,
+      serverName: target.serverName,
+      san: target.san,
     };
-    this.name = name;
-    this.#isNamed = name !== anyName;
+    this.target = target;
+    this.proxyHeader = context.proxyHeader(host, target);
+    this.#isNamed = target !== anyTarget;
     this.#breaker = breaker;
     this.#streamsPerConnection = streamsPerConnection;
     this.#cxProtocolTotal = cxProtocolTotal;

@@ -1,12 +1,14 @@
 import type { Http1Options } from "../http/h1/options.ts";
 import type { SocketAddress } from "../net/address.ts";
+import type { ProxyHeaderSpec } from "../net/proxy-header.ts";
+import type { ProxyTlv } from "../net/proxy-protocol.ts";
 import type { TlsContextSpec } from "../net/tls/contexts.ts";
 import type { UpstreamTlsSpec } from "../net/tls/spec.ts";
 import type { ConfigSourceSpec } from "../proto/config-source.ts";
 import type { Http2Spec } from "./parse-http2.ts";
 
 /** A cluster, validated: plain data that a worker links. Times in milliseconds; null means off. */
-export interface ClusterSpec {
+export interface ClusterSpec extends UpstreamSocketSpec {
   name: string;
   /** What stats and logs call it: alt_stat_name, or the name. */
   observabilityName: string;
@@ -38,19 +40,23 @@ export interface ClusterSpec {
   tcpKeepaliveMs: number | null;
   /** The source address of connections; "" lets the system choose. */
   sourceAddress: string;
-  /** null for plain text. */
-  tls: TlsContextSpec<UpstreamTlsSpec> | null;
   /** transport_socket_matches: of the hosts whose `socket` is their index. */
   socketMatches: SocketMatchSpec[];
   /** null: SNI is the context's. */
   autoSni: AutoSniSpec | null;
 }
 
-/** A transport socket of some hosts. Envoy: Cluster.TransportSocketMatch. */
-export interface SocketMatchSpec {
-  name: string;
+/** A transport socket. */
+export interface UpstreamSocketSpec {
   /** null for plain text. */
   tls: TlsContextSpec<UpstreamTlsSpec> | null;
+  /** What a connection begins with; null for nothing. */
+  proxyHeader: ProxyHeaderSpec | null;
+}
+
+/** A transport socket of some hosts. Envoy: Cluster.TransportSocketMatch. */
+export interface SocketMatchSpec extends UpstreamSocketSpec {
+  name: string;
 }
 
 /** SNI by the request. Envoy: UpstreamHttpProtocolOptions. */
@@ -106,6 +112,8 @@ export interface HostSpec {
   isCanary: boolean;
   /** Index into the cluster's socketMatches; -1 for its own transport socket. */
   socket: number;
+  /** For a PROXY header. Envoy: core.v3.PerHostConfig. */
+  tlvs: ProxyTlv[];
   /** Its numbers, shared by all workers: see HostStats. The same buffer as long as the address stays. */
   shared: SharedArrayBuffer;
 }

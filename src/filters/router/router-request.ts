@@ -2,6 +2,7 @@ import type { RequestWriter, StreamReset } from "../../http/codec.ts";
 import type { HeaderBlock, RequestHead, ResponseHead } from "../../http/header-block.ts";
 import { Known } from "../../http/names.ts";
 import { eventClock } from "../../net/event-clock.ts";
+import type { ProxiedAddresses } from "../../net/proxy-protocol.ts";
 import { localReplies, localReply } from "../../observability/local-replies.ts";
 import { ResponseFlag } from "../../observability/response-flags.ts";
 import type { Route } from "../../router/route.ts";
@@ -182,6 +183,10 @@ export class RouterRequest implements Terminal, Borrower {
 
   get isHttp2(): boolean {
     return this.#stream.info.protocol === "HTTP/2";
+  }
+
+  get source(): ProxiedAddresses | null {
+    return this.#stream.info.downstreamSource;
   }
 
   onReady(writer: RequestWriter, host: Host, connection: UpstreamConnectionInfo): void {

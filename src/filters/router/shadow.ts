@@ -53,6 +53,7 @@ export class Shadows {
 /** One copy; nobody hears what is answered. */
 class Shadow implements Borrower {
   readonly isHttp2: boolean;
+  readonly source = null;
   readonly #cluster: Cluster;
   readonly #head: RequestHead;
   readonly #isHeadOnly: boolean;

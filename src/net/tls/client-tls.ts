@@ -47,17 +47,23 @@ export class ClientTls {
 
   /**
    * Connects. `onSecure` when the peer is accepted; else the socket is destroyed with an error whose code is what Envoy calls the
-   * transport failure reason.
+   * transport failure reason. `sendFirst` writes what goes before the handshake; null for nothing.
    */
-  connect(target: ConnectionOptions & NetConnectOpts, asked: TlsTarget, onSecure: (info: TlsInfo) => void): Socket {
+  connect(
+    target: ConnectionOptions & NetConnectOpts,
+    asked: TlsTarget,
+    onSecure: (info: TlsInfo) => void,
+    sendFirst: ((socket: Socket) => void) | null,
+  ): Socket {
     const linked = this.#linked;
     if (linked === null) return this.#connectInVain(target);
     const { spec, context } = linked;
     const session = this.#sessions[0];
     const servername = asked.serverName || (spec.autoHostSni ? asked.hostname : "") || spec.sni;
     const alpn = spec.alpn.length === 0 ? asked.alpn : spec.alpn;
+    const plain = sendFirst === null ? null : connectFirst(target, sendFirst);
     const socket = connect({
-      ...target,
+      ...(plain === null ? target : { socket: plain }),
       secureContext: context,
       rejectUnauthorized: false,
       checkServerIdentity: () => undefined,
@@ -65,6 +71,7 @@ export class ClientTls {
       ...(alpn.length === 0 ? {} : { ALPNProtocols: [...alpn] }),
       ...(session === undefined ? {} : { session }),
     });
+    plain?.on("error", (error) => socket.destroy(error));
     socket.on("session", (ticket: Buffer) => {
       if (spec.maxSessionKeys > 0) this.#sessions = [ticket, ...this.#sessions].slice(0, spec.maxSessionKeys);
     });
@@ -96,6 +103,13 @@ export class ClientTls {
     });
     return socket;
   }
+}
+
+/** A connection on which TLS begins behind other bytes. Its own listener is the first: they are written before the handshake is. */
+function connectFirst(target: NetConnectOpts, sendFirst: (socket: Socket) => void): Socket {
+  const socket = connectPlain(target);
+  socket.once("connect", () => sendFirst(socket));
+  return socket;
 }
 
 /** Who counts what becomes of a client's connections. */
