@@ -29,7 +29,7 @@ export interface TransportSink {
  * `writeBytes` answers false above the watermark.
  */
 export class Transport implements WriteOwner {
-  readonly #socket: net.Socket;
+  #socket: net.Socket;
   #sink: TransportSink;
   #text = "";
   #isDirty = false;
@@ -50,15 +50,29 @@ export class Transport implements WriteOwner {
     this.#socket = socket;
     this.#sink = sink;
     this.watermark = watermark;
+    this.#listen(socket);
+  }
+
+  /** Goes on over a TLS socket that was made on the present one. */
+  secureBy(socket: net.Socket): void {
+    this.#socket = socket;
+    this.#listen(socket);
+    socket.on("data", (bytes: Buffer) => this.receive(bytes.length, bytes));
+  }
+
+  /** Of a socket that another one was made on nothing more is heard. */
+  #listen(socket: net.Socket): void {
     socket.on("error", (error: NodeJS.ErrnoException) => {
-      this.#error = error.code ?? error.message;
+      if (socket === this.#socket) this.#error = error.code ?? error.message;
     });
     socket.on("end", () => {
-      if (this.#isClosed) return;
+      if (this.#isClosed || socket !== this.#socket) return;
       eventClock.tick();
       this.#sink.onEnd();
     });
-    socket.on("close", () => this.#onClose());
+    socket.on("close", () => {
+      if (socket === this.#socket) this.#onClose();
+    });
   }
 
   get remoteAddress(): string {
@@ -274,20 +288,26 @@ export function connectTransport(address: SocketAddress, options: ConnectOptions
           ...(options.localAddress === "" ? {} : { localAddress: options.localAddress }),
           ...(options.keepAliveMs === null ? {} : { keepAlive: true, keepAliveInitialDelay: options.keepAliveMs }),
         };
-  const { proxyHeader } = options;
-  if (options.tls !== null) {
-    const sendFirst = (socket: net.Socket): void => {
-      const header = (proxyHeader as NonNullable<typeof proxyHeader>)(endsOf(socket));
-      secured.bytesWritten += header.length;
-      socket.write(header);
-    };
+  const { tls, tlsTarget, proxyHeader, watermark } = options;
+  if (tls !== null) {
+    let secured: Transport;
     const onSecure = (info: TlsInfo): void => {
       secured.tls = info;
       eventClock.tick();
       sink.onConnect();
     };
-    const socket = options.tls.connect(target, options.tlsTarget, onSecure, proxyHeader === null ? null : sendFirst);
-    const secured = openTransport(socket, sink, options.watermark);
+    if (proxyHeader === null) {
+      secured = openTransport(tls.connect(target, tlsTarget, onSecure), sink, watermark);
+      return secured;
+    }
+    const plain = net.connect(target);
+    secured = new Transport(plain, sink, watermark);
+    plain.on("connect", () => {
+      const header = proxyHeader(endsOf(plain));
+      secured.bytesWritten += header.length;
+      plain.write(header);
+      secured.secureBy(tls.connect({ socket: plain }, tlsTarget, onSecure));
+    });
     return secured;
   }
   const onread = {

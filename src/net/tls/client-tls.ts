@@ -1,5 +1,5 @@
 import { connect as connectPlain, type NetConnectOpts, type Socket } from "node:net";
-import { type ConnectionOptions, connect, type SecureContext, type TLSSocket } from "node:tls";
+import { connect, type SecureContext, type TLSSocket } from "node:tls";
 import { coversName } from "./alternative-names.ts";
 import type { HandshakeStats } from "./handshake.ts";
 import { createClientContext } from "./secure-context.ts";
@@ -47,23 +47,17 @@ export class ClientTls {
 
   /**
    * Connects. `onSecure` when the peer is accepted; else the socket is destroyed with an error whose code is what Envoy calls the
-   * transport failure reason. `sendFirst` writes what goes before the handshake; null for nothing.
+   * transport failure reason.
    */
-  connect(
-    target: ConnectionOptions & NetConnectOpts,
-    asked: TlsTarget,
-    onSecure: (info: TlsInfo) => void,
-    sendFirst: ((socket: Socket) => void) | null,
-  ): Socket {
+  connect(target: NetConnectOpts | Connected, asked: TlsTarget, onSecure: (info: TlsInfo) => void): Socket {
     const linked = this.#linked;
     if (linked === null) return this.#connectInVain(target);
     const { spec, context } = linked;
     const session = this.#sessions[0];
     const servername = asked.serverName || (spec.autoHostSni ? asked.hostname : "") || spec.sni;
     const alpn = spec.alpn.length === 0 ? asked.alpn : spec.alpn;
-    const plain = sendFirst === null ? null : connectFirst(target, sendFirst);
     const socket = connect({
-      ...(plain === null ? target : { socket: plain }),
+      ...target,
       secureContext: context,
       rejectUnauthorized: false,
       checkServerIdentity: () => undefined,
@@ -71,7 +65,6 @@ export class ClientTls {
       ...(alpn.length === 0 ? {} : { ALPNProtocols: [...alpn] }),
       ...(session === undefined ? {} : { session }),
     });
-    plain?.on("error", (error) => socket.destroy(error));
     socket.on("session", (ticket: Buffer) => {
       if (spec.maxSessionKeys > 0) this.#sessions = [ticket, ...this.#sessions].slice(0, spec.maxSessionKeys);
     });
@@ -95,21 +88,21 @@ export class ClientTls {
   }
 
   /** As Envoy's NotReadySslSocket: the peer sees a connection that is closed at once. */
-  #connectInVain(target: NetConnectOpts): Socket {
-    const socket = connectPlain(target);
-    socket.once("connect", () => {
+  #connectInVain(target: NetConnectOpts | Connected): Socket {
+    const socket = "socket" in target ? target.socket : connectPlain(target);
+    const fail = (): void => {
       this.#stats.onSecretsNotReady();
       socket.destroy(Object.assign(new Error(secretsNotReady), { code: secretsNotReady }));
-    });
+    };
+    if ("socket" in target) fail();
+    else socket.once("connect", fail);
     return socket;
   }
 }
 
-/** A connection on which TLS begins behind other bytes. Its own listener is the first: they are written before the handshake is. */
-function connectFirst(target: NetConnectOpts, sendFirst: (socket: Socket) => void): Socket {
-  const socket = connectPlain(target);
-  socket.once("connect", () => sendFirst(socket));
-  return socket;
+/** A connection that there is already. */
+interface Connected {
+  socket: Socket;
 }
 
 /** Who counts what becomes of a client's connections. */
