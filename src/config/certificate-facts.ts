@@ -1,5 +1,6 @@
 import { X509Certificate } from "node:crypto";
 import { type AlternativeName, alternativeNames } from "../net/tls/alternative-names.ts";
+import { readOcspResponse } from "../net/tls/ocsp.ts";
 import type { DownstreamTlsSpec, UpstreamTlsSpec } from "../net/tls/spec.ts";
 
 /** A certificate in use, as operators ask of it. */
@@ -13,6 +14,8 @@ export interface CertificateFacts {
   alternativeNames: AlternativeName[];
   validFrom: Date;
   validTo: Date;
+  /** Of the OCSP response that a server staples; null without one. `validTo` is now where it has no end. */
+  ocsp: { validFrom: Date; validTo: Date } | null;
 }
 
 /** The certificates of one TLS context. */
@@ -24,16 +27,19 @@ export interface ContextCertificates {
 
 export function certificatesOf(spec: DownstreamTlsSpec | UpstreamTlsSpec): ContextCertificates {
   const { validation } = spec;
+  const isServer = "ocspStaplePolicy" in spec;
   return {
     authorities:
       validation === null
         ? []
-        : pemBlocks(validation.ca).map((pem) => factsOf(pem, validation.caName, validation.caPath)),
-    leaves: spec.certificates.map(({ chain, name, path }) => factsOf(chain, name, path)),
+        : pemBlocks(validation.ca).map((pem) => factsOf(pem, validation.caName, validation.caPath, "")),
+    leaves: spec.certificates.map(({ chain, name, path, ocspResponse }) =>
+      factsOf(chain, name, path, isServer ? ocspResponse : ""),
+    ),
   };
 }
 
-function factsOf(pem: string, name: string, path: string): CertificateFacts {
+function factsOf(pem: string, name: string, path: string, ocspResponse: string): CertificateFacts {
   const certificate = new X509Certificate(pem);
   return {
     name,
@@ -42,7 +48,14 @@ function factsOf(pem: string, name: string, path: string): CertificateFacts {
     alternativeNames: alternativeNames(certificate),
     validFrom: certificate.validFromDate,
     validTo: certificate.validToDate,
+    ocsp: ocspFacts(Buffer.from(ocspResponse, "base64")),
   };
+}
+
+function ocspFacts(bytes: Buffer): CertificateFacts["ocsp"] {
+  const response = bytes.length === 0 ? "" : readOcspResponse(bytes);
+  if (typeof response === "string") return null;
+  return { validFrom: new Date(response.thisUpdateMs), validTo: new Date(response.nextUpdateMs ?? Date.now()) };
 }
 
 function pemBlocks(pem: string): string[] {

@@ -1,4 +1,5 @@
 import type { HandshakeStats } from "../net/tls/handshake.ts";
+import type { Stapling } from "../net/tls/server-certificate.ts";
 import type { TlsInfo } from "../net/tls/tls-info.ts";
 import type { StatsSlab } from "./stats.ts";
 
@@ -20,6 +21,13 @@ export class SslStats implements HandshakeStats {
 
   count(name: SslCounter): void {
     this.#slab.values[this.#slots[name]]++;
+  }
+
+  /** What became of a client's wish for an OCSP response. */
+  onStapling(stapling: Stapling): void {
+    if (stapling === "none") return;
+    this.count("ocsp_staple_requests");
+    this.count(stapling === "stapled" ? "ocsp_staple_responses" : `ocsp_staple_${stapling}`);
   }
 
   onSecretsNotReady(): void {

@@ -165,9 +165,21 @@ export class Listener implements ConnectionOwner, InspectionOwner {
       this.#onInsecure(chain);
       return;
     }
+    const now = Date.now();
+    const certificate = tls.certificateFor(hello, now);
+    const stapling = certificate.stapling(hello, now);
+    this.#ssl.onStapling(stapling);
+    if (stapling === "failed") {
+      this.#ssl.count("connection_error");
+      inspected.refuseHandshake();
+      this.#onInsecure(chain);
+      return;
+    }
     inspected.secure(
       tls,
       hello,
+      certificate,
+      stapling === "stapled",
       (socket) => this.#onSecure(chain, tls, socket, hello.serverName, proxied),
       () => {
         this.#ssl.count("connection_error");

@@ -129,6 +129,7 @@ export class ServerProcess {
     stats.refresh({
       totalConnections: stats.connections().open,
       daysUntilFirstCertExpiring: this.daysUntilFirstExpiry(),
+      secondsUntilFirstOcspExpiring: this.secondsUntilFirstOcspExpiry(),
       staticUnknownFields: this.options.staticUnknownFields,
       concurrency: this.options.concurrency,
       isLive: !this.isDraining,
@@ -149,6 +150,12 @@ export class ServerProcess {
   private daysUntilFirstExpiry(): number | null {
     const all = this.options.certificates().flatMap(({ authorities, leaves }) => [...authorities, ...leaves]);
     return all.length === 0 ? null : Math.min(...all.map(({ validTo }) => daysUntil(validTo)));
+  }
+
+  private secondsUntilFirstOcspExpiry(): number | null {
+    const ends = this.options.certificates().flatMap(({ leaves }) => leaves.flatMap(({ ocsp }) => ocsp?.validTo ?? []));
+    const first = Math.min(...ends.map((end) => end.getTime()));
+    return ends.length === 0 ? null : Math.max(0, Math.floor((first - Date.now()) / 1000));
   }
 
   private drainWorkers(order: DrainOrder): Promise<void> {

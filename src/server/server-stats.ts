@@ -20,6 +20,8 @@ export interface ServerFacts {
   clustersWarming: number;
   /** Whole days; null without a certificate. */
   daysUntilFirstCertExpiring: number | null;
+  /** Of an OCSP response; null without one. */
+  secondsUntilFirstOcspExpiring: number | null;
   staticUnknownFields: number;
   workers: readonly WorkerCounters[];
   mainThread: { watchdogMiss: number; watchdogMegaMiss: number };
@@ -75,6 +77,8 @@ export class ServerStats {
     this.gauge("server.memory_heap_size", memory.heapTotal + memory.external);
     this.gauge("server.memory_physical_size", memory.rss);
     this.gauge("server.days_until_first_cert_expiring", facts.daysUntilFirstCertExpiring ?? 0xffff_ffff);
+    if (facts.secondsUntilFirstOcspExpiring !== null)
+      this.gauge("server.seconds_until_first_ocsp_response_expiring", facts.secondsUntilFirstOcspExpiring);
     this.gauge("server.stats_recent_lookups", 0);
     this.gauge("server.compilation_settings.fips_mode", 0);
     this.gauge("listener_manager.workers_started", facts.workersStarted ? 1 : 0);

@@ -25,18 +25,32 @@ export class Authority {
   issue(
     name: string,
     san: string,
-    options: { rsa?: boolean; subject?: string; keyUsage?: string; isExpired?: boolean } = {},
+    options: { rsa?: boolean; subject?: string; keyUsage?: string; isExpired?: boolean; isMustStaple?: boolean } = {},
   ): CertificateFiles {
     const at = (end: string) => join(this.#folder, `${name}.${end}`);
     const key = options.rsa ? "-newkey rsa:2048" : ecKey;
     openssl(`req ${key} -nodes -keyout ${at("key")} -out ${at("csr")} -subj ${options.subject ?? `/CN=${name}`}`);
     const usage = options.keyUsage === undefined ? "" : `\nkeyUsage=${options.keyUsage}`;
-    writeFileSync(at("ext"), san === "" ? usage : `subjectAltName=${san}${usage}`);
+    const feature = options.isMustStaple ? "\ntlsfeature=status_request" : "";
+    writeFileSync(at("ext"), `${san === "" ? "" : `subjectAltName=${san}`}${usage}${feature}`);
     const days = options.isExpired ? -1 : 2;
     openssl(
       `x509 -req -in ${at("csr")} -CA ${this.ca} -CAkey ${this.#key} -CAcreateserial -days ${days} -extfile ${at("ext")} -out ${at("pem")}`,
     );
     return { cert: at("pem"), key: at("key") };
+  }
+
+  /** An OCSP response for certificates of ours, valid for a day or, without an end, not at all; a file. */
+  answer(name: string, certificates: readonly CertificateFiles[], hasEnd = true): string {
+    const at = (end: string) => join(this.#folder, `${name}.ocsp-${end}`);
+    writeFileSync(at("index"), "");
+    const of = certificates.map(({ cert }) => `-cert ${cert}`).join(" ");
+    openssl(`ocsp -issuer ${this.ca} ${of} -no_nonce -reqout ${at("request")}`);
+    const signer = `-CA ${this.ca} -rsigner ${this.ca} -rkey ${this.#key}`;
+    openssl(
+      `ocsp -index ${at("index")} ${signer} -reqin ${at("request")} -respout ${at("der")}${hasEnd ? " -ndays 1" : ""}`,
+    );
+    return at("der");
   }
 
   /** A list of revoked certificates, as a file. */

@@ -6,6 +6,7 @@ import { LazyTimer } from "../lazy-timer.ts";
 import type { AcceptedHandle } from "../listen.ts";
 import type { ClientHello } from "./client-hello.ts";
 import type { ServerTls } from "./secure-context.ts";
+import type { ServerCertificate } from "./server-certificate.ts";
 
 /** Who decides what becomes of an inspected connection. */
 export interface InspectionOwner {
@@ -71,17 +72,20 @@ export class InspectedSocket {
     return this.#socket;
   }
 
-  /** Begins the handshake. `onSecure` hears of its end, `onFailed` of its failure; one of them, once. */
+  /** Begins the handshake with a certificate of `tls`. `onSecure` hears of its end, `onFailed` of its failure; one of them, once. */
   secure(
     tls: ServerTls,
     hello: ClientHello,
+    { context, stapler }: ServerCertificate,
+    isStapled: boolean,
     onSecure: (socket: TLSSocket) => void,
     onFailed: (socket: TLSSocket, reason: string) => void,
   ): TLSSocket {
     const alpn = tls.alpnFor(hello.alpn);
     const socket = new TLSSocket(this.#socket, {
       isServer: true,
-      secureContext: tls.contextFor(hello.serverName),
+      secureContext: context,
+      ...(isStapled && stapler !== null ? { server: stapler } : {}),
       requestCert: tls.requestsCertificate,
       rejectUnauthorized: false,
       ...(alpn === null ? {} : { ALPNProtocols: alpnWire(alpn) }),
@@ -117,6 +121,12 @@ export class InspectedSocket {
   destroy(): void {
     this.#done();
     this.#socket.destroy();
+  }
+
+  /** Ends it with TLS's alert handshake_failure. */
+  refuseHandshake(): void {
+    this.#done();
+    this.#socket.end(handshakeFailure, () => this.#socket.destroy());
   }
 
   #read(bytes: Buffer): void {
@@ -167,6 +177,8 @@ function alpnWire(protocol: string): Buffer {
 
 function ignore(): void {}
 
+/** A record of TLS 1.0 with a fatal alert, which clients of all versions read. */
+const handshakeFailure = Buffer.from([21, 3, 1, 0, 2, 2, 40]);
 const nothing = Buffer.alloc(0);
 /** As node:tls has it; Envoy has none by default. */
 const handshakeTimeoutMs = 120_000;

@@ -4,6 +4,10 @@ export interface ClientHello {
   serverName: string;
   /** The protocols it offers, in its order. */
   alpn: string[];
+  /** status_request: it takes an OCSP response. */
+  asksOcsp: boolean;
+  /** It takes an ECDSA certificate on P-256. */
+  isEcdsaCapable: boolean;
 }
 
 /**
@@ -17,7 +21,7 @@ export function readClientHello(bytes: Buffer): ClientHello | "more" | null {
   if (message[0] !== 1) return null;
   const end = 4 + message.readUIntBE(1, 3);
   if (message.length < end) return "more";
-  const hello: ClientHello = { serverName: "", alpn: [] };
+  const hello: ClientHello = { serverName: "", alpn: [], asksOcsp: false, isEcdsaCapable: false };
   try {
     readBody(message.subarray(4, end), hello);
   } catch {
@@ -54,10 +58,12 @@ function handshakeBytes(bytes: Buffer): Buffer | "more" | null {
 function readBody(body: Buffer, hello: ClientHello): void {
   let at = 34;
   at += 1 + body.readUInt8(at);
-  at += 2 + body.readUInt16BE(at);
+  const ciphers = body.subarray(at, at + 2 + body.readUInt16BE(at));
+  at += ciphers.length;
   at += 1 + body.readUInt8(at);
   if (at >= body.length) return;
   const end = at + 2 + body.readUInt16BE(at);
+  let isTls13 = false;
   at += 2;
   while (at + 4 <= end) {
     const type = body.readUInt16BE(at);
@@ -65,8 +71,13 @@ function readBody(body: Buffer, hello: ClientHello): void {
     const data = body.subarray(at + 4, at + 4 + size);
     if (type === 0) readServerName(data, hello);
     else if (type === 16) readAlpn(data, hello);
+    else if (type === 5) hello.asksOcsp = true;
+    else if (type === 13) hello.isEcdsaCapable = hasWord(data, 2, ecdsaP256);
+    else if (type === 43) isTls13 = hasWord(data, 1, 0x0304);
     at += 4 + size;
   }
+  // TLS 1.3's suites say nothing of the certificate.
+  if (!isTls13 && !ecdsaCiphers.some((cipher) => hasWord(ciphers, 2, cipher))) hello.isEcdsaCapable = false;
 }
 
 function readServerName(data: Buffer, hello: ClientHello): void {
@@ -90,6 +101,16 @@ function readAlpn(data: Buffer, hello: ClientHello): void {
   }
 }
 
+/** In a list of two-byte words from `at`, behind its length. */
+function hasWord(list: Buffer, from: number, word: number): boolean {
+  for (let at = from; at + 2 <= list.length; at += 2) if (list.readUInt16BE(at) === word) return true;
+  return false;
+}
+
+/** Signature scheme ecdsa_secp256r1_sha256. */
+const ecdsaP256 = 0x0403;
+/** ECDHE-ECDSA with AES-GCM, ChaCha20 and AES-CBC. */
+const ecdsaCiphers = [0xc02b, 0xcca9, 0xc02c, 0xc009, 0xc00a, 0xc023, 0xc024];
 const maxRecord = 16_384 + 256;
 /** Envoy's tls_inspector reads no more than 16 KiB. */
 const maxHello = 16_384;

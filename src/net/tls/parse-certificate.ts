@@ -1,6 +1,7 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
 import { createSecureContext } from "node:tls";
 import { checkCoverage } from "../../proto/coverage.ts";
+import type { DataSource } from "../../proto/generated/envoy/config/core/v3/base_pb.ts";
 import {
   type TlsCertificate,
   TlsCertificateSchema,
@@ -8,6 +9,7 @@ import {
 import type { Problems } from "../../proto/problems.ts";
 import { alternativeNames } from "./alternative-names.ts";
 import { pathOf, readBytes } from "./data-source.ts";
+import { extensionOf } from "./der.ts";
 import type { TlsCertificateSpec } from "./spec.ts";
 
 /** tls_certificates of a context: read, and known to fit their keys. */
@@ -20,10 +22,11 @@ export function parseCertificates(messages: readonly TlsCertificate[], problems:
 /** One certificate with its key; `name` is that of its secret. null after telling a fault. */
 export function parseCertificate(message: TlsCertificate, name: string, problems: Problems): TlsCertificateSpec | null {
   checkCoverage(TlsCertificateSchema, message, problems, {
-    honoured: ["certificate_chain", "private_key", "password", "pkcs12"],
-    harmless: ["watched_directory", "ocsp_staple", "signed_certificate_timestamp"],
+    honoured: ["certificate_chain", "private_key", "password", "pkcs12", "ocsp_staple"],
+    harmless: ["watched_directory", "signed_certificate_timestamp"],
   });
-  if (message.pkcs12 !== undefined) return parsePkcs12(message, name, problems);
+  const ocspResponse = readStaple(message.ocspStaple, problems);
+  if (message.pkcs12 !== undefined) return parsePkcs12(message, name, ocspResponse, problems);
   const chain = readBytes(message.certificateChain, problems, "certificate_chain");
   const keyBytes = readBytes(message.privateKey, problems, "private_key");
   const password = message.password === undefined ? null : readBytes(message.password, problems, "password");
@@ -46,10 +49,36 @@ export function parseCertificate(message: TlsCertificate, name: string, problems
     names: namesOf(leaf),
     name,
     path: pathOf(message.certificateChain),
+    ocspResponse,
+    ...factsOf(leaf),
   };
 }
 
-function parsePkcs12(message: TlsCertificate, name: string, problems: Problems): TlsCertificateSpec | null {
+function factsOf(leaf: X509Certificate): Pick<TlsCertificateSpec, "isMustStaple" | "isEcdsa"> {
+  return {
+    isMustStaple: extensionOf(leaf.raw, tlsFeature)?.toString("hex") === statusRequest,
+    isEcdsa: leaf.publicKey.asymmetricKeyType === "ec",
+  };
+}
+
+/** Base64. */
+function readStaple(source: DataSource | undefined, problems: Problems): string {
+  if (source === undefined) return "";
+  if (source.specifier.case === "inlineString") {
+    problems.error("ocsp_staple", "is binary: give inline_bytes or a file", {
+      envoyText: "OCSP staple cannot be provided via inline_string",
+    });
+    return "";
+  }
+  return readBytes(source, problems, "ocsp_staple")?.toString("base64") ?? "";
+}
+
+function parsePkcs12(
+  message: TlsCertificate,
+  name: string,
+  ocspResponse: string,
+  problems: Problems,
+): TlsCertificateSpec | null {
   if (message.certificateChain !== undefined || message.privateKey !== undefined) {
     problems.error("pkcs12", "holds certificate and key: certificate_chain and private_key must not be set beside it", {
       envoyText: "Certificate configuration can't have both pkcs12 and private_key or certificate_chain",
@@ -71,6 +100,8 @@ function parsePkcs12(message: TlsCertificate, name: string, problems: Problems):
       names: namesOf(leaf),
       name,
       path: pathOf(message.pkcs12),
+      ocspResponse,
+      ...factsOf(leaf),
     };
   } catch (error) {
     problems.error("pkcs12", `cannot be opened: ${reasonOf(error)}`, {
@@ -118,3 +149,6 @@ function reasonOf(error: unknown): string {
 
 /** Envoy's name of a certificate without one; the digits are of a hash over nothing. */
 const unnamedCertificate = "unnamed_cert_e3b0c442";
+/** RFC 7633: id-pe-tlsfeature, and a list of status_request alone. */
+const tlsFeature = "2b06010505070118";
+const statusRequest = "3003020105";

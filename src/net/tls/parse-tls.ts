@@ -20,6 +20,7 @@ import type { Problems } from "../../proto/problems.ts";
 import type { Secrets } from "./contexts.ts";
 import { parseCertificates } from "./parse-certificate.ts";
 import { readTicketKeys } from "./parse-secret.ts";
+import { checkStaples, parseStaplePolicy } from "./parse-staples.ts";
 import { parseValidation } from "./parse-validation.ts";
 import type {
   DownstreamTlsSpec,
@@ -45,13 +46,9 @@ export function parseDownstreamTls(
       "session_ticket_keys_sds_secret_config",
       "disable_stateless_session_resumption",
       "session_timeout",
-    ],
-    harmless: [
-      "disable_stateful_session_resumption",
       "ocsp_staple_policy",
-      "full_scan_certs_on_sni_mismatch",
-      "prefer_client_ciphers",
     ],
+    harmless: ["disable_stateful_session_resumption", "full_scan_certs_on_sni_mismatch", "prefer_client_ciphers"],
   });
   const common = parseCommon(message.commonTlsContext, secrets, problems.at("common_tls_context"), "TLSv1.3");
   const ticketKey = parseTicketKeys(message, secrets, problems);
@@ -61,6 +58,8 @@ export function parseDownstreamTls(
       envoyText: "No TLS certificates found for server context",
     });
   }
+  const ocspStaplePolicy = parseStaplePolicy(message.ocspStaplePolicy);
+  checkStaples(common.certificates, ocspStaplePolicy, problems.at("common_tls_context"));
   const validation = common.validation;
   if (message.requireClientCertificate === true && validation === null) {
     problems.warning("require_client_certificate", "asks for a certificate that no validation_context looks at");
@@ -70,6 +69,7 @@ export function parseDownstreamTls(
     // Envoy's SPIFFE validator takes nobody without one.
     requireClientCertificate: (message.requireClientCertificate ?? false) || validation?.spiffe != null,
     requireSni: message.requireSni ?? false,
+    ocspStaplePolicy,
     ticketKey,
     sessionTimeoutS: Math.floor(durationMsOr(message.sessionTimeout, 7_200_000) / 1000),
   };

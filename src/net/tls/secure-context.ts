@@ -1,5 +1,7 @@
 import { constants } from "node:crypto";
 import { createSecureContext, type SecureContext, type SecureContextOptions } from "node:tls";
+import type { ClientHello } from "./client-hello.ts";
+import { ServerCertificate } from "./server-certificate.ts";
 import type { DownstreamTlsSpec, TlsCertificateSpec, TlsParamsSpec, UpstreamTlsSpec } from "./spec.ts";
 import { isVerifying, type SanMatcher } from "./verify-peer.ts";
 
@@ -8,27 +10,37 @@ export class ServerTls {
   readonly spec: DownstreamTlsSpec;
   /** Of the client's certificate. */
   readonly sans: readonly SanMatcher[];
-  readonly #default: SecureContext;
-  readonly #exact = new Map<string, SecureContext>();
-  readonly #wildcards = new Map<string, SecureContext>();
+  readonly #default: readonly ServerCertificate[];
+  readonly #exact = new Map<string, readonly ServerCertificate[]>();
+  readonly #wildcards = new Map<string, readonly ServerCertificate[]>();
 
   constructor(spec: DownstreamTlsSpec, sans: readonly SanMatcher[]) {
     this.spec = spec;
     this.sans = sans;
     const groups = groupByNames(spec.certificates);
-    const contexts = groups.map((group) => createServerContext(spec, group));
-    this.#default = contexts[0] as SecureContext;
+    const linked = groups.map((group) => linkGroup(spec, group));
+    this.#default = linked[0] as ServerCertificate[];
     for (const [i, group] of groups.entries()) {
       for (const name of group[0]?.names ?? []) {
         const map = name.startsWith("*.") ? this.#wildcards : this.#exact;
         const key = name.startsWith("*.") ? name.slice(1) : name;
-        if (!map.has(key)) map.set(key, contexts[i] as SecureContext);
+        if (!map.has(key)) map.set(key, linked[i] as ServerCertificate[]);
       }
     }
   }
 
+  /** What a client is shown. `nowMs`: wall clock. Envoy: DefaultTlsCertificateSelector. */
+  certificateFor(hello: ClientHello, nowMs: number): ServerCertificate {
+    const candidates = this.#named(hello.serverName);
+    const first = candidates[0] as ServerCertificate;
+    if (candidates.length === 1) return first;
+    const wanted = candidates.filter((candidate) => candidate.isEcdsa === hello.isEcdsaCapable);
+    const usable = (candidate: ServerCertificate): boolean => candidate.stapling(hello, nowMs) !== "failed";
+    return wanted.find(usable) ?? candidates.find(usable) ?? wanted[0] ?? first;
+  }
+
   /** Envoy's order: the exact name, a wildcard of one label, the first certificate. */
-  contextFor(serverName: string): SecureContext {
+  #named(serverName: string): readonly ServerCertificate[] {
     const exact = this.#exact.get(serverName);
     if (exact !== undefined) return exact;
     const dot = serverName.indexOf(".");
@@ -101,7 +113,17 @@ function trust({ validation }: { validation: DownstreamTlsSpec["validation"] }):
   };
 }
 
-/** Certificates of the same names (RSA and ECDSA) share a context, so that the client's algorithms choose between them. */
+/** Those of one group share a context, so that OpenSSL chooses by the client's algorithms, unless it matters which one it is. */
+function linkGroup(spec: DownstreamTlsSpec, group: TlsCertificateSpec[]): ServerCertificate[] {
+  const isStapled = group.some(({ ocspResponse, isMustStaple }) => ocspResponse !== "" || isMustStaple);
+  const parts = isStapled ? group.map((certificate) => [certificate]) : [group];
+  return parts.map((part) => {
+    const context = createServerContext(spec, part);
+    return new ServerCertificate(context, part[0] as TlsCertificateSpec, spec.ocspStaplePolicy);
+  });
+}
+
+/** Certificates of the same names: RSA and ECDSA. */
 function groupByNames(certificates: readonly TlsCertificateSpec[]): TlsCertificateSpec[][] {
   const groups = new Map<string, TlsCertificateSpec[]>();
   for (const certificate of certificates) {

@@ -12,7 +12,15 @@ export interface TlsCertificateSpec {
   name: string;
   /** The file of the chain, else "<inline>". */
   path: string;
+  /** OCSP response in base64; "" for none. */
+  ocspResponse: string;
+  /** It says that clients must get one (RFC 7633). */
+  isMustStaple: boolean;
+  isEcdsa: boolean;
 }
+
+/** When an OCSP response is stapled, and what without a valid one. Envoy: OcspStaplePolicy. */
+export type OcspStaplePolicy = "LENIENT" | "STRICT" | "MUST";
 
 /** What is asked of a peer's certificate (Envoy: CertificateValidationContext). */
 export interface TlsValidationSpec {
@@ -70,6 +78,7 @@ export interface DownstreamTlsSpec {
   validation: TlsValidationSpec | null;
   requireClientCertificate: boolean;
   requireSni: boolean;
+  ocspStaplePolicy: OcspStaplePolicy;
   /** 48 bytes that all workers share, base64: a session of one is resumed by another. null: no tickets. */
   ticketKey: string | null;
   /** Of a session, in seconds. */

@@ -27,6 +27,9 @@ function details(facts: CertificateFacts): Record<string, unknown> {
     days_until_expiration: String(daysUntil(facts.validTo)),
     valid_from: seconds(facts.validFrom),
     expiration_time: seconds(facts.validTo),
+    ...(facts.ocsp === null
+      ? {}
+      : { ocsp_details: { valid_from: seconds(facts.ocsp.validFrom), expiration: seconds(facts.ocsp.validTo) } }),
   };
 }
 
