@@ -159,8 +159,8 @@ export class Listener implements ConnectionOwner, InspectionOwner {
       this.#onInsecure(chain);
       return;
     }
-    if (hello === null || (tls.spec.requireSni && hello.serverName === "")) {
-      this.#ssl.count(hello === null ? "connection_error" : "fail_verify_error");
+    if (hello === null) {
+      this.#ssl.count("connection_error");
       inspected.destroy();
       this.#onInsecure(chain);
       return;

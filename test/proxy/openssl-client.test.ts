@@ -37,7 +37,7 @@ let sides: Side[] = [];
 const pairOfWorkers: Nuncio[] = [];
 
 beforeAll(async () => {
-  sides = await startSides(folder, 2, ([names = 0, required = 0]) => ({
+  sides = await startSides(folder, 3, ([names = 0, required = 0, sni = 0]) => ({
     static_resources: {
       listeners: [
         listener(
@@ -49,6 +49,9 @@ beforeAll(async () => {
           ],
           [tlsInspector],
         ),
+        listener("sni", sni, [
+          chain(answer, context({ ...alpn, tls_certificates: [pair(one)] }, { require_sni: true })),
+        ]),
         listener("required", required, [
           chain(
             answer,
@@ -82,7 +85,7 @@ afterAll(async () => {
 
 const good = `-cert ${client.cert} -key ${client.key}`;
 const http1 = "-alpn http/1.1";
-const cases: { name: string; options: string; port?: 0 | 1; seen: RegExp }[] = [
+const cases: { name: string; options: string; port?: 0 | 1 | 2; seen: RegExp }[] = [
   { name: "TLS 1.3", options: `-tls1_3 ${http1}`, seen: /^TLSv1.3 TLS_\w+ http\/1.1 one 200$/ },
   { name: "TLS 1.2", options: `-tls1_2 ${http1}`, seen: /^TLSv1.2 ECDHE-ECDSA-AES256-GCM-SHA384 http\/1.1 one 200$/ },
   {
@@ -105,6 +108,7 @@ const cases: { name: string; options: string; port?: 0 | 1; seen: RegExp }[] = [
   { name: "a server name in capitals", options: `-servername TWO.example ${http1}`, seen: / two 200$/ },
   { name: "an unknown server name", options: `-servername three.example ${http1}`, seen: / one 200$/ },
   { name: "no server name", options: `-noservername ${http1}`, seen: / one 200$/ },
+  { name: "no server name where require_sni is set", port: 2, options: `-noservername ${http1}`, seen: / one 200$/ },
   { name: "a client certificate nobody asks for", options: `${good} ${http1}`, seen: / one 200$/ },
   { name: "a client certificate", port: 1, options: good, seen: / one 200$/ },
   {

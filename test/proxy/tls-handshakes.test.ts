@@ -142,7 +142,8 @@ const cases: [Where, string, ConnectionOptions, Partial<TlsAnswer>][] = [
   ["alpn", "h2 alone", { ALPNProtocols: ["h2"] }, { status: "200", alpn: "-" }],
   ["alpn", "both", { ALPNProtocols: ["h2", "http/1.1"] }, { status: "200", alpn: "http/1.1" }],
   ["alpn", "nothing", {}, { status: "200", alpn: "-" }],
-  ["sni", "a name where one must be", name("any.example"), { status: "200" }],
+  ["sni", "a name where require_sni is set", name("any.example"), { status: "200" }],
+  ["sni", "no name where require_sni is set", {}, { status: "200" }],
   ["plain", "TLS to a port without", name("a.example"), refused],
 ];
 

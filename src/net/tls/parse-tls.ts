@@ -60,6 +60,11 @@ export function parseDownstreamTls(
   }
   const ocspStaplePolicy = parseStaplePolicy(message.ocspStaplePolicy);
   checkStaples(common.certificates, ocspStaplePolicy, problems.at("common_tls_context"));
+  if (message.requireSni === true) {
+    const words =
+      "is not enforced: it is not implemented in Envoy either, and clients without a server name are served";
+    problems.warning("require_sni", `${words}. A filter_chain_match by server_names refuses them`);
+  }
   const validation = common.validation;
   if (message.requireClientCertificate === true && validation === null) {
     problems.warning("require_client_certificate", "asks for a certificate that no validation_context looks at");
@@ -68,7 +73,6 @@ export function parseDownstreamTls(
     ...common,
     // Envoy's SPIFFE validator takes nobody without one.
     requireClientCertificate: (message.requireClientCertificate ?? false) || validation?.spiffe != null,
-    requireSni: message.requireSni ?? false,
     ocspStaplePolicy,
     ticketKey,
     sessionTimeoutS: Math.floor(durationMsOr(message.sessionTimeout, 7_200_000) / 1000),

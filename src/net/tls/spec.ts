@@ -77,7 +77,6 @@ export interface DownstreamTlsSpec {
   alpn: string[];
   validation: TlsValidationSpec | null;
   requireClientCertificate: boolean;
-  requireSni: boolean;
   ocspStaplePolicy: OcspStaplePolicy;
   /** 48 bytes that all workers share, base64: a session of one is resumed by another. null: no tickets. */
   ticketKey: string | null;
