@@ -1,3 +1,5 @@
+import { SocketAddress as NodeAddress } from "node:net";
+
 /** Where a socket listens or connects: an IP address and port, or a Unix socket's path. */
 export interface SocketAddress {
   /** "" for a Unix socket. IPv6 without brackets. */
@@ -16,4 +18,9 @@ export function addressText(address: SocketAddress): string {
 /** Joins an IP address and a port as Envoy prints them. */
 export function hostPort(host: string, port: number): string {
   return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+/** An IP address as Envoy prints it: "2001:DB8:0:0::1" is "2001:db8::1". */
+export function canonicalIp(ip: string): string {
+  return ip.includes(":") ? new NodeAddress({ address: ip, family: "ipv6" }).address : ip;
 }

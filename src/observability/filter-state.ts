@@ -4,6 +4,8 @@ export interface FilterStateObject {
   text(): string | null;
   /** Its message with the names of the .proto, without fields that have their default; null where it has none. Envoy: serializeAsProto. */
   fields(): Record<string, unknown> | null;
+  /** What a hash policy hashes of it; null where it has no hash. Envoy: Hashable. */
+  hashText(): string | null;
 }
 
 /** The fields as a text format prints them: the names of protobuf's JSON. */

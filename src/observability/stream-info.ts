@@ -68,6 +68,8 @@ export class StreamInfo {
   downstreamDirectRemoteAddress = "";
   /** What an upstream PROXY header says of the connection; null before there is one. */
   downstreamSource: ProxiedAddresses | null = null;
+  /** After PROXY protocol alone: the same for all requests of a connection. */
+  downstreamConnectionAddress = "";
   downstreamLocalCloseReason = "";
   /** Of the connections below and above; null for plain text. */
   downstreamTls: TlsInfo | null = null;
@@ -147,6 +149,7 @@ export class StreamInfo {
     this.downstreamRemoteAddress = "";
     this.downstreamDirectRemoteAddress = "";
     this.downstreamSource = null;
+    this.downstreamConnectionAddress = "";
     this.downstreamLocalCloseReason = "";
     this.downstreamTls = null;
     this.upstreamTls = null;

@@ -1,6 +1,7 @@
 import { isIP } from "node:net";
 import type { RequestHead } from "../http/header-block.ts";
 import { Known } from "../http/names.ts";
+import { canonicalIp, hostPort } from "../net/address.ts";
 import { CidrSet, isLoopback } from "../net/cidr.ts";
 import { localIp } from "../net/local-ip.ts";
 import type { StreamInfo } from "../observability/stream-info.ts";
@@ -65,7 +66,7 @@ export class RequestHeaderPolicy {
     }
     this.#setScheme(head, proto);
     info.downstreamRemoteAddress =
-      remote === peer.remoteAddress ? peer.remoteText : remotePort === 0 ? `${remote}:0` : remote;
+      remote === peer.remoteAddress ? peer.remoteText : remotePort === 0 ? hostPort(remote, 0) : remote;
 
     const isInternal = this.#internal !== null && singleXff && this.#internal.has(remote);
     const isEdge = spec.useRemoteAddress && !isInternal;
@@ -172,7 +173,7 @@ function lastAddress(list: string, skip: number): string {
   const at = parts.length - 1 - skip;
   if (at < 0) return "";
   const address = (parts[at] as string).trim();
-  return isIP(address) !== 0 ? address : "";
+  return isIP(address) !== 0 ? canonicalIp(address) : "";
 }
 
 function removeExternal(head: RequestHead): void {

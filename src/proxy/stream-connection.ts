@@ -37,6 +37,7 @@ export function describeConnection(info: StreamInfo, connection: StreamConnectio
   info.downstreamDirectRemoteAddress = addresses.directRemoteText;
   info.downstreamRemoteAddress = addresses.remoteText;
   info.downstreamSource = addresses.source;
+  info.downstreamConnectionAddress = addresses.remoteText;
   info.downstreamTls = connection.tls;
 }
 

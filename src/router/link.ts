@@ -1,5 +1,6 @@
 import type { RouteEntry } from "./entry.ts";
 import { linkConditions, trieKey } from "./entry.ts";
+import { HashPolicy } from "./hash-policy.ts";
 import type { CompileValue } from "./header-mutation.ts";
 import { compileKnown, HeaderMutations, mutationOrder } from "./header-mutation.ts";
 import { Mirror } from "./mirror.ts";
@@ -82,7 +83,7 @@ function linkAction(route: RouteSpec, levels: Levels): Pick<RouteEntry, "route" 
     return { route: createRoute(data), weighted: null };
   }
   const routes = action.target.entries.map((entry) => linkWeighted(entry, data, levels));
-  return { route: null, weighted: new WeightedChoice(action.target, routes, levels.deps.runtime) };
+  return { route: null, weighted: new WeightedChoice(action.target, routes, data.hashPolicy, levels.deps.runtime) };
 }
 
 function linkWeighted(entry: WeightedEntrySpec, base: RouteData, levels: Levels): Route {
@@ -128,7 +129,7 @@ function routeData(route: RouteSpec, levels: Levels): RouteData {
     idleTimeoutMs: cluster?.idleTimeoutMs ?? null,
     maxStreamDuration: cluster?.maxStreamDuration ?? null,
     retryPolicy: cluster === null ? null : (cluster.retryPolicy ?? spec.retryPolicy),
-    hashPolicies: cluster?.hashPolicies ?? [],
+    hashPolicy: cluster === null || cluster.hashPolicies.length === 0 ? null : new HashPolicy(cluster.hashPolicies),
     priority: cluster?.priority ?? "DEFAULT",
     mirrors: firstNonEmpty(cluster?.mirrors ?? [], spec.mirrors, config.mirrors).map(
       (mirror) => new Mirror(mirror, deps.runtime),

@@ -110,7 +110,7 @@ export class CookieMatcher {
 }
 
 /** The first value of a query parameter, "" without "="; null when absent. */
-function queryValue(target: string, name: string): string | null {
+export function queryValue(target: string, name: string): string | null {
   let at = target.indexOf("?") + 1;
   if (at === 0) return null;
   const hash = target.indexOf("#", at);
@@ -128,14 +128,14 @@ function queryValue(target: string, name: string): string | null {
   return null;
 }
 
-/** The first value of a cookie, without the quotes around it; null when absent. */
-function cookieValue(head: RequestHead, name: string): string | null {
+/** The first value of a cookie, without the quotes around it; null when absent. Blanks are kept but in front of a name, as in Envoy's forEachCookie. */
+export function cookieValue(head: RequestHead, name: string): string | null {
   for (let i = 0; i < head.size; i++) {
     if (head.names[i] !== "cookie") continue;
     for (const pair of (head.values[i] as string).split(";")) {
       const equals = pair.indexOf("=");
-      if (equals < 0 || pair.slice(0, equals).trim() !== name) continue;
-      const value = pair.slice(equals + 1).trim();
+      if (equals < 0 || pair.slice(0, equals).replace(/^ +/, "") !== name) continue;
+      const value = pair.slice(equals + 1);
       return value.length >= 2 && value.startsWith('"') && value.endsWith('"') ? value.slice(1, -1) : value;
     }
   }

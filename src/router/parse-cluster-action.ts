@@ -86,8 +86,8 @@ function parseWeighted(
   context: RouteContext,
 ): ClusterTargetSpec {
   checkCoverage(WeightedClusterSchema, message, problems, {
-    honoured: ["clusters", "runtime_key_prefix", "header_name"],
-    harmless: ["total_weight", "use_hash_policy"],
+    honoured: ["clusters", "runtime_key_prefix", "header_name", "use_hash_policy"],
+    harmless: ["total_weight"],
   });
   const total = message.clusters.reduce((sum, cluster) => sum + (cluster.weight ?? 0), 0);
   if (total === 0) {
@@ -103,6 +103,7 @@ function parseWeighted(
     kind: "weighted",
     runtimeKeyPrefix: message.runtimeKeyPrefix,
     randomHeader: random.case === "headerName" ? parseHeaderName(random.value) : "",
+    usesHashPolicy: random.case === "useHashPolicy" && random.value.value,
     entries: message.clusters.map((cluster, i) => {
       const scope = problems.at(`clusters[${i}]`);
       if ((cluster.name === "") === (cluster.clusterHeader === "")) {
@@ -218,11 +219,11 @@ const honoured = [
   "max_stream_duration",
   "cors",
   "request_mirror_policies",
+  "hash_policy",
 ] as const;
-/** Retries change no answer of an upstream that works; a hash is for balancers that are refused. */
+/** Retries change no answer of an upstream that works. */
 const harmless = [
   "retry_policy",
-  "hash_policy",
   "flush_timeout",
   "early_data_policy",
   "hedge_policy",

@@ -146,6 +146,7 @@ test("weighted clusters are chosen by weight", () => {
     kind: "weighted",
     runtimeKeyPrefix: "",
     randomHeader: "x-r",
+    usesHashPolicy: false,
     entries: [
       { ...entry, name: "a", weight: 1 },
       { ...entry, name: "none", weight: 0 },

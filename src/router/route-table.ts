@@ -31,10 +31,10 @@ export class RouteTable {
   }
 
   /** The first route that matches; null for none (404, NR). `random`: in [0, 1), the same for all of a request. */
-  match(head: RequestHead, _info: StreamInfo, random: number): Route | null {
+  match(head: RequestHead, info: StreamInfo, random: number): Route | null {
     const host = this.#hostOf(head);
     const vhost = host === null ? null : this.#hosts.find(host);
-    return vhost === null ? null : vhost.match(head, random);
+    return vhost === null ? null : vhost.match(head, info, random);
   }
 
   /** The resource by which VHDS knows the virtual host of a request; "" where none can come. */

@@ -1,12 +1,12 @@
 import type { RequestHead, ResponseHead } from "../http/header-block.ts";
 import { Known } from "../http/names.ts";
 import type { StreamInfo } from "../observability/stream-info.ts";
+import type { HashPolicy } from "./hash-policy.ts";
 import type { HeaderMutations, ValueFormatter } from "./header-mutation.ts";
 import type { Mirror } from "./mirror.ts";
 import type { HostRewrite, PathRewrite, Redirect } from "./rewrite.ts";
 import { updateAuthority } from "./rewrite.ts";
 import type {
-  HashPolicySpec,
   InternalRedirectSpec,
   MaxStreamDurationSpec,
   MetadataSpec,
@@ -37,7 +37,8 @@ export interface Route {
   /** null: the connection manager's. */
   readonly maxStreamDuration: MaxStreamDurationSpec | null;
   readonly retryPolicy: RetryPolicySpec | null;
-  readonly hashPolicies: readonly HashPolicySpec[];
+  /** null without policies. */
+  readonly hashPolicy: HashPolicy | null;
   readonly priority: "DEFAULT" | "HIGH";
   readonly mirrors: readonly Mirror[];
   readonly upgrades: readonly UpgradeSpec[];
@@ -100,7 +101,7 @@ export interface RouteData {
   idleTimeoutMs: number | null;
   maxStreamDuration: MaxStreamDurationSpec | null;
   retryPolicy: RetryPolicySpec | null;
-  hashPolicies: readonly HashPolicySpec[];
+  hashPolicy: HashPolicy | null;
   priority: "DEFAULT" | "HIGH";
   mirrors: readonly Mirror[];
   upgrades: readonly UpgradeSpec[];
@@ -145,7 +146,7 @@ class LinkedRoute implements Route {
   readonly idleTimeoutMs: number | null;
   readonly maxStreamDuration: MaxStreamDurationSpec | null;
   readonly retryPolicy: RetryPolicySpec | null;
-  readonly hashPolicies: readonly HashPolicySpec[];
+  readonly hashPolicy: HashPolicy | null;
   readonly priority: "DEFAULT" | "HIGH";
   readonly mirrors: readonly Mirror[];
   readonly upgrades: readonly UpgradeSpec[];
@@ -170,7 +171,7 @@ class LinkedRoute implements Route {
     this.idleTimeoutMs = data.idleTimeoutMs;
     this.maxStreamDuration = data.maxStreamDuration;
     this.retryPolicy = data.retryPolicy;
-    this.hashPolicies = data.hashPolicies;
+    this.hashPolicy = data.hashPolicy;
     this.priority = data.priority;
     this.mirrors = data.mirrors;
     this.upgrades = data.upgrades;

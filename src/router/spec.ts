@@ -179,6 +179,8 @@ export interface WeightedSpec {
   runtimeKeyPrefix: string;
   /** Lower-case name of a field whose number replaces the random one; "" for none. */
   randomHeader: string;
+  /** use_hash_policy: the hash of the route's policies replaces the random number. */
+  usesHashPolicy: boolean;
 }
 
 export interface WeightedEntrySpec {

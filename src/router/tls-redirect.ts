@@ -18,7 +18,7 @@ export function createTlsRedirect(virtualHost: VirtualHost): Route {
     idleTimeoutMs: null,
     maxStreamDuration: null,
     retryPolicy: null,
-    hashPolicies: [],
+    hashPolicy: null,
     priority: "DEFAULT",
     mirrors: [],
     upgrades: [],

@@ -1,5 +1,6 @@
 import type { RequestHead } from "../http/header-block.ts";
 import { Known } from "../http/names.ts";
+import type { StreamInfo } from "../observability/stream-info.ts";
 import type { RouteEntry } from "./entry.ts";
 import { Candidate } from "./entry.ts";
 import { HeaderMatcher } from "./matchers.ts";
@@ -46,13 +47,13 @@ export class LinkedVirtualHost implements VirtualHost {
     else this.#folded.insert(asciiLower(key), entry);
   }
 
-  match(head: RequestHead, random: number): Route | null {
+  match(head: RequestHead, info: StreamInfo, random: number): Route | null {
     if (this.#requireTls !== "NONE" && head.get(Known["x-forwarded-proto"]) !== "https") {
       if (this.#requireTls === "ALL" || head.get(Known["x-envoy-internal"]) !== "true") return this.#tlsRedirect;
     }
     const entry = this.#find(head, random);
     if (entry === null) return null;
-    return entry.weighted === null ? entry.route : entry.weighted.choose(head, random);
+    return entry.weighted === null ? entry.route : entry.weighted.choose(head, info, random);
   }
 
   virtualClusterFor(head: RequestHead): string {

@@ -5,9 +5,11 @@ import { ClientTls } from "../net/tls/client-tls.ts";
 import type { TlsContextSpec } from "../net/tls/contexts.ts";
 import type { UpstreamTlsSpec } from "../net/tls/spec.ts";
 import { threadChunks } from "../net/transport.ts";
+import { Word64 } from "../net/word64.ts";
 import { Http2Stats } from "../observability/http2-stats.ts";
 import { SslStats } from "../observability/ssl-stats.ts";
 import type { StatsSlab } from "../observability/stats.ts";
+import { HashPolicy } from "../router/hash-policy.ts";
 import type { Borrower } from "./borrower.ts";
 import { CircuitBreaker, Resource } from "./circuit-breaker.ts";
 import { ClusterStats } from "./cluster-stats.ts";
@@ -15,6 +17,7 @@ import type { UpstreamEnvironment } from "./environment.ts";
 import { realEnvironment } from "./environment.ts";
 import { Host, HostSet } from "./host-set.ts";
 import { HostStat } from "./host-stats.ts";
+import type { LbContext } from "./lb/context.ts";
 import { linkSans } from "./link-sans.ts";
 import type { Pool, PoolContext } from "./pool.ts";
 import { PoolH1 } from "./pool-h1.ts";
@@ -25,6 +28,8 @@ import type { ClusterSpec, LocalitySpec } from "./spec.ts";
 
 /** Heads of the thread's HTTP/2 exchanges. */
 const heads = new HeadPool();
+/** Of the request that looks for a host. */
+const requestHash = new Word64();
 
 /** What a route asks of a cluster by priority. Envoy: RoutingPriority. */
 export type RoutingPriority = "DEFAULT" | "HIGH";
@@ -49,6 +54,10 @@ export class Cluster {
   readonly #onPanic = (): void => {
     this.stats.values[this.stats.panic]++;
   };
+  readonly #activeRequests = (): number =>
+    this.#breakers[0].count(Resource.requests) + this.#breakers[1].count(Resource.requests);
+  /** Of the balancer; null: the route's. */
+  readonly #hashPolicy: HashPolicy | null;
 
   /** At most one per spec and worker at a time: its breakers take over the shared counters of this worker. */
   constructor(spec: ClusterSpec, slab: StatsSlab, worker: number, environment: UpstreamEnvironment = realEnvironment) {
@@ -57,6 +66,8 @@ export class Cluster {
     this.observabilityName = spec.observabilityName;
     this.stats = new ClusterStats(slab, spec.observabilityName);
     this.#worker = worker;
+    const policies = spec.lb.hash?.policies ?? [];
+    this.#hashPolicy = policies.length === 0 ? null : new HashPolicy(policies);
     const ssl = `cluster.${spec.observabilityName}.`;
     const sockets = [spec.tls, ...spec.socketMatches.map(({ tls }) => tls)];
     this.#tls = sockets.map((context) => (context === null ? null : new ClientTls(new SslStats(slab, ssl, "client"))));
@@ -85,10 +96,16 @@ export class Cluster {
 
   /**
    * Finds the borrower an upstream stream. onReady or onBorrowFailed may be called before it returns, and are as long as
-   * the chosen host has an idle connection. `context` is for policies that look at the request.
+   * the chosen host has an idle connection. `context` is for policies that look at the request; null where it has no route.
    */
-  borrow(borrower: Borrower, head: RequestHead | null, priority: RoutingPriority): void {
-    const host = this.#hostSet.choose();
+  borrow(
+    borrower: Borrower,
+    head: RequestHead | null,
+    priority: RoutingPriority,
+    context: LbContext | null = null,
+  ): void {
+    if (this.spec.lb.hash !== null) this.#hashRequest(head, context);
+    const host = this.#hostSet.choose(requestHash);
     const stats = this.stats;
     if (host === null) {
       stats.values[stats.cxNoneHealthy]++;
@@ -199,7 +216,23 @@ export class Cluster {
     }));
     this.#hosts = hosts;
     const { lb, overprovisioningPct } = this.spec;
-    return new HostSet(lb, live, overprovisioningPct, this.#context.environment.random, this.#onPanic);
+    return new HostSet(lb, live, {
+      overprovisioningPct,
+      random: this.#context.environment.random,
+      onPanic: this.#onPanic,
+      activeRequests: this.#activeRequests,
+    });
+  }
+
+  /** Into requestHash: by the balancer's policies or the route's; at random where they give none. */
+  #hashRequest(head: RequestHead | null, context: LbContext | null): void {
+    const policy = this.#hashPolicy ?? context?.hashPolicy ?? null;
+    if (policy !== null && context !== null && head !== null) {
+      const cookies = this.#hashPolicy === null ? context.routeCookies : context.balancerCookies;
+      if (policy.compute(head, context.info, cookies, requestHash)) return;
+    }
+    const { random } = this.#context.environment;
+    requestHash.set(random() * 0x100000000, random() * 0x100000000);
   }
 
   #openPool(host: Host, pools: (Pool | null)[], index: number, target: PoolTarget): Pool | null {

@@ -167,7 +167,7 @@ export function fakeHost(port: number, change: Partial<HostSpec> = {}): HostSpec
     socket: -1,
     weight: 1,
     health: "HEALTHY",
-    isCanary: false,
+    lbMetadata: null,
     tlvs: [],
     shared: allocateHostStats(1),
     ...change,
@@ -196,6 +196,7 @@ export function fakeSpec(hosts: HostSpec[], change: Partial<ClusterSpec> = {}): 
     connectTimeoutMs: 5000,
     lb: {
       policy: "ROUND_ROBIN",
+      hash: null,
       choiceCount: 2,
       activeRequestBias: 1,
       isFullScan: false,

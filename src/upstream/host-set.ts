@@ -1,11 +1,14 @@
 import type { SocketAddress } from "../net/address.ts";
 import { addressText } from "../net/address.ts";
 import type { ProxyTlv } from "../net/proxy-protocol.ts";
+import type { Word64 } from "../net/word64.ts";
 import { HostStats } from "./host-stats.ts";
+import { ConsistentHash } from "./lb/consistent-hash.ts";
 import { LocalityPicker } from "./lb/locality.ts";
 import type { HostPicker } from "./lb/policy.ts";
 import { createPicker } from "./lb/policy.ts";
 import type { Pool } from "./pool.ts";
+import { byPriority, countHealth } from "./priority-groups.ts";
 import { priorityLoads } from "./priority-load.ts";
 import type { HostHealth, HostSpec, LbSpec, LocalitySpec } from "./spec.ts";
 
@@ -15,6 +18,7 @@ export class Host {
   /** "ip:port" or the path. */
   readonly addressText: string;
   readonly stats: HostStats;
+  lbMetadata: HostSpec["lbMetadata"];
   hostname: string;
   weight: number;
   health: HostHealth;
@@ -36,6 +40,7 @@ export class Host {
     this.addressText = addressText(spec.address);
     this.stats = new HostStats(spec.shared, worker);
     this.socket = spec.socket;
+    this.lbMetadata = spec.lbMetadata;
     this.hostname = spec.hostname;
     this.weight = spec.weight;
     this.health = spec.health;
@@ -44,6 +49,7 @@ export class Host {
 
   /** Takes over what an update may change; the address is the same. */
   update(spec: HostSpec): void {
+    this.lbMetadata = spec.lbMetadata;
     this.hostname = spec.hostname;
     this.weight = spec.weight;
     this.health = spec.health;
@@ -57,84 +63,92 @@ export interface LiveLocality {
   hosts: Host[];
 }
 
+/** What host sets of one cluster share. */
+export interface HostSetContext {
+  overprovisioningPct: number;
+  /** [0, 1) */
+  random: () => number;
+  onPanic: () => void;
+  /** Of the whole cluster, all workers. */
+  activeRequests: () => number;
+}
+
 /** The hosts of a cluster in an order of choice: first the priority by its load, then health or panic, then locality, then the policy. */
 export class HostSet {
-  readonly #random: () => number;
-  readonly #onPanic: () => void;
+  readonly #context: HostSetContext;
+  readonly #isHashed: boolean;
   readonly #priorities: Priority[] = [];
   /** Where all traffic goes; null when priorities, degraded hosts or panic make it a choice. */
   readonly #only: HostPicker | null;
 
-  constructor(
-    lb: LbSpec,
-    localities: readonly LiveLocality[],
-    overprovisioningPct: number,
-    random: () => number,
-    onPanic: () => void,
-  ) {
-    this.#random = random;
-    this.#onPanic = onPanic;
+  constructor(lb: LbSpec, localities: readonly LiveLocality[], context: HostSetContext) {
+    this.#context = context;
+    this.#isHashed = lb.hash !== null;
     const groups = byPriority(localities);
-    const loads = priorityLoads(groups.map(countHealth), overprovisioningPct, lb.panicThresholdPct);
+    const loads = priorityLoads(groups.map(countHealth), context.overprovisioningPct, lb.panicThresholdPct);
     for (const [i, group] of groups.entries()) {
-      const picker = (health: HostHealth): HostPicker => healthPicker(lb, group, health, overprovisioningPct, random);
+      const isPanic = loads.panic[i] as boolean;
       this.#priorities.push({
         healthyLoad: loads.healthy[i] as number,
         degradedLoad: loads.degraded[i] as number,
-        isPanic: loads.panic[i] as boolean,
-        healthy: picker("HEALTHY"),
-        degraded: picker("DEGRADED"),
-        all: createPicker(lb, hostsOf(group, null), random),
+        isPanic,
+        ...pickersOf(lb, group, isPanic, context),
       });
     }
     const first = this.#priorities.find((priority) => priority.healthyLoad === 100 && !priority.isPanic);
     this.#only = first?.healthy ?? null;
   }
 
-  /** null when there is none to choose. */
-  choose(): Host | null {
-    if (this.#only !== null) return this.#only.pick();
+  /** null when there is none to choose. `hash`: the request's, read by consistent hashes alone. */
+  choose(hash: Word64): Host | null {
+    if (this.#only !== null) return this.#only.pick(hash);
     const priorities = this.#priorities;
-    let left = Math.floor(this.#random() * 100) + 1;
+    let left = (this.#isHashed ? hash.modulo(100) : Math.floor(this.#context.random() * 100)) + 1;
     for (let i = 0; i < priorities.length; i++) {
       const priority = priorities[i] as Priority;
       left -= priority.healthyLoad;
-      if (left <= 0) return this.#pick(priority, priority.healthy);
+      if (left <= 0) return this.#pick(priority, priority.healthy, hash);
     }
     for (let i = 0; i < priorities.length; i++) {
       const priority = priorities[i] as Priority;
       left -= priority.degradedLoad;
-      if (left <= 0) return this.#pick(priority, priority.degraded);
+      if (left <= 0) return this.#pick(priority, priority.degraded, hash);
     }
     return null;
   }
 
-  #pick(priority: Priority, picker: HostPicker): Host | null {
-    if (!priority.isPanic) return picker.pick();
-    this.#onPanic();
-    return priority.all.pick();
+  #pick(priority: Priority, picker: HostPicker, hash: Word64): Host | null {
+    if (!priority.isPanic) return picker.pick(hash);
+    this.#context.onPanic();
+    return priority.all.pick(hash);
   }
 }
 
-interface Priority {
+interface Priority extends Pickers {
   /** Percent of the cluster's traffic. */
   healthyLoad: number;
   degradedLoad: number;
   isPanic: boolean;
+}
+
+interface Pickers {
   healthy: HostPicker;
   degraded: HostPicker;
   all: HostPicker;
 }
 
-/** Without hosts there is still a priority 0, in panic, as in Envoy. */
-function byPriority(localities: readonly LiveLocality[]): LiveLocality[][] {
-  const groups: LiveLocality[][] = [[]];
-  for (const locality of localities) {
-    const priority = locality.spec.priority;
-    while (groups.length <= priority) groups.push([]);
-    (groups[priority] as LiveLocality[]).push(locality);
+function pickersOf(lb: LbSpec, group: readonly LiveLocality[], isPanic: boolean, context: HostSetContext): Pickers {
+  if (lb.hash !== null) {
+    // One table a priority, whatever health was drawn: Envoy's has healthy hosts alone, or all in panic.
+    const hash = new ConsistentHash(lb.hash, group, isPanic, lb.isLocalityWeighted, context.activeRequests);
+    return { healthy: hash, degraded: hash, all: hash };
   }
-  return groups;
+  const { overprovisioningPct, random } = context;
+  return {
+    healthy: healthPicker(lb, group, "HEALTHY", overprovisioningPct, random),
+    degraded: healthPicker(lb, group, "DEGRADED", overprovisioningPct, random),
+    all: createPicker(lb, hostsOf(group, null), random),
+  };
 }
 
 function healthPicker(
@@ -159,12 +173,4 @@ function healthPicker(
 /** `health` null: all of them. */
 function hostsOf(group: readonly LiveLocality[], health: HostHealth | null): Host[] {
   return group.flatMap((locality) => locality.hosts.filter((host) => health === null || host.health === health));
-}
-
-function countHealth(group: readonly LiveLocality[]): { total: number; healthy: number; degraded: number } {
-  return {
-    total: hostsOf(group, null).length,
-    healthy: hostsOf(group, "HEALTHY").length,
-    degraded: hostsOf(group, "DEGRADED").length,
-  };
 }

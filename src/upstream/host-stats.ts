@@ -17,6 +17,13 @@ export class HostStats {
   get activeRequests(): number {
     return this.cells[this.base + HostStat.rqActive] as number;
   }
+
+  /** All workers' requests in flight to the host. */
+  get totalActiveRequests(): number {
+    let sum = 0;
+    for (let at = HostStat.rqActive; at < this.cells.length; at += rowCells) sum += this.cells[at] as number;
+    return sum;
+  }
 }
 
 /** Memory for the numbers of one endpoint. */

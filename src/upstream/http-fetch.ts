@@ -25,6 +25,7 @@ export interface FetchSink {
 /** One request of the proxy's own and its whole answer, over a cluster. Envoy: Http::AsyncClient::send. */
 export class HttpFetch implements Borrower {
   readonly isHttp2 = false;
+  readonly source = null;
   readonly #request: FetchRequest;
   readonly #sink: FetchSink;
   readonly #timer: NodeJS.Timeout;

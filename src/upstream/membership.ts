@@ -2,6 +2,7 @@ import { addressText } from "../net/address.ts";
 import { defineLayout } from "../observability/stat-layout.ts";
 import type { StatsSlab } from "../observability/stats.ts";
 import { clusterStatPrefix } from "./cluster-stats.ts";
+import { hashStatNames, hashStats } from "./lb/hash-stats.ts";
 import type { ClusterSpec, HostSpec, LocalitySpec } from "./spec.ts";
 
 /** The stats of a cluster that belong to the whole process: the main thread counts them, in its own slab. */
@@ -17,13 +18,15 @@ export class Membership {
   };
   /** By HostSpec.socket, the cluster's own first. */
   readonly #matches: number[];
-  readonly #discovery: ClusterSpec["discovery"];
+  readonly #spec: ClusterSpec;
+  /** Of a hash balancer, by name below the prefix. */
+  readonly #hashSlots = new Map<string, number>();
   #addresses = new Set<string>();
 
   constructor(spec: ClusterSpec, slab: StatsSlab) {
     const prefix = clusterStatPrefix(spec.observabilityName);
     this.#values = slab.values;
-    this.#discovery = spec.discovery;
+    this.#spec = spec;
     const first = slab.group(prefix, membershipLayout);
     if (spec.eds === null) slab.group(prefix, updateLayout);
     const slot = (name: string): number => first + membershipLayout.offset(name);
@@ -39,6 +42,9 @@ export class Membership {
     this.#matches = sockets.map((name) => slab.counter(`${prefix}${name}.total_match_count`));
     this.#values[slot("warming_state")] = 0;
     if (spec.discovery !== "STATIC") this.#values[this.#slots.maxWeight] = 1;
+    if (spec.lb.hash !== null) {
+      for (const name of hashStatNames[spec.lb.hash.kind]) this.#hashSlots.set(name, slab.gauge(prefix + name));
+    }
     this.update(spec.localities);
   }
 
@@ -54,15 +60,20 @@ export class Membership {
     const added = [...byAddress].filter(([address]) => !this.#addresses.has(address));
     if (added.length > 0 || addresses.size < this.#addresses.size) values[slots.change]++;
     // Envoy matches a transport socket for each host it makes; STRICT_DNS makes one of each answer, so DnsCluster counts them.
-    if (this.#discovery !== "STRICT_DNS")
+    if (this.#spec.discovery !== "STRICT_DNS")
       for (const [, { socket }] of added) values[this.#matches[socket + 1] as number]++;
     this.#addresses = addresses;
+    const { lb, overprovisioningPct } = this.#spec;
+    if (lb.hash !== null) {
+      const stats = hashStats(lb.hash, lb, localities, overprovisioningPct);
+      for (const [name, value] of stats) values[this.#hashSlots.get(name) as number] = value;
+    }
     const count = (health: HostSpec["health"]): number => hosts.filter((host) => host.health === health).length;
     values[slots.total] = hosts.length;
     values[slots.healthy] = count("HEALTHY");
     values[slots.degraded] = count("DEGRADED");
     values[slots.excluded] = 0;
-    if (this.#discovery !== "STATIC") values[slots.maxWeight] = Math.max(1, ...hosts.map((host) => host.weight));
+    if (this.#spec.discovery !== "STATIC") values[slots.maxWeight] = Math.max(1, ...hosts.map((host) => host.weight));
   }
 }
 

@@ -1,5 +1,5 @@
 import { isIP } from "node:net";
-import type { SocketAddress } from "../net/address.ts";
+import { canonicalIp, type SocketAddress } from "../net/address.ts";
 import { parseTlvs } from "../net/parse-proxy-header.ts";
 import type { ProxyTlv } from "../net/proxy-protocol.ts";
 import { unpackAs } from "../proto/any.ts";
@@ -118,6 +118,7 @@ function parseHost(
   });
   const address = parseAddress(endpoint.address, kind, problems.at("endpoint.address"));
   if (address === null) return null;
+  const lbMetadata = (entry.metadata?.filterMetadata["envoy.lb"] as Record<string, unknown> | undefined) ?? null;
   const isName = (kind === "STRICT_DNS" || kind === "LOGICAL_DNS") && address.path === null;
   return {
     address,
@@ -125,7 +126,7 @@ function parseHost(
     hostname: endpoint.hostname || (isName ? address.host : ""),
     weight: entry.loadBalancingWeight ?? 1,
     health: healthOf(entry.healthStatus),
-    isCanary: entry.metadata?.filterMetadata["envoy.lb"]?.canary === true,
+    lbMetadata,
     socket: socketOf(entry.metadata, localityMetadata),
     tlvs: hostTlvs(entry.metadata, problems.at("metadata")),
     shared: allocateHostStats(workers),
@@ -178,7 +179,7 @@ function parseAddress(message: Address | undefined, kind: Discovery["kind"], pro
     return null;
   }
   const port = socket.portSpecifier.case === "portValue" ? socket.portSpecifier.value : 0;
-  return { host: socket.address, port, path: null };
+  return { host: isIP(socket.address) === 6 ? canonicalIp(socket.address) : socket.address, port, path: null };
 }
 
 /** Envoy: MetadataFilters::ENVOY_TRANSPORT_SOCKETS_PROXY_PROTOCOL. */

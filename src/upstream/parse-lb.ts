@@ -3,6 +3,7 @@ import { checkCoverage } from "../proto/coverage.ts";
 import {
   type Cluster,
   Cluster_CommonLbConfigSchema,
+  Cluster_DiscoveryType,
   Cluster_LbPolicy,
 } from "../proto/generated/envoy/config/cluster/v3/cluster_pb.ts";
 import type { RuntimeDouble } from "../proto/generated/envoy/config/core/v3/base_pb.ts";
@@ -13,20 +14,30 @@ import {
   LeastRequestSchema,
 } from "../proto/generated/envoy/extensions/load_balancing_policies/least_request/v3/least_request_pb.ts";
 import {
+  type Maglev,
+  MaglevSchema,
+} from "../proto/generated/envoy/extensions/load_balancing_policies/maglev/v3/maglev_pb.ts";
+import {
   type Random,
   RandomSchema,
 } from "../proto/generated/envoy/extensions/load_balancing_policies/random/v3/random_pb.ts";
+import {
+  type RingHash,
+  RingHashSchema,
+} from "../proto/generated/envoy/extensions/load_balancing_policies/ring_hash/v3/ring_hash_pb.ts";
 import {
   type RoundRobin,
   RoundRobinSchema,
 } from "../proto/generated/envoy/extensions/load_balancing_policies/round_robin/v3/round_robin_pb.ts";
 import type { Problems } from "../proto/problems.ts";
+import { parseMaglev, parseMaglevPolicy, parseRingHash, parseRingHashPolicy } from "./parse-hash-lb.ts";
 import type { LbSpec } from "./spec.ts";
 
 /** How a cluster chooses hosts: load_balancing_policy where it is set, else lb_policy with its config. */
 export function parseLb(message: Cluster, problems: Problems): LbSpec {
   const lb: LbSpec = {
     policy: "ROUND_ROBIN",
+    hash: null,
     choiceCount: 2,
     activeRequestBias: 1,
     isFullScan: false,
@@ -43,18 +54,32 @@ function parseCommon(message: Cluster, lb: LbSpec, problems: Problems): void {
   const common = message.commonLbConfig;
   if (common === undefined) return;
   checkCoverage(Cluster_CommonLbConfigSchema, common, problems.at("common_lb_config"), {
-    honoured: ["healthy_panic_threshold", "locality_weighted_lb_config"],
+    honoured: ["healthy_panic_threshold", "locality_weighted_lb_config", "consistent_hashing_lb_config"],
     harmless: [
       "zone_aware_lb_config",
       "update_merge_window",
       "ignore_new_hosts_until_first_hc",
       "close_connections_on_host_set_change",
-      "consistent_hashing_lb_config",
       "override_host_status",
     ],
   });
+  if (common.consistentHashingLbConfig?.useHostnameForHashing === true) checkHostnames(message, problems);
   lb.panicThresholdPct = common.healthyPanicThreshold?.value ?? 50;
   lb.isLocalityWeighted = common.localityConfigSpecifier.case === "localityWeightedLbConfig";
+}
+
+/** Envoy takes the legacy field for type STRICT_DNS alone, whatever the policy. */
+function checkHostnames(message: Cluster, problems: Problems): void {
+  const type = message.clusterDiscoveryType;
+  if (type.case === "type" && type.value === Cluster_DiscoveryType.STRICT_DNS) return;
+  const name = type.case === "clusterType" ? "" : discoveryNames[type.value ?? Cluster_DiscoveryType.STATIC];
+  problems.error(
+    "common_lb_config.consistent_hashing_lb_config.use_hostname_for_hashing",
+    "is for clusters of type STRICT_DNS; the typed policies have one for all",
+    {
+      envoyText: `Cannot use hostname for consistent hashing loadbalancing for cluster of type: '${name}'`,
+    },
+  );
 }
 
 function parsePolicy(message: Cluster, lb: LbSpec, problems: Problems): void {
@@ -72,6 +97,12 @@ function parsePolicy(message: Cluster, lb: LbSpec, problems: Problems): void {
       lb.activeRequestBias = runtimeDouble(config?.activeRequestBias, 1);
       break;
     }
+    case Cluster_LbPolicy.RING_HASH:
+      parseRingHashPolicy(message, lb, problems);
+      break;
+    case Cluster_LbPolicy.MAGLEV:
+      parseMaglevPolicy(message, lb, problems);
+      break;
     case Cluster_LbPolicy.LOAD_BALANCING_POLICY_CONFIG:
       problems.error("load_balancing_policy", "must be set for lb_policy LOAD_BALANCING_POLICY_CONFIG", {
         envoyText: "cluster: field load_balancing_policy need to be set",
@@ -82,8 +113,6 @@ function parsePolicy(message: Cluster, lb: LbSpec, problems: Problems): void {
         envoyText: `cluster manager: cluster provided LB specified but cluster '${message.name}' did not provide one. Check cluster documentation.`,
       });
       break;
-    default:
-      problems.error("lb_policy", "RING_HASH and MAGLEV are not implemented in Nuncio yet");
   }
   const config = message.lbConfig;
   if (config.case === "roundRobinLbConfig" || config.case === "leastRequestLbConfig") {
@@ -108,6 +137,12 @@ function parseTyped(message: Cluster, lb: LbSpec, problems: Problems): void {
         return;
       case LeastRequestSchema.typeName:
         parseLeastRequest(unpacked.message as LeastRequest, lb, config);
+        return;
+      case RingHashSchema.typeName:
+        parseRingHash(unpacked.message as RingHash, lb, config);
+        return;
+      case MaglevSchema.typeName:
+        parseMaglev(unpacked.message as Maglev, lb, config);
         return;
       case RandomSchema.typeName:
         checkCoverage(RandomSchema, unpacked.message as Random, config, {
@@ -164,3 +199,11 @@ function warnSlowStart(problems: Problems, path: string): void {
 function runtimeDouble(value: RuntimeDouble | undefined, otherwise: number): number {
   return value?.defaultValue ?? otherwise;
 }
+
+/** Envoy's names of the cluster types. */
+const discoveryNames: Record<number, string> = {
+  [Cluster_DiscoveryType.STATIC]: "envoy.cluster.static",
+  [Cluster_DiscoveryType.LOGICAL_DNS]: "envoy.cluster.logical_dns",
+  [Cluster_DiscoveryType.EDS]: "envoy.cluster.eds",
+  [Cluster_DiscoveryType.ORIGINAL_DST]: "envoy.cluster.original_dst",
+};

@@ -130,7 +130,7 @@ test("load_balancing_policy wins over lb_policy, and the first policy known coun
     lb_policy: "MAGLEV",
     load_balancing_policy: {
       policies: [
-        { typed_extension_config: { name: "m", typed_config: { "@type": lbType("maglev", "Maglev") } } },
+        { typed_extension_config: { name: "p", typed_config: { "@type": lbType("pick_first", "PickFirst") } } },
         {
           typed_extension_config: {
             name: "l",
@@ -216,7 +216,25 @@ const refused: { name: string; json: object; path: string; envoyText: string | n
     path: 'typed_extension_protocol_options["foo"]',
     envoyText: "Didn't find a registered network or http filter or protocol options implementation for name: 'foo'",
   },
-  { name: "ring hash", json: { lb_policy: "RING_HASH" }, path: "lb_policy", envoyText: null },
+  // The words of Envoy 1.40's --mode validate.
+  {
+    name: "a ring that is to be larger than it may be",
+    json: { lb_policy: "RING_HASH", ring_hash_lb_config: { minimum_ring_size: 20, maximum_ring_size: 10 } },
+    path: "ring_hash_lb_config.minimum_ring_size",
+    envoyText: "ring hash: minimum_ring_size (20) > maximum_ring_size (10)",
+  },
+  {
+    name: "a table whose size is no prime",
+    json: { lb_policy: "MAGLEV", maglev_lb_config: { table_size: 100 } },
+    path: "maglev_lb_config.table_size",
+    envoyText: "The table size of maglev must be prime number",
+  },
+  {
+    name: "hashing by host names without DNS",
+    json: { common_lb_config: { consistent_hashing_lb_config: { use_hostname_for_hashing: true } } },
+    path: "common_lb_config.consistent_hashing_lb_config.use_hostname_for_hashing",
+    envoyText: "Cannot use hostname for consistent hashing loadbalancing for cluster of type: 'envoy.cluster.static'",
+  },
   {
     name: "another transport socket",
     json: {

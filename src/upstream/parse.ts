@@ -150,6 +150,8 @@ const honoured = [
   "lb_policy",
   "load_balancing_policy",
   "least_request_lb_config",
+  "ring_hash_lb_config",
+  "maglev_lb_config",
   "round_robin_lb_config",
   "common_lb_config",
   "load_assignment",

@@ -5,6 +5,7 @@ import type { ProxyTlv } from "../net/proxy-protocol.ts";
 import type { TlsContextSpec } from "../net/tls/contexts.ts";
 import type { UpstreamTlsSpec } from "../net/tls/spec.ts";
 import type { ConfigSourceSpec } from "../proto/config-source.ts";
+import type { HashPolicySpec } from "../router/spec.ts";
 import type { Http2Spec } from "./parse-http2.ts";
 
 /** A cluster, validated: plain data that a worker links. Times in milliseconds; null means off. */
@@ -79,6 +80,8 @@ export interface EdsSpec {
 /** How a host is chosen. */
 export interface LbSpec {
   policy: "ROUND_ROBIN" | "LEAST_REQUEST" | "RANDOM";
+  /** RING_HASH or MAGLEV in the place of `policy`; null without. */
+  hash: HashLbSpec | null;
   /** LEAST_REQUEST: hosts compared with each other. */
   choiceCount: number;
   /** LEAST_REQUEST with weights: the power of the number of active requests. */
@@ -89,6 +92,24 @@ export interface LbSpec {
   isLocalityWeighted: boolean;
   /** Percent of hosts that must be healthy; below it all are used. 0: never panic. */
   panicThresholdPct: number;
+}
+
+/** How a consistent hash is made. Envoy: RingHash, Maglev and ConsistentHashingLbConfig. */
+export interface HashLbSpec {
+  kind: "RING_HASH" | "MAGLEV";
+  /** RING_HASH: how many places there are. */
+  minRingSize: number;
+  maxRingSize: number;
+  /** RING_HASH: MurmurHash2 instead of xxHash. */
+  isMurmur: boolean;
+  /** MAGLEV: a prime. */
+  tableSize: number;
+  /** Hosts are hashed by their name, not by their address. */
+  usesHostname: boolean;
+  /** Percent of its part of the requests in flight that a host takes; 0: all. */
+  balanceFactorPct: number;
+  /** They replace those of the route; empty: the route's. */
+  policies: HashPolicySpec[];
 }
 
 /** Endpoints of one locality and priority. */
@@ -109,7 +130,8 @@ export interface HostSpec {
   hostname: string;
   weight: number;
   health: HostHealth;
-  isCanary: boolean;
+  /** filter_metadata["envoy.lb"]; null without it. */
+  lbMetadata: Record<string, unknown> | null;
   /** Index into the cluster's socketMatches; -1 for its own transport socket. */
   socket: number;
   /** For a PROXY header. Envoy: core.v3.PerHostConfig. */

@@ -156,6 +156,10 @@ class Call implements FilterStateObject {
   }
 
   /** envoy.extensions.filters.http.grpc_stats.v3.FilterObject */
+  hashText(): null {
+    return null;
+  }
+
   fields(): Record<string, unknown> {
     const fields: Record<string, unknown> = {};
     if (this.requests.count > 0) fields.request_message_count = String(this.requests.count);

@@ -11,6 +11,7 @@ import type { Cluster } from "../../upstream/cluster.ts";
 import type { Host } from "../../upstream/host-set.ts";
 import type { Terminal, TerminalStream } from "../api.ts";
 import { answerWithoutUpstream } from "./direct.ts";
+import { RouteLbContext } from "./lb-context.ts";
 import { takeOverrides } from "./overrides.ts";
 import { resetReply } from "./reset-reply.ts";
 import { Shadows } from "./shadow.ts";
@@ -64,6 +65,7 @@ export class RouterRequest implements Terminal, Borrower {
   #pendingTrailers: HeaderBlock | null = null;
   #shadows: Shadows | null = null;
   #start = 0;
+  readonly #lbContext = new RouteLbContext();
 
   constructor(stream: TerminalStream, clusters: ClusterDirectory, stats: RouterStats, options: RouterOptions) {
     this.#stream = stream;
@@ -106,7 +108,8 @@ export class RouterRequest implements Terminal, Borrower {
     this.#isWaiting = true;
     stream.startRouteTimers();
     if (route.mirrors.length > 0) this.#beginShadows(route, head, endStream);
-    cluster.borrow(this, head, route.priority);
+    this.#lbContext.begin(route, stream.info);
+    cluster.borrow(this, head, route.priority, this.#lbContext);
   }
 
   data(bytes: Buffer, endStream: boolean): void {
@@ -177,6 +180,7 @@ export class RouterRequest implements Terminal, Borrower {
     if (this.#shadows !== null) this.#shadows.leave();
     this.#shadows = null;
     this.#start = 0;
+    this.#lbContext.reset();
   }
 
   // From the pool.
@@ -268,7 +272,9 @@ export class RouterRequest implements Terminal, Borrower {
     info.responseCode = status;
     const route = this.#stream.route as Route;
     if (route.virtualHost.includeAttemptCountInResponse) this.#setAttemptCount(head);
+    this.#lbContext.routeCookies.apply(head);
     route.rewriteResponse(head, info);
+    this.#lbContext.balancerCookies.apply(head);
     if (endStream) this.#onResponseEnd();
     this.#stream.respond(head, endStream);
   }

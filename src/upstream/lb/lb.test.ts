@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { Word64 } from "../../net/word64.ts";
 import { FakeWorld, fakeHost, fakeLocality, fakeSpec } from "../fake-world.ts";
 import { Host, HostSet } from "../host-set.ts";
 import { HostStat } from "../host-stats.ts";
@@ -6,6 +7,7 @@ import type { HostHealth, LbSpec, LocalitySpec } from "../spec.ts";
 import { createPicker } from "./policy.ts";
 
 const lb: LbSpec = fakeSpec([]).lb;
+const hash = new Word64();
 const first = (): number => 0;
 
 function hosts(...weights: number[]): Host[] {
@@ -18,12 +20,12 @@ function picks(pick: () => Host | null, times: number): string {
 
 test("round robin goes round from a random start", () => {
   const picker = createPicker(lb, hosts(1, 1, 1), () => 0.4);
-  expect(picks(() => picker.pick(), 7)).toBe("2312312");
+  expect(picks(() => picker.pick(hash), 7)).toBe("2312312");
 });
 
 test("weights share the picks exactly and smoothly", () => {
   const picker = createPicker(lb, hosts(3, 1, 2), first);
-  const round = picks(() => picker.pick(), 600);
+  const round = picks(() => picker.pick(hash), 600);
   for (const [port, count] of [
     ["1", 300],
     ["2", 100],
@@ -37,7 +39,7 @@ test("weights share the picks exactly and smoothly", () => {
 test("random ignores weights", () => {
   const values = [0, 0.99, 0.5];
   const picker = createPicker({ ...lb, policy: "RANDOM" }, hosts(1, 9), () => values.shift() as number);
-  expect(picks(() => picker.pick(), 3)).toBe("122");
+  expect(picks(() => picker.pick(hash), 3)).toBe("122");
 });
 
 test("least request takes the less busy of two drawn", () => {
@@ -48,9 +50,9 @@ test("least request takes the less busy of two drawn", () => {
     stats.cells[stats.base + HostStat.rqActive] = active;
   }
   const picker = createPicker({ ...lb, policy: "LEAST_REQUEST" }, list, () => values.shift() as number);
-  expect(picks(() => picker.pick(), 3)).toBe("322");
+  expect(picks(() => picker.pick(hash), 3)).toBe("322");
   const scan = createPicker({ ...lb, policy: "LEAST_REQUEST", isFullScan: true }, list, first);
-  expect(picks(() => scan.pick(), 2)).toBe("22");
+  expect(picks(() => scan.pick(hash), 2)).toBe("22");
 });
 
 test("least request with weights sends less to a busy host", () => {
@@ -58,12 +60,12 @@ test("least request with weights sends less to a busy host", () => {
   const stats = (list[0] as Host).stats;
   stats.cells[stats.base + HostStat.rqActive] = 7;
   const picker = createPicker({ ...lb, policy: "LEAST_REQUEST" }, list, first);
-  expect(picks(() => picker.pick(), 100).split("1").length - 1).toBeLessThan(25);
+  expect(picks(() => picker.pick(hash), 100).split("1").length - 1).toBeLessThan(25);
 });
 
 test("no picker finds a host in an empty list", () => {
   for (const policy of ["ROUND_ROBIN", "LEAST_REQUEST", "RANDOM"] as const) {
-    expect(createPicker({ ...lb, policy }, [], first).pick()).toBe(null);
+    expect(createPicker({ ...lb, policy }, [], first).pick(hash)).toBe(null);
   }
 });
 
@@ -74,7 +76,15 @@ function hostSet(
 ): { set: HostSet; panics: number[] } {
   const panics: number[] = [];
   const live = localities.map((spec) => ({ spec, hosts: spec.hosts.map((host) => new Host(host, 0)) }));
-  return { set: new HostSet({ ...lb, ...change }, live, 140, random, () => panics.push(1)), panics };
+  return {
+    set: new HostSet({ ...lb, ...change }, live, {
+      overprovisioningPct: 140,
+      random,
+      onPanic: () => panics.push(1),
+      activeRequests: () => 0,
+    }),
+    panics,
+  };
 }
 
 function at(port: number, health: HostHealth): ReturnType<typeof fakeHost> {
@@ -83,13 +93,13 @@ function at(port: number, health: HostHealth): ReturnType<typeof fakeHost> {
 
 test("unhealthy hosts are left out above the panic threshold and used below it", () => {
   const calm = hostSet({}, first, fakeLocality([at(1, "HEALTHY"), at(2, "UNHEALTHY")]));
-  expect(picks(() => calm.set.choose(), 4)).toBe("1111");
+  expect(picks(() => calm.set.choose(hash), 4)).toBe("1111");
   expect(calm.panics.length).toBe(0);
   const panic = hostSet({}, first, fakeLocality([at(1, "HEALTHY"), at(2, "UNHEALTHY"), at(3, "UNHEALTHY")]));
-  expect(picks(() => panic.set.choose(), 6)).toBe("123123");
+  expect(picks(() => panic.set.choose(hash), 6)).toBe("123123");
   expect(panic.panics.length).toBe(6);
   const never = hostSet({ panicThresholdPct: 0 }, first, fakeLocality([at(1, "UNHEALTHY")]));
-  expect(never.set.choose()).toBe(null);
+  expect(never.set.choose(hash)).toBe(null);
 });
 
 test("the next priority takes what the first cannot", () => {
@@ -102,7 +112,7 @@ test("the next priority takes what the first cannot", () => {
     fakeLocality([at(3, "HEALTHY")], { priority: 1 }),
   );
   world.randoms = [0, 0.69, 0.7, 0.99].flatMap((value) => [value]);
-  expect(picks(() => set.choose(), 4)).toBe("1133");
+  expect(picks(() => set.choose(hash), 4)).toBe("1133");
 });
 
 test("localities share by weight, less where hosts are ill", () => {
@@ -113,7 +123,7 @@ test("localities share by weight, less where hosts are ill", () => {
     fakeLocality([at(2, "HEALTHY")], { weight: 1, zone: "b" }),
     fakeLocality([at(3, "HEALTHY")], { weight: 0, zone: "c" }),
   );
-  const round = picks(() => set.choose(), 400);
+  const round = picks(() => set.choose(hash), 400);
   expect(Math.abs(round.split("1").length - 1 - 300)).toBeLessThanOrEqual(1);
   expect(round).not.toContain("3");
 });

@@ -1,3 +1,4 @@
+import type { Word64 } from "../../net/word64.ts";
 import type { Host } from "../host-set.ts";
 import { EdfScheduler } from "./edf.ts";
 import type { HostPicker } from "./policy.ts";
@@ -16,8 +17,8 @@ export class LocalityPicker implements HostPicker {
     this.#schedule = new EdfScheduler(localities, (entry) => entry.weight);
   }
 
-  pick(): Host | null {
+  pick(hash: Word64): Host | null {
     const entry = this.#schedule.pick();
-    return entry === null ? null : entry.picker.pick();
+    return entry === null ? null : entry.picker.pick(hash);
   }
 }

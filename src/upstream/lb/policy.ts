@@ -1,3 +1,4 @@
+import type { Word64 } from "../../net/word64.ts";
 import type { Host } from "../host-set.ts";
 import type { LbSpec } from "../spec.ts";
 import { LeastRequest } from "./least-request.ts";
@@ -6,11 +7,11 @@ import { RoundRobin } from "./round-robin.ts";
 
 /** Chooses among a fixed list of hosts. Made anew when the list, a weight or a health changes. */
 export interface HostPicker {
-  /** null for an empty list. Allocates nothing. */
-  pick(): Host | null;
+  /** null for an empty list. `hash`: the request's, for consistent hashing. Allocates nothing. */
+  pick(hash: Word64): Host | null;
 }
 
-/** The picker of a policy. `random` gives [0, 1). */
+/** The picker of `policy`. `random` gives [0, 1). */
 export function createPicker(spec: LbSpec, hosts: readonly Host[], random: () => number): HostPicker {
   switch (spec.policy) {
     case "ROUND_ROBIN":

@@ -1,0 +1,12 @@
+import type { StreamInfo } from "../../observability/stream-info.ts";
+import type { CookieSink, HashPolicy } from "../../router/hash-policy.ts";
+
+/** What a balancer may ask of the request that it chooses a host for. Envoy: LoadBalancerContext. */
+export interface LbContext {
+  readonly info: StreamInfo;
+  /** The route's; null without one. */
+  readonly hashPolicy: HashPolicy | null;
+  /** For the cookies of the route's policies, and of the balancer's own. */
+  readonly routeCookies: CookieSink;
+  readonly balancerCookies: CookieSink;
+}
