@@ -15,6 +15,7 @@ import type { StatsSlab } from "../observability/stats.ts";
 import type { CompileValue } from "../router/header-mutation.ts";
 import { HeaderMatcher, StringMatcher } from "../router/matchers.ts";
 import { linkRouteTable } from "../router/route-table.ts";
+import { finish, type Slices } from "../router/slices.ts";
 import type { RouteConfigSpec } from "../router/spec.ts";
 import { FilterChain } from "./filter-chain.ts";
 import { Hcm, type Routing } from "./hcm.ts";
@@ -45,7 +46,7 @@ export interface LinkedHcm {
   hcm: Hcm;
   http1: Http1Options;
   /** Routes came by RDS, or scopes by SRDS. */
-  relinkRoutes: () => void;
+  relinkRoutes: () => Slices<void>;
   /** A filter's config came by ECDS. */
   relinkFilters: () => void;
 }
@@ -55,7 +56,7 @@ export function linkHcm(listener: ListenerSpec, chain: FilterChainSpec, deps: Hc
   const spec = chain.hcm;
   const filterChain = linkFilterChain(spec, deps);
   let chainInForce = filterChain;
-  let routing = linkRouting(spec, filterChain, deps, null);
+  let routing = finish(linkRouting(spec, filterChain, deps, null));
   const filterContext: FilterContext = {
     headerMatcher: (matcher) => new HeaderMatcher(matcher),
     stringMatcher: (matcher) => new StringMatcher(matcher),
@@ -88,15 +89,15 @@ export function linkHcm(listener: ListenerSpec, chain: FilterChainSpec, deps: Hc
     },
     newTerminal: (owner, stream) => new RouterRequest(stream, deps.clusters, owner.stats, options),
   });
-  const relinkRoutes = () => {
-    routing = linkRouting(spec, chainInForce, deps, routing);
+  function* relinkRoutes(): Slices<void> {
+    routing = yield* linkRouting(spec, chainInForce, deps, routing);
     hcm.replaceRoutes(routing);
-  };
+  }
   const relinkFilters = () => {
     chainInForce = linkFilterChain(spec, deps);
     options.suppressEnvoyHeaders = suppressesEnvoyHeaders(spec, deps);
     // What routes have of their own for filters is linked by these.
-    routing = linkRouting(spec, chainInForce, deps, null);
+    routing = finish(linkRouting(spec, chainInForce, deps, null));
     hcm.replaceFilters(chainInForce, routing);
   };
   const http1 = http1Options(spec, deps.runtime.isTrue("nuncio.http1_envoy_leniency"));
@@ -129,7 +130,7 @@ function suppressesEnvoyHeaders(spec: HcmSpec, deps: HcmDeps): boolean {
 }
 
 /** The routes as they have come; `before`: what was in force, of the same chain. */
-function linkRouting(spec: HcmSpec, chain: FilterChain, deps: HcmDeps, before: Routing | null): Routing {
+function* linkRouting(spec: HcmSpec, chain: FilterChain, deps: HcmDeps, before: Routing | null): Slices<Routing> {
   const link = (routes: RouteConfigSpec) =>
     linkRouteTable(routes, {
       compileValue,
@@ -139,11 +140,11 @@ function linkRouting(spec: HcmSpec, chain: FilterChain, deps: HcmDeps, before: R
   const scoped = spec.scopedRoutes;
   if (scoped === null) {
     const byName = spec.rds === null ? null : deps.routes(spec.rds.routeConfigName);
-    return link(spec.routeConfig ?? byName ?? emptyRoutes);
+    return yield* link(spec.routeConfig ?? byName ?? emptyRoutes);
   }
   const scopes = scoped.inline ?? (scoped.scopedRds === null ? [] : deps.scopes(scoped.scopedRds.setId));
   const known = before instanceof ScopedTables ? before : null;
-  return new ScopedTables(scoped.fragments, scopes, deps.routes, link, known);
+  return yield* ScopedTables.link(scoped.fragments, scopes, deps.routes, link, known);
 }
 
 function http1Options(spec: HcmSpec, leniency: boolean): Http1Options {

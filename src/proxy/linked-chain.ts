@@ -4,6 +4,7 @@ import type { TlsContextSpec } from "../net/tls/contexts.ts";
 import { ServerTls } from "../net/tls/secure-context.ts";
 import type { DownstreamTlsSpec } from "../net/tls/spec.ts";
 import type { StatsSlab } from "../observability/stats.ts";
+import type { Slices } from "../router/slices.ts";
 import { linkSans } from "../upstream/link-sans.ts";
 import { type FilterChainMatch, linkMatch, matchesAll } from "./filter-chain-match.ts";
 import type { Hcm } from "./hcm.ts";
@@ -16,7 +17,7 @@ export interface LinkedChain {
   spec: FilterChainSpec;
   match: FilterChainMatch;
   hcm: Hcm;
-  relinkRoutes: () => void;
+  relinkRoutes: () => Slices<void>;
   relinkFilters: () => void;
   exchanges: ServerExchanges;
   /** Of its TLS context; null for plain text. */
@@ -99,17 +100,21 @@ export function updateTls(chains: LinkedChains, update: TlsContextSpec<unknown>)
 }
 
 /** Routes came by RDS: the connection managers that ask for them take them; `usesRoutes` says whether scopes of a set do. */
-export function updateRoutes(chains: LinkedChains, name: string, usesRoutes: (setId: string) => boolean): void {
+export function* updateRoutes(
+  chains: LinkedChains,
+  name: string,
+  usesRoutes: (setId: string) => boolean,
+): Slices<void> {
   for (const { hcm, relinkRoutes } of allChains(chains)) {
     const setId = hcm.spec.scopedRoutes?.scopedRds?.setId;
-    if (hcm.spec.rds?.routeConfigName === name || (setId !== undefined && usesRoutes(setId))) relinkRoutes();
+    if (hcm.spec.rds?.routeConfigName === name || (setId !== undefined && usesRoutes(setId))) yield* relinkRoutes();
   }
 }
 
 /** Scopes came by SRDS. */
-export function updateScopes(chains: LinkedChains, setId: string): void {
+export function* updateScopes(chains: LinkedChains, setId: string): Slices<void> {
   for (const { hcm, relinkRoutes } of allChains(chains))
-    if (hcm.spec.scopedRoutes?.scopedRds?.setId === setId) relinkRoutes();
+    if (hcm.spec.scopedRoutes?.scopedRds?.setId === setId) yield* relinkRoutes();
 }
 
 /** A filter's config came by ECDS: the connection managers with such a filter take it. */

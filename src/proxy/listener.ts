@@ -10,6 +10,7 @@ import { isSuffered, isVerifying, type PeerFault, verifyPeer } from "../net/tls/
 import { acceptTransport, openTransport, plainIp, type Transport, type TransportSink } from "../net/transport.ts";
 import { SslStats } from "../observability/ssl-stats.ts";
 import type { StatsSlab } from "../observability/stats.ts";
+import type { Slices } from "../router/slices.ts";
 import { HttpConnection } from "./connection.ts";
 import type { ConnectionOwner, DownstreamConnection } from "./connection-owner.ts";
 import { type DrainPlan, drainByPlan } from "./drain-plan.ts";
@@ -87,13 +88,13 @@ export class Listener implements ConnectionOwner, InspectionOwner {
   }
 
   /** Routes came by RDS; `usesRoutes`: the scopes of a set do. */
-  onRoutes(name: string, usesRoutes: (setId: string) => boolean): void {
-    updateRoutes(this.#chains, name, usesRoutes);
+  onRoutes(name: string, usesRoutes: (setId: string) => boolean): Slices<void> {
+    return updateRoutes(this.#chains, name, usesRoutes);
   }
 
   /** Scopes came by SRDS. */
-  onScopes(setId: string): void {
-    updateScopes(this.#chains, setId);
+  onScopes(setId: string): Slices<void> {
+    return updateScopes(this.#chains, setId);
   }
 
   /** A filter's config came by ECDS. */

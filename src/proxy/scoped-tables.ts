@@ -3,6 +3,7 @@ import type { StreamInfo } from "../observability/stream-info.ts";
 import type { Route } from "../router/route.ts";
 import type { RouteTable } from "../router/route-table.ts";
 import { type ScopeFragmentSpec, scopeKeyOf } from "../router/scope-key.ts";
+import type { Slices } from "../router/slices.ts";
 import type { RouteConfigSpec } from "../router/spec.ts";
 import type { ScopeSpec } from "./spec.ts";
 
@@ -12,26 +13,31 @@ export class ScopedTables {
   readonly #byKey = new Map<string, RouteTable>();
   readonly #bySpec = new Map<RouteConfigSpec, RouteTable>();
 
+  private constructor(fragments: readonly ScopeFragmentSpec[]) {
+    this.#fragments = fragments;
+  }
+
   /** `routes`: what came by RDS. Tables of `before` whose routes are the same object are kept. */
-  constructor(
+  static *link(
     fragments: readonly ScopeFragmentSpec[],
     scopes: readonly ScopeSpec[],
     routes: (name: string) => RouteConfigSpec | null,
-    link: (spec: RouteConfigSpec) => RouteTable,
+    link: (spec: RouteConfigSpec) => Slices<RouteTable>,
     before: ScopedTables | null,
-  ) {
-    this.#fragments = fragments;
+  ): Slices<ScopedTables> {
+    const tables = new ScopedTables(fragments);
     for (const scope of scopes) {
       const spec = scope.routeConfig ?? routes(scope.routeConfigName);
       if (spec === null) continue;
-      let table = this.#bySpec.get(spec);
+      let table = tables.#bySpec.get(spec);
       if (table === undefined) {
         const known = before === null ? undefined : before.#bySpec.get(spec);
-        table = known ?? link(spec);
-        this.#bySpec.set(spec, table);
+        table = known ?? (yield* link(spec));
+        tables.#bySpec.set(spec, table);
       }
-      this.#byKey.set(scope.key, table);
+      tables.#byKey.set(scope.key, table);
     }
+    return tables;
   }
 
   /** null where no scope is the request's, and where none of its routes matches. */

@@ -5,7 +5,9 @@ import type { TlsContextSpec } from "../net/tls/contexts.ts";
 import { AccessLogSinks } from "../observability/access-log-sink.ts";
 import { Http2Stats } from "../observability/http2-stats.ts";
 import type { StatsSlab } from "../observability/stats.ts";
+import { joinRoutes } from "../router/route-parts.ts";
 import type { RuntimeEntry } from "../router/runtime-fraction.ts";
+import type { Slices } from "../router/slices.ts";
 import type { RouteConfigSpec } from "../router/spec.ts";
 import { Cluster } from "../upstream/cluster.ts";
 import { GoneStats } from "../upstream/gone-stats.ts";
@@ -109,23 +111,27 @@ export class WorkerRuntime {
     return sum;
   }
 
-  /** Clusters first, then routes: those name clusters, and listeners both. */
-  apply(update: RuntimeUpdate): void {
+  /**
+   * Clusters first, then routes: those name clusters, and listeners both. `nextPart` gives the parts of routes that came without their
+   * virtual hosts (RouteParts); null where none did.
+   */
+  *apply(update: RuntimeUpdate, nextPart: (() => unknown) | null): Slices<void> {
     // Names of a cluster that comes back are new ones.
     if (update.clusters.length > 0) this.#forgetGone();
     for (const spec of update.clusters) {
       this.#clusters.get(spec.name)?.close();
       this.#clusters.set(spec.name, new Cluster(spec, this.#slab, this.#index));
     }
-    for (const spec of update.routes) {
+    for (const head of update.routes) {
+      const spec = nextPart === null ? head : yield* joinRoutes(head, nextPart);
       this.#routes.set(spec.name, spec);
       const usesRoutes = (setId: string) =>
         this.#scopes.get(setId)?.some(({ routeConfigName }) => routeConfigName === spec.name) === true;
-      for (const listener of this.#listeners.values()) listener.onRoutes(spec.name, usesRoutes);
+      for (const listener of this.#listeners.values()) yield* listener.onRoutes(spec.name, usesRoutes);
     }
     for (const { name, scopes } of update.scopes) {
       this.#scopes.set(name, scopes);
-      for (const listener of this.#listeners.values()) listener.onScopes(name);
+      for (const listener of this.#listeners.values()) yield* listener.onScopes(name);
     }
     for (const config of update.filterConfigs) {
       if (config.type === "") this.#filterConfigs.delete(config.name);

@@ -9,6 +9,7 @@ import { HostRewrite, PathRewrite, Redirect } from "./rewrite.ts";
 import type { PerFilter, Route, RouteData, RouteFilters } from "./route.ts";
 import { createRoute, noRouteFilters } from "./route.ts";
 import type { RuntimeLookup } from "./runtime-fraction.ts";
+import type { Slices } from "./slices.ts";
 import type {
   ActionSpec,
   HeaderMutationsSpec,
@@ -31,7 +32,11 @@ export interface LinkDeps {
 }
 
 /** The virtual host's table over its routes. */
-export function linkVirtualHost(spec: VirtualHostSpec, config: RouteConfigSpec, deps: LinkDeps): LinkedVirtualHost {
+export function* linkVirtualHost(
+  spec: VirtualHostSpec,
+  config: RouteConfigSpec,
+  deps: LinkDeps,
+): Slices<LinkedVirtualHost> {
   const vhost = new LinkedVirtualHost(spec, config.ignorePathParameters);
   const perFilter = mergePerFilter([spec.perFilterConfig, config.perFilterConfig], noPerFilter);
   const levels: Levels = {
@@ -56,6 +61,7 @@ export function linkVirtualHost(spec: VirtualHostSpec, config: RouteConfigSpec, 
       ...linkAction(route, levels),
     };
     vhost.add(entry, trieKey(route.match, regex), route.match.caseSensitive);
+    if (order % sliceSize === sliceSize - 1) yield;
   }
   return vhost;
 }
@@ -202,3 +208,5 @@ const noBody = Buffer.alloc(0);
 const noRewrite = new PathRewrite("", null);
 const noMutations = new HeaderMutations([], [], () => ({ format: () => "" }));
 const noPerFilter: PerFilter = new Map();
+/** Routes; tens of microseconds of them, unless they are regexes. */
+const sliceSize = 32;

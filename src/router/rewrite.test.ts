@@ -2,7 +2,6 @@ import { describe, expect, test } from "vitest";
 import { HeaderBlock } from "../http/header-block.ts";
 import { StreamInfo } from "../observability/stream-info.ts";
 import { HeaderMutations } from "./header-mutation.ts";
-import { linkRouteTable } from "./route-table.ts";
 import type {
   ActionSpec,
   AppendAction,
@@ -11,7 +10,18 @@ import type {
   RedirectSpec,
   RouteMatchSpec,
 } from "./spec.ts";
-import { compileValue, config, deps, match, noMutations, request, route, toCluster, vhost } from "./table.test-kit.ts";
+import {
+  compileValue,
+  config,
+  deps,
+  linkRouteTable,
+  match,
+  noMutations,
+  request,
+  route,
+  toCluster,
+  vhost,
+} from "./table.test-kit.ts";
 
 const info = new StreamInfo();
 

@@ -2,9 +2,8 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { StreamInfo } from "../observability/stream-info.ts";
 import type { LinkDeps } from "./link.ts";
-import { linkRouteTable } from "./route-table.ts";
 import type { HeaderMatcherSpec, RouteMatchSpec, RouteSpec } from "./spec.ts";
-import { config, deps, match, request, route, toCluster, vhost } from "./table.test-kit.ts";
+import { config, deps, linkRouteTable, match, request, route, toCluster, vhost } from "./table.test-kit.ts";
 
 const info = new StreamInfo();
 

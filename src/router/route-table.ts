@@ -4,6 +4,7 @@ import { HostTrie, withoutPort } from "./host-trie.ts";
 import type { LinkDeps } from "./link.ts";
 import { linkVirtualHost } from "./link.ts";
 import type { Route } from "./route.ts";
+import type { Slices } from "./slices.ts";
 import type { RouteConfigSpec } from "./spec.ts";
 import { asciiLower } from "./text.ts";
 import type { LinkedVirtualHost } from "./virtual-host.ts";
@@ -18,16 +19,15 @@ export class RouteTable {
   readonly #vhostHeader: string;
   readonly #isOnDemand: boolean;
 
-  constructor(spec: RouteConfigSpec, deps: LinkDeps) {
+  /** `hosts`: of the virtual hosts of `spec`, in their order. */
+  constructor(spec: RouteConfigSpec, hosts: readonly LinkedVirtualHost[]) {
     this.name = spec.name;
     this.internalOnlyHeaders = spec.internalOnlyHeaders;
     this.#ignorePort = spec.ignorePortInHostMatching;
     this.#vhostHeader = spec.vhostHeader;
     this.#isOnDemand = spec.isOnDemand;
-    for (const vhost of spec.virtualHosts) {
-      const linked = linkVirtualHost(vhost, spec, deps);
-      for (const domain of vhost.domains) this.#hosts.insert(domain, linked);
-    }
+    for (const [i, { domains }] of spec.virtualHosts.entries())
+      for (const domain of domains) this.#hosts.insert(domain, hosts[i] as LinkedVirtualHost);
   }
 
   /** The first route that matches; null for none (404, NR). `random`: in [0, 1), the same for all of a request. */
@@ -51,6 +51,14 @@ export class RouteTable {
 }
 
 /** Spec to live table. Cannot fail on what parseRouteConfig gave. */
-export function linkRouteTable(spec: RouteConfigSpec, deps: LinkDeps): RouteTable {
-  return new RouteTable(spec, deps);
+export function* linkRouteTable(spec: RouteConfigSpec, deps: LinkDeps): Slices<RouteTable> {
+  const hosts: LinkedVirtualHost[] = [];
+  for (const [i, host] of spec.virtualHosts.entries()) {
+    hosts.push(yield* linkVirtualHost(host, spec, deps));
+    if (i % sliceSize === sliceSize - 1) yield;
+  }
+  return new RouteTable(spec, hosts);
 }
+
+/** Virtual hosts. */
+const sliceSize = 32;

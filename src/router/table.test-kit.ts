@@ -1,6 +1,8 @@
 import { RequestHead } from "../http/header-block.ts";
 import type { CompileValue } from "./header-mutation.ts";
 import type { LinkDeps } from "./link.ts";
+import { linkRouteTable as linkInSlices, type RouteTable } from "./route-table.ts";
+import { finish } from "./slices.ts";
 import type {
   ActionSpec,
   ClusterActionSpec,
@@ -121,4 +123,9 @@ export function request(path: string, headers: Record<string, string> = {}, auth
   head.scheme = "http";
   for (const [name, value] of Object.entries(headers)) head.append(name, value);
   return head;
+}
+
+/** All of it at once. */
+export function linkRouteTable(spec: RouteConfigSpec, linkDeps: LinkDeps): RouteTable {
+  return finish(linkInSlices(spec, linkDeps));
 }

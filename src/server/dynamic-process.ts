@@ -12,6 +12,7 @@ import { ClusterLoadAssignmentSchema } from "../proto/generated/envoy/config/end
 import { ListenerSchema } from "../proto/generated/envoy/config/listener/v3/listener_pb.ts";
 import { RouteConfigurationSchema } from "../proto/generated/envoy/config/route/v3/route_pb.ts";
 import { ScopedRouteConfigurationSchema } from "../proto/generated/envoy/config/route/v3/scoped_route_pb.ts";
+import { splitRoutes } from "../router/route-parts.ts";
 import type { DumpedDynamic, DynamicDump } from "./admin/state.ts";
 import { ControlPlanes } from "./control-planes.ts";
 import type { MainClusters } from "./main-clusters.ts";
@@ -126,7 +127,11 @@ function target({ clusters, runtime, stats, supervisor, log }: DynamicProcessOpt
     putFilterConfig: (config) => supervisor().update({ ...noChange, filterConfigs: [config] }),
     putScopes: (set) => supervisor().update({ ...noChange, scopes: [set] }),
     hostsCame: (names) => supervisor().broadcast({ kind: "hostsCame", names }),
-    putRoutes: (spec) => supervisor().update({ ...noChange, routes: [spec] }),
+    putRoutes(spec) {
+      const large = splitRoutes(spec);
+      if (large === null) supervisor().update({ ...noChange, routes: [spec] });
+      else supervisor().updateRoutes(spec, large);
+    },
     log,
     count: (name) => stats.serverStats.count(name),
   };

@@ -1,3 +1,4 @@
+import type { MessagePort } from "node:worker_threads";
 import type { SocketAddress } from "../net/address.ts";
 import type { TlsContextSpec } from "../net/tls/contexts.ts";
 import type { StatAnnouncement } from "../observability/stats.ts";
@@ -64,7 +65,8 @@ export interface DrainOrder {
 }
 
 export type ToWorker =
-  | { kind: "config"; update: ConfigUpdate }
+  /** `parts`: what gives the parts of its routes one after the other (RouteParts); null where they are whole. */
+  | { kind: "config"; update: ConfigUpdate; parts: MessagePort | null }
   /** New endpoints of a cluster, from DNS. */
   | { kind: "hosts"; update: HostUpdate }
   /** The secrets of a TLS context came or changed. */

@@ -1,14 +1,15 @@
 import type { EventEmitter } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
+import { MessageChannel, type MessagePort } from "node:worker_threads";
 import { addressText, type SocketAddress } from "../net/address.ts";
 import { errnoText } from "../net/errno.ts";
 import type { HostUpdate } from "../upstream/spec.ts";
 import type { ConfigUpdate, FromWorker, NamedListener, NamedSpec, ToWorker, WorkerInit } from "./messages.ts";
-import { wrappedNowMs } from "./messages.ts";
+import { noChange, wrappedNowMs } from "./messages.ts";
 
 /** A worker thread, as far as the supervisor needs it: node:worker_threads' Worker, or a stand-in in tests. */
 export interface WorkerHandle extends Pick<EventEmitter, "on"> {
-  postMessage(message: ToWorker): void;
+  postMessage(message: ToWorker, transfer?: readonly MessagePort[]): void;
   terminate(): Promise<unknown>;
 }
 
@@ -94,7 +95,18 @@ export class Supervisor {
   update(update: ConfigUpdate): void {
     this.keep(update);
     const listeners = update.listeners.map((listener) => this.withPort(listener));
-    this.broadcast({ kind: "config", update: { ...update, listeners } });
+    this.broadcast({ kind: "config", update: { ...update, listeners }, parts: null });
+  }
+
+  /** The same for routes that workers take a part at a time; `head` is what `parts` are of. */
+  updateRoutes(routes: NamedSpec, { head, parts }: { head: NamedSpec; parts: readonly unknown[] }): void {
+    this.keep({ ...noChange, routes: [routes] });
+    for (const { worker } of this.workers) {
+      if (worker === null) continue;
+      const { port1, port2 } = new MessageChannel();
+      for (const part of parts) port1.postMessage(part);
+      worker.postMessage({ kind: "config", update: { ...noChange, routes: [head] }, parts: port2 }, [port2]);
+    }
   }
 
   /** Sends new endpoints to every worker and keeps them for those to come. */

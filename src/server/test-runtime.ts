@@ -12,7 +12,7 @@ if (parentPort !== null) {
     const activeGauge = slab.gauge("listener.main.downstream_cx_active");
     const servers = new Map<string, ReturnType<typeof createServer>>();
     return {
-      apply(update) {
+      *apply(update) {
         for (const listener of update.listeners) {
           const server = createServer((socket) => {
             active++;

@@ -1,16 +1,18 @@
 import { flushCompileCache } from "node:module";
-import type { MessagePort } from "node:worker_threads";
+import { type MessagePort, receiveMessageOnPort } from "node:worker_threads";
 import type { TlsContextSpec } from "../net/tls/contexts.ts";
 import { StatsSlab } from "../observability/stats.ts";
 import type { RuntimeEntry } from "../router/runtime-fraction.ts";
+import { finish, type Slices } from "../router/slices.ts";
 import type { HostUpdate } from "../upstream/spec.ts";
 import type { ConfigUpdate, DrainOrder, FromWorker, ToWorker, WorkerInit } from "./messages.ts";
 import { wrappedNowMs } from "./messages.ts";
+import { SlicedOrders } from "./sliced-orders.ts";
 
 /** What serves traffic in a worker, as its thread drives it. */
 interface WorkerRuntime {
   /** Swaps the configuration. Listeners report themselves through `report`. */
-  apply(update: ConfigUpdate): void;
+  apply(update: ConfigUpdate, nextPart: (() => unknown) | null): Slices<void>;
   applyHosts(update: HostUpdate): void;
   applyTls(update: TlsContextSpec<unknown>): void;
   onHostsCame(names: readonly string[]): void;
@@ -68,7 +70,7 @@ export function serveWorker(port: MessagePort, init: WorkerInit, createRuntime: 
     report(message);
     if (message.kind === "listening" || message.kind === "listenFailed") settled(message.listener);
   });
-  runtime.apply(init.config);
+  finish(runtime.apply(init.config, null));
   settled("");
 
   let drainWatch: NodeJS.Timeout | null = null;
@@ -78,44 +80,46 @@ export function serveWorker(port: MessagePort, init: WorkerInit, createRuntime: 
     drainWatch = null;
     report({ kind: "drained" });
   };
-  port.on("message", (message: ToWorker) => {
+  const orders = new SlicedOrders<ToWorker>((message) => {
     switch (message.kind) {
-      case "config":
-        runtime.apply(message.update);
-        return;
+      case "config": {
+        const { update, parts } = message;
+        return runtime.apply(update, parts === null ? null : () => receiveMessageOnPort(parts)?.message);
+      }
       case "hosts":
         runtime.applyHosts(message.update);
-        return;
+        return undefined;
       case "tls":
         runtime.applyTls(message.update);
-        return;
+        return undefined;
       case "hostsCame":
         runtime.onHostsCame(message.names);
-        return;
+        return undefined;
       case "drain":
         runtime.startDraining(message.order);
         // Not before the next turn: what waits in the accept queue is still to come.
         if (message.order.stopListeners) drainWatch ??= setInterval(watchDrain, drainPollMs);
-        return;
+        return undefined;
       case "healthFailed":
         runtime.setHealthFailed(message.failed);
-        return;
+        return undefined;
       case "reopenLogs":
         runtime.reopenLogs();
-        return;
+        return undefined;
       case "runtime":
         runtime.updateRuntime(message.changes);
-        return;
+        return undefined;
       case "profile":
         import("./profile.ts")
           .then((profile) => profile.run(message.what, message.action, message.path))
           .catch((error: unknown) => report({ kind: "log", level: "error", logger: "admin", message: String(error) }));
-        return;
+        return undefined;
       case "stop":
         void runtime.close().finally(() => process.exit(0));
-        return;
+        return undefined;
     }
   });
+  port.on("message", (message: ToWorker) => orders.push(message));
 }
 
 const heartbeatMs = 50;
