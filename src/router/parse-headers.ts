@@ -10,13 +10,19 @@ export function parseMutations(
   problems: Problems,
   compile: CompileValue | null,
 ): HeaderMutationsSpec {
+  const { requestHeadersToAdd, requestHeadersToRemove, responseHeadersToAdd, responseHeadersToRemove } = message;
+  const count = requestHeadersToAdd.length + requestHeadersToRemove.length;
+  if (count + responseHeadersToAdd.length + responseHeadersToRemove.length === 0) return noMutations;
   return {
-    requestAdd: parseAdditions(message.requestHeadersToAdd, problems.at("request_headers_to_add"), compile),
-    requestRemove: parseRemovals(message.requestHeadersToRemove, problems.at("request_headers_to_remove")),
-    responseAdd: parseAdditions(message.responseHeadersToAdd, problems.at("response_headers_to_add"), compile),
-    responseRemove: parseRemovals(message.responseHeadersToRemove, problems.at("response_headers_to_remove")),
+    requestAdd: parseAdditions(requestHeadersToAdd, problems.at("request_headers_to_add"), compile),
+    requestRemove: parseRemovals(requestHeadersToRemove, problems.at("request_headers_to_remove")),
+    responseAdd: parseAdditions(responseHeadersToAdd, problems.at("response_headers_to_add"), compile),
+    responseRemove: parseRemovals(responseHeadersToRemove, problems.at("response_headers_to_remove")),
   };
 }
+
+/** Most routes have none: as one object they go to a worker once a part. */
+const noMutations: HeaderMutationsSpec = { requestAdd: [], requestRemove: [], responseAdd: [], responseRemove: [] };
 
 /** HeaderValueOption list to Specs. `problems` is that of the list. */
 function parseAdditions(
