@@ -24,8 +24,16 @@ export interface ApiSourceSpec {
   skipsEnvoyHeaders: boolean;
   isDelta: boolean;
   isNodeOnFirstOnly: boolean;
+  /** Of the requests on one stream; null for none. */
+  rateLimit: RateLimitSpec | null;
   /** null for a gRPC stream. */
   rest: RestSpec | null;
+}
+
+/** rate_limit_settings: a bucket of tokens, full at first. */
+interface RateLimitSpec {
+  maxTokens: number;
+  tokensPerSecond: number;
 }
 
 /** A control plane that is asked again and again by HTTP. Times in ms. */
@@ -47,8 +55,9 @@ export function parseApiSource(message: ApiConfigSource, problems: Problems): Ap
       "set_node_on_first_message_only",
       "refresh_delay",
       "request_timeout",
+      "rate_limit_settings",
     ],
-    harmless: ["rate_limit_settings", "config_validators"],
+    harmless: ["config_validators"],
   });
   if (message.grpcServices.length === 0 && message.clusterNames.length === 0) {
     problems.error("", "says not whom to ask: it has no grpc_services, nor cluster_names for REST", {
@@ -79,6 +88,13 @@ function parseGrpc(message: ApiConfigSource, problems: Problems): ApiSourceSpec 
     ...target,
     isDelta: deltaTypes.has(message.apiType),
     isNodeOnFirstOnly: message.setNodeOnFirstMessageOnly,
+    rateLimit:
+      message.rateLimitSettings === undefined
+        ? null
+        : {
+            maxTokens: message.rateLimitSettings.maxTokens ?? 100,
+            tokensPerSecond: message.rateLimitSettings.fillRate ?? 10,
+          },
     rest: null,
   };
 }
@@ -110,6 +126,7 @@ function parseRest(message: ApiConfigSource, problems: Problems): ApiSourceSpec 
     skipsEnvoyHeaders: false,
     isDelta: false,
     isNodeOnFirstOnly: false,
+    rateLimit: null,
     rest: { refreshMs: durationMsOr(message.refreshDelay, 0), timeoutMs: durationMsOr(message.requestTimeout, 1000) },
   };
 }

@@ -21,12 +21,22 @@ export interface ControlPlaneDeps {
   log: (level: "info" | "warning", message: string) => void;
 }
 
-/** The streams to control planes: one for ads_config, one for each api_config_source and type. They count `control_plane.*`. */
+/** Of one stream. */
+interface StreamStats {
+  /** "control_plane." for ADS; Envoy puts that of a type behind the name of its subscription. */
+  readonly prefix: string;
+  readonly client: XdsClient;
+  isConnected: boolean;
+  identifier: string;
+  /** Requests that had to wait. */
+  limited: number;
+}
+
+/** The streams to control planes: one for ads_config, one for each api_config_source and type. */
 export class ControlPlanes {
   readonly #deps: ControlPlaneDeps;
   readonly #streams = new Map<string, XdsSource>();
-  #connected = 0;
-  #identifier = "";
+  readonly #stats: StreamStats[] = [];
 
   constructor(deps: ControlPlaneDeps) {
     this.#deps = deps;
@@ -52,11 +62,12 @@ export class ControlPlanes {
 
   /** Brings the stats into the main thread's slab. */
   sync(slab: StatsSlab, setTextReadout: (name: string, value: string) => void): void {
-    if (this.#streams.size === 0) return;
-    slab.values[slab.gauge("control_plane.connected_state")] = this.#connected > 0 ? 1 : 0;
-    slab.gauge("control_plane.pending_requests");
-    slab.counter("control_plane.rate_limit_enforced");
-    setTextReadout("control_plane.identifier", this.#identifier);
+    for (const { prefix, client, isConnected, identifier, limited } of this.#stats) {
+      slab.values[slab.gauge(`${prefix}connected_state`)] = isConnected ? 1 : 0;
+      slab.values[slab.gauge(`${prefix}pending_requests`)] = client.pendingRequests;
+      slab.values[slab.counter(`${prefix}rate_limit_enforced`)] = limited;
+      setTextReadout(`${prefix}identifier`, identifier);
+    }
   }
 
   #newRestClient(api: ApiSourceSpec, { refreshMs, timeoutMs }: RestSpec): RestClient {
@@ -92,12 +103,12 @@ export class ControlPlanes {
 
   #newClient(api: ApiSourceSpec, typeUrl: string | null): XdsClient {
     const { node, cluster, log } = this.#deps;
-    let isConnected = false;
-    return new XdsClient({
+    const client = new XdsClient({
       protocol: api.isDelta ? deltaProtocol : sotwProtocol,
       path: pathOf(api.isDelta, typeUrl),
       node,
       isNodeOnFirstOnly: api.isNodeOnFirstOnly,
+      rateLimit: api.rateLimit,
       transport: {
         open: (path, sink) => {
           const live = cluster(api.cluster);
@@ -109,11 +120,13 @@ export class ControlPlanes {
       clock,
       observer: {
         onConnected: (isOpen) => {
-          this.#connected += Number(isOpen) - Number(isConnected);
-          isConnected = isOpen;
+          stats.isConnected = isOpen;
         },
         onControlPlane: (identifier) => {
-          this.#identifier = identifier;
+          stats.identifier = identifier;
+        },
+        onLimited: () => {
+          stats.limited++;
         },
         onStreamEnd: (status, message, delayMs) => {
           log(
@@ -125,11 +138,21 @@ export class ControlPlanes {
       baseDelayMs: 500,
       maxDelayMs: 30_000,
     });
+    const stats = {
+      prefix: services[typeUrl ?? ""]?.[3] ?? "",
+      client,
+      isConnected: false,
+      identifier: "",
+      limited: 0,
+    };
+    if (stats.prefix !== "") this.#stats.push(stats);
+    return client;
   }
 }
 
 const clock: XdsClock = {
   random: Math.random,
+  now: () => performance.now(),
   schedule: (what, delayMs) => {
     const timer = setTimeout(what, delayMs);
     return () => clearTimeout(timer);
@@ -143,13 +166,17 @@ function pathOf(isDelta: boolean, typeUrl: string | null): string {
 }
 
 const type = (name: string) => `type.googleapis.com/${name}`;
-/** By type: service, method without its variant, and the path of REST ("" for none); google.api.http in Envoy's API. "" is ADS. */
-const services: Record<string, [service: string, method: string, restPath: string]> = {
-  "": ["envoy.service.discovery.v3.AggregatedDiscoveryService", "AggregatedResources", ""],
+/**
+ * By type, "" is ADS: service, method without its variant, the path of REST (google.api.http in Envoy's API; "" for none), and in front of the
+ * stream's stats (none where a stream carries many subscriptions that Envoy opens a stream each for).
+ */
+const services: Record<string, [service: string, method: string, restPath: string, statPrefix?: string]> = {
+  "": ["envoy.service.discovery.v3.AggregatedDiscoveryService", "AggregatedResources", "", "control_plane."],
   [type("envoy.config.cluster.v3.Cluster")]: [
     "envoy.service.cluster.v3.ClusterDiscoveryService",
     "Clusters",
     "/v3/discovery:clusters",
+    "cluster_manager.cds.control_plane.",
   ],
   [type("envoy.config.endpoint.v3.ClusterLoadAssignment")]: [
     "envoy.service.endpoint.v3.EndpointDiscoveryService",
@@ -160,6 +187,7 @@ const services: Record<string, [service: string, method: string, restPath: strin
     "envoy.service.listener.v3.ListenerDiscoveryService",
     "Listeners",
     "/v3/discovery:listeners",
+    "listener_manager.lds.control_plane.",
   ],
   [type("envoy.config.route.v3.RouteConfiguration")]: [
     "envoy.service.route.v3.RouteDiscoveryService",

@@ -1,5 +1,7 @@
 import type { Node } from "../proto/generated/envoy/config/core/v3/base_pb.ts";
+import { Lifetimes } from "./lifetimes.ts";
 import type { XdsProtocol, XdsResponse } from "./protocol.ts";
+import { type DueRequest, RequestQueue, type XdsRateLimit } from "./request-queue.ts";
 import type { XdsSource } from "./source.ts";
 import { type XdsHandler, XdsSubscription } from "./subscription.ts";
 import type { XdsClock, XdsStream, XdsStreamSink, XdsTransport } from "./transport.ts";
@@ -12,6 +14,8 @@ interface XdsObserver {
   onControlPlane(identifier: string): void;
   /** The stream ended; the next try comes after `delayMs`. */
   onStreamEnd(status: number, message: string, delayMs: number): void;
+  /** A request has to wait: rate_limit_settings. */
+  onLimited(): void;
 }
 
 export interface XdsClientOptions {
@@ -21,6 +25,7 @@ export interface XdsClientOptions {
   node: Node;
   /** set_node_on_first_message_only */
   isNodeOnFirstOnly: boolean;
+  rateLimit: XdsRateLimit | null;
   transport: XdsTransport;
   clock: XdsClock;
   observer: XdsObserver;
@@ -38,6 +43,8 @@ export interface XdsClientOptions {
  */
 export class XdsClient implements XdsSource, XdsStreamSink {
   readonly #options: XdsClientOptions;
+  readonly #lifetimes: Lifetimes;
+  readonly #queue: RequestQueue;
   /** In the order of their first requests on a stream. */
   readonly #subscriptions = new Map<string, XdsSubscription>();
   #stream: XdsStream | null = null;
@@ -49,6 +56,18 @@ export class XdsClient implements XdsSource, XdsStreamSink {
 
   constructor(options: XdsClientOptions) {
     this.#options = options;
+    this.#lifetimes = new Lifetimes(options.clock);
+    this.#queue = new RequestQueue(
+      options.rateLimit,
+      options.clock,
+      (request) => this.#write(request),
+      () => options.observer.onLimited(),
+    );
+  }
+
+  /** Requests that wait. */
+  get pendingRequests(): number {
+    return this.#queue.length;
   }
 
   start(): void {
@@ -116,13 +135,15 @@ export class XdsClient implements XdsSource, XdsStreamSink {
     // Of a type that nobody asked for, or that nobody wants any more.
     if (subscription === undefined || !subscription.isWanted) return;
     subscription.nonce = response.nonce;
-    const refusal = subscription.handler.onUpdate(response.update);
+    const update = this.#lifetimes.renew(subscription, response.update);
+    const refusal = update === null ? "" : subscription.handler.onUpdate(update);
     if (refusal === "") this.#options.protocol.accept(subscription, response.update);
     this.#send(subscription, refusal);
   }
 
   onEnd(status: number, message: string): void {
     this.#stream = null;
+    this.#queue.clear();
     if (this.#isStopped) return;
     this.#options.observer.onConnected(false);
     const { baseDelayMs, maxDelayMs, clock, observer } = this.#options;
@@ -172,12 +193,15 @@ export class XdsClient implements XdsSource, XdsStreamSink {
   }
 
   #send(subscription: XdsSubscription, refusal: string | null): void {
-    if (this.#stream === null) return;
+    if (this.#stream !== null) this.#queue.push({ subscription, refusal, nonce: subscription.nonce });
+  }
+
+  #write(request: DueRequest): void {
     const { protocol, node, isNodeOnFirstOnly } = this.#options;
-    const request = protocol.request(subscription, refusal, this.#hasToldNode && isNodeOnFirstOnly ? undefined : node);
+    const message = protocol.request(request, this.#hasToldNode && isNodeOnFirstOnly ? undefined : node);
     this.#hasToldNode = true;
-    subscription.isRequested = true;
-    this.#stream.send(request);
+    request.subscription.isRequested = true;
+    this.#stream?.send(message);
   }
 
   #limit(subscription: XdsSubscription, name: string, fetchTimeoutMs: number): void {

@@ -1,4 +1,5 @@
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { durationMs } from "../proto/duration.ts";
 import type { Node } from "../proto/generated/envoy/config/core/v3/base_pb.ts";
 import {
   DeltaDiscoveryRequestSchema,
@@ -6,8 +7,10 @@ import {
   DiscoveryRequestSchema,
   type DiscoveryResponse,
   DiscoveryResponseSchema,
+  type Resource,
   ResourceSchema,
 } from "../proto/generated/envoy/service/discovery/v3/discovery_pb.ts";
+import type { DueRequest } from "./request-queue.ts";
 import type { XdsSubscription, XdsUpdate } from "./subscription.ts";
 
 /** A response of either variant. */
@@ -21,8 +24,8 @@ export interface XdsResponse {
 
 /** A variant of the protocol: how requests are written and responses read. */
 export interface XdsProtocol {
-  /** The next request for a type. `refusal`: "" accepts the last response, else it is the NACK's text; null answers none. `node` where it must be told. */
-  request(subscription: XdsSubscription, refusal: string | null, node: Node | undefined): Uint8Array;
+  /** The next request for a type. `refusal`: "" accepts a response, else it is the NACK's text; null answers none. `node` where it must be told. */
+  request({ subscription, refusal, nonce }: DueRequest, node: Node | undefined): Uint8Array;
   /** Throws on bytes that are no response. */
   response(bytes: Uint8Array): XdsResponse;
   /** Notes an accepted response. */
@@ -31,7 +34,7 @@ export interface XdsProtocol {
 
 /** State of the world: each request names all, each response of a wildcard type holds all. */
 export const sotwProtocol: XdsProtocol = {
-  request(subscription, refusal, node) {
+  request({ subscription, refusal, nonce }, node) {
     subscription.toSubscribe.clear();
     subscription.toUnsubscribe.clear();
     return toBinary(
@@ -39,7 +42,7 @@ export const sotwProtocol: XdsProtocol = {
       create(DiscoveryRequestSchema, {
         versionInfo: subscription.version,
         typeUrl: subscription.typeUrl,
-        responseNonce: subscription.nonce,
+        responseNonce: nonce,
         resourceNames: subscription.isWildcard ? [] : [...subscription.names],
         ...(node === undefined ? {} : { node }),
         ...errorDetail(refusal),
@@ -67,22 +70,21 @@ export function sotwUpdate({ versionInfo, resources }: DiscoveryResponse): XdsUp
     removed: [],
     isWholeState: true,
     resources: resources.map((value) => {
-      if (value.typeUrl !== wrapperType) return { name: "", aliases: [], version: versionInfo, value };
-      const { name, aliases, version, resource } = fromBinary(ResourceSchema, value.value);
-      return { name, aliases, version, value: resource ?? null };
+      if (value.typeUrl === wrapperType) return unwrap(fromBinary(ResourceSchema, value.value));
+      return { name: "", aliases: [], version: versionInfo, value, ttlMs: null };
     }),
   };
 }
 
 /** Delta: requests and responses name what changed. */
 export const deltaProtocol: XdsProtocol = {
-  request(subscription, refusal, node) {
+  request({ subscription, refusal, nonce }, node) {
     const isFirst = !subscription.isRequested;
     // All of a type is what an empty first request asks for; where it names some, all must be said.
     const all = isFirst && subscription.isWildcard && subscription.toSubscribe.size > 0 ? ["*"] : [];
     const message = create(DeltaDiscoveryRequestSchema, {
       typeUrl: subscription.typeUrl,
-      responseNonce: refusal === null ? "" : subscription.nonce,
+      responseNonce: refusal === null ? "" : nonce,
       resourceNamesSubscribe: [...all, ...subscription.toSubscribe],
       resourceNamesUnsubscribe: [...subscription.toUnsubscribe],
       initialResourceVersions: isFirst ? Object.fromEntries(subscription.versions) : {},
@@ -103,9 +105,7 @@ export const deltaProtocol: XdsProtocol = {
         version: message.systemVersionInfo,
         removed: message.removedResources,
         isWholeState: false,
-        resources: message.resources.map(({ name, aliases, version, resource }) => {
-          return { name, aliases, version, value: resource ?? null };
-        }),
+        resources: message.resources.map(unwrap),
       },
     };
   },
@@ -115,6 +115,10 @@ export const deltaProtocol: XdsProtocol = {
     for (const name of update.removed) subscription.versions.delete(name);
   },
 };
+
+function unwrap({ name, aliases, version, resource, ttl }: Resource): XdsUpdate["resources"][number] {
+  return { name, aliases, version, value: resource ?? null, ttlMs: ttl === undefined ? null : durationMs(ttl) };
+}
 
 function errorDetail(refusal: string | null): { errorDetail?: { code: number; message: string } } {
   return refusal === null || refusal === "" ? {} : { errorDetail: { code: invalidArgument, message: refusal } };

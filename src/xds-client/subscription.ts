@@ -7,8 +7,10 @@ interface XdsResource {
   /** Other names that it was asked for by; delta. */
   aliases: string[];
   version: string;
-  /** null for a heartbeat: the resource is as it was. */
+  /** null for a heartbeat, the resource is as it was; and for one that was asked for and is not there (VHDS). */
   value: Any | null;
+  /** null: it stays until it is taken away. */
+  ttlMs: number | null;
 }
 
 /** What a control plane said of one type. */

@@ -23,6 +23,8 @@ export interface XdsTransport {
 export interface XdsClock {
   /** [0, 1) */
   random(): number;
+  /** Monotonic, ms. */
+  now(): number;
   /** Runs `what` after `delayMs`; answers how to stop it. */
   schedule(what: () => void, delayMs: number): () => void;
 }

@@ -102,7 +102,7 @@ describe.each(modes)("$name", ({ isAds, apiType, server }) => {
     await until(async () => (await ask(port)) === "a 25");
     await until(async () => plane.of("Cluster").length > 0);
     if (apiType === "DELTA_GRPC") expect(plane.of("Cluster")[0]?.known).toBe(1);
-    expect(await nuncio.stat("control_plane.connected_state")).toBe(1);
+    expect(await nuncio.stat(`${isAds ? "" : "cluster_manager.cds."}control_plane.connected_state`)).toBe(1);
     expect(await nuncio.stat("server.worker_crashes")).toBe(0);
     await nuncio.stop();
     await plane.stop();

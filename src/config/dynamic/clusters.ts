@@ -80,8 +80,11 @@ export class DynamicClusters implements ResourceTaker {
     const refusals: string[] = [];
     const present = new Set<string>();
     let isUnreadable = false;
-    for (const { version, value } of update.resources) {
-      if (value === null) continue;
+    for (const { name: named, version, value } of update.resources) {
+      if (value === null) {
+        present.add(named);
+        continue;
+      }
       const problems = new Problems();
       const message = readResource(ClusterSchema, value, problems);
       const name = message?.name ?? "";
@@ -256,9 +259,12 @@ class EndpointTaker implements ResourceTaker {
       this.records.refuse(name, version, text);
       refusals.push(`${name}: ${text}`);
     }
+    // Endpoints that are taken away serve on. Envoy: EdsClusterImpl::onConfigUpdate.
     for (const name of update.removed) {
-      this.records.remove(name);
-      this.assignments.delete(name);
+      this.#clusters.countEndpoints(name, (stats) => {
+        stats.count("update_empty");
+        stats.onSuccess(update.version, Date.now());
+      });
     }
     return refusals.join("\n");
   }

@@ -89,8 +89,11 @@ export class DynamicListeners implements ResourceTaker {
     const refusals: string[] = [];
     const present = new Set<string>();
     let isUnreadable = false;
-    for (const { version, value } of update.resources) {
-      if (value === null) continue;
+    for (const { name: named, version, value } of update.resources) {
+      if (value === null) {
+        present.add(named);
+        continue;
+      }
       const problems = new Problems();
       const message = readResource(ListenerSchema, value, problems);
       const name = message?.name ?? "";

@@ -154,8 +154,12 @@ class ScopeSet implements ResourceTaker {
     for (const name of update.removed) next.delete(name);
     const refusals: string[] = [];
     const seen = new Set<string>();
-    for (const { value } of update.resources) {
-      if (value === null) continue;
+    for (const { name: named, value } of update.resources) {
+      if (value === null) {
+        const known = this.#scopes.get(named);
+        if (known !== undefined) next.set(named, known);
+        continue;
+      }
       const problems = new Problems();
       const message = readResource(ScopedRouteConfigurationSchema, value, problems);
       const name = message?.name ?? "";

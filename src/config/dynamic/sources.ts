@@ -127,7 +127,13 @@ export class ResourceSources {
     const { versionInfo, resources } = loaded.message;
     const refusal = taker.onUpdate({
       version: versionInfo,
-      resources: resources.map((value) => ({ name: "", aliases: [], version: versionInfo, value })),
+      resources: resources.map((value) => ({
+        name: "",
+        aliases: [],
+        version: versionInfo,
+        value,
+        ttlMs: null,
+      })),
       removed: [],
       isWholeState: true,
     });
