@@ -70,6 +70,23 @@ export class SecretStore implements TlsContexts, SecretOwner {
     owner: string,
     side: "server" | "client",
   ): TlsContextSpec<Spec> {
+    return this.#open(read, problems, { owner, side, certificatesOf });
+  }
+
+  openText(config: SdsSecretConfig, problems: Problems): TlsContextSpec<string> {
+    const read: ContextReader<string> = (secrets, scope) => secrets.resolve(config, "generic_secret", scope);
+    return this.#open(read, problems, { owner: "", side: null, certificatesOf: () => noCertificates });
+  }
+
+  #open<Spec>(
+    read: ContextReader<Spec>,
+    problems: Problems,
+    {
+      owner,
+      side,
+      certificatesOf,
+    }: Pick<OpenContext, "owner" | "side"> & { certificatesOf: (spec: Spec) => ContextCertificates },
+  ): TlsContextSpec<Spec> {
     const named = new Set<SdsSecret>();
     const secrets: Secrets = {
       resolve: (config, kind, scope) => {
@@ -91,6 +108,7 @@ export class SecretStore implements TlsContexts, SecretOwner {
       updates,
       certificates: spec === null ? noCertificates : certificatesOf(spec),
       read: (scope) => read(secrets, scope),
+      certificatesOf: (value) => certificatesOf(value as Spec),
     });
     return context;
   }
@@ -103,7 +121,7 @@ export class SecretStore implements TlsContexts, SecretOwner {
       // null: another secret of the context is still to come.
       if (spec === null) continue;
       user.context.spec = spec;
-      user.certificates = certificatesOf(spec);
+      user.certificates = user.certificatesOf(spec);
       user.updates++;
       this.#listener?.onTlsContext(user.context);
     }
@@ -128,6 +146,7 @@ export class SecretStore implements TlsContexts, SecretOwner {
   sync(slab: StatsSlab, setTextReadout: (name: string, value: string) => void): void {
     for (const secret of this.#dynamic.values()) secret.stats.sync(slab, setTextReadout);
     for (const { owner, side, updates, certificates } of this.#contexts) {
+      if (side === null) continue;
       const factory = `${owner}${side}_ssl_socket_factory.`;
       const slot = slab.counter(`${factory}ssl_context_update_by_sds`);
       if (updates > 0) slab.values[slot] = updates;
@@ -182,16 +201,18 @@ export class SecretStore implements TlsContexts, SecretOwner {
 }
 
 interface OpenContext {
-  context: TlsContextSpec<TlsSpec>;
+  context: TlsContextSpec<unknown>;
   /** The secrets by SDS in it. */
   named: ReadonlySet<SdsSecret>;
   /** Stat prefix. */
   owner: string;
-  side: "server" | "client";
+  /** null: it is no TLS context. */
+  side: "server" | "client" | null;
   /** How often secrets by SDS made it. */
   updates: number;
   certificates: ContextCertificates;
-  read(problems: Problems): TlsSpec | null;
+  read(problems: Problems): unknown;
+  certificatesOf(spec: unknown): ContextCertificates;
 }
 
 type TlsSpec = DownstreamTlsSpec | UpstreamTlsSpec;
@@ -200,6 +221,7 @@ const envoyKinds: Record<SecretKind, string> = {
   tls_certificate: "secret",
   validation_context: "certificate validation context",
   session_ticket_keys: "tls session ticket keys",
+  generic_secret: "generic secret",
 };
 const noCertificates: ContextCertificates = { authorities: [], leaves: [] };
 /** Envoy shows both at each factory. */

@@ -13,6 +13,7 @@ import { HashPolicy } from "../router/hash-policy.ts";
 import type { Borrower } from "./borrower.ts";
 import { CircuitBreaker, Resource } from "./circuit-breaker.ts";
 import { ClusterStats } from "./cluster-stats.ts";
+import { addCredential } from "./credential.ts";
 import type { UpstreamEnvironment } from "./environment.ts";
 import { realEnvironment } from "./environment.ts";
 import { Host, HostSet } from "./host-set.ts";
@@ -105,6 +106,10 @@ export class Cluster {
     context: LbContext | null = null,
   ): void {
     if (this.spec.lb.hash !== null) this.#hashRequest(head, context);
+    if (head !== null && !this.addCredential(head)) {
+      borrower.onBorrowFailed("no_healthy_upstream", "no credential", null);
+      return;
+    }
     const host = this.#hostSet.choose(requestHash);
     const stats = this.stats;
     if (host === null) {
@@ -127,6 +132,12 @@ export class Cluster {
       return;
     }
     pool.borrow(borrower);
+  }
+
+  /** What the cluster's filters do to a head. False: it may not go, there is no secret to send. */
+  addCredential(head: RequestHead): boolean {
+    const { credential } = this.spec;
+    return credential === null || addCredential(credential, head);
   }
 
   /** The borrower no longer waits. The host it waited for; null when it did not wait. */
@@ -178,6 +189,8 @@ export class Cluster {
   /** The secrets of some TLS context came or changed. */
   onTlsUpdate(update: TlsContextSpec<unknown>): void {
     if (update.spec === null) return;
+    const { credential } = this.spec;
+    if (credential?.secret.id === update.id) credential.secret.spec = update.spec as string;
     const spec = update.spec as UpstreamTlsSpec;
     const contexts = [this.spec.tls, ...this.spec.socketMatches.map(({ tls }) => tls)];
     for (const [i, context] of contexts.entries())

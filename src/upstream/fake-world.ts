@@ -219,6 +219,7 @@ export function fakeSpec(hosts: HostSpec[], change: Partial<ClusterSpec> = {}): 
     proxyHeader: null,
     socketMatches: [],
     autoSni: null,
+    credential: null,
     protocol: "HTTP1",
     http2: {
       options: defaultHttp2Options,

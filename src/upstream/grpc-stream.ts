@@ -77,6 +77,11 @@ export class GrpcStream implements Borrower {
     head.append("content-type", "application/grpc");
     for (const [name, value] of metadata) head.set(name, value);
     if (!skipsEnvoyHeaders) markOwnRequest(head);
+    if (!cluster.addCredential(head)) {
+      this.#end(unauthenticated, "there is no credential to send");
+      writer.reset(StreamReset.localReset);
+      return;
+    }
     writer.writeHead(head, false);
     for (const framed of this.#waiting) writer.writeData(framed, false);
     this.#waiting = [];
@@ -151,3 +156,4 @@ const maxMessage = 256 * 1024 * 1024;
 const unknown = 2;
 const internal = 13;
 const unavailable = 14;
+const unauthenticated = 16;

@@ -67,6 +67,11 @@ export class HttpFetch implements Borrower {
     head.append("content-length", String(body.length));
     head.append("x-envoy-expected-rq-timeout-ms", String(timeoutMs));
     markOwnRequest(head);
+    if (!cluster.addCredential(head)) {
+      this.#fail("there is no credential to send");
+      writer.reset(StreamReset.localReset);
+      return;
+    }
     writer.writeHead(head, body.length === 0);
     if (body.length > 0) writer.writeData(body, true);
   }

@@ -1,5 +1,6 @@
 import type { HeaderCase, Http1Options } from "../http/h1/options.ts";
 import { defaultHttp1Options } from "../http/h1/options.ts";
+import type { TlsContexts } from "../net/tls/contexts.ts";
 import { unpackAs } from "../proto/any.ts";
 import { checkCoverage } from "../proto/coverage.ts";
 import { timeoutMs, timeoutMsOr } from "../proto/duration.ts";
@@ -19,6 +20,7 @@ import {
 } from "../proto/generated/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.ts";
 import type { Problems } from "../proto/problems.ts";
 import { parseHttp2 } from "./parse-http2.ts";
+import { parseUpstreamFilters } from "./parse-upstream-filters.ts";
 import type { AutoSniSpec, ClusterSpec } from "./spec.ts";
 
 /** The HTTP part of a ClusterSpec. */
@@ -32,10 +34,15 @@ export type HttpPart = Pick<
   | "maxStreamDurationMs"
   | "maxRequestsPerConnection"
   | "autoSni"
+  | "credential"
 >;
 
 /** HTTP options of a cluster: the typed HttpProtocolOptions, or the deprecated fields where there are none. */
-export function parseHttp(message: Cluster, problems: Problems, leniency: boolean): HttpPart {
+export function parseHttp(
+  message: Cluster,
+  problems: Problems,
+  { leniency, contexts }: { leniency: boolean; contexts: TlsContexts },
+): HttpPart {
   const typed = parseTyped(message, problems);
   const common = typed === null ? message.commonHttpProtocolOptions : typed.options.commonHttpProtocolOptions;
   const commonPath = `${typed?.path ?? ""}common_http_protocol_options`;
@@ -60,6 +67,8 @@ export function parseHttp(message: Cluster, problems: Problems, leniency: boolea
       typed === null ? message.upstreamHttpProtocolOptions : typed.options.upstreamHttpProtocolOptions,
       problems.at(`${typed?.path ?? ""}upstream_http_protocol_options`),
     ),
+    credential:
+      typed === null ? null : parseUpstreamFilters(typed.options.httpFilters, problems.at(typed.key), contexts),
     maxRequestsPerConnection: common?.maxRequestsPerConnection ?? message.maxRequestsPerConnection ?? 0,
   };
 }
@@ -69,6 +78,7 @@ interface Typed {
   protocol: ClusterSpec["protocol"];
   http1: Http1ProtocolOptions | undefined;
   http2: Http2ProtocolOptions | undefined;
+  key: string;
   /** Paths in front of the fields, with the dot. */
   path: string;
   http1Path: string;
@@ -94,10 +104,11 @@ function parseTyped(message: Cluster, problems: Problems): Typed | null {
         "use_downstream_protocol_config",
         "auto_config",
         "upstream_http_protocol_options",
+        "http_filters",
       ],
       harmless: ["header_validation_config"],
     });
-    result = { options, path: `${key}.`, ...chooseProtocol(options, problems.at(key), `${key}.`) };
+    result = { options, key, path: `${key}.`, ...chooseProtocol(options, problems.at(key), `${key}.`) };
   }
   return result;
 }

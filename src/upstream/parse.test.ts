@@ -12,7 +12,10 @@ function parse(json: object): { spec: ClusterSpec | null; problems: Problem[] } 
   const spec = parseCluster(message, problems, {
     workers: 2,
     leniency: false,
-    contexts: { open: (read, scope: Problems) => ({ id: 1, spec: read({ resolve: () => null }, scope) }) },
+    contexts: {
+      open: (read, scope: Problems) => ({ id: 1, spec: read({ resolve: () => null }, scope) }),
+      openText: () => ({ id: 1, spec: null }),
+    },
   });
   return { spec, problems: problems.list };
 }

@@ -62,7 +62,7 @@ export function parseCluster(message: Cluster, problems: Problems, options: Clus
     sourceAddress: parseBind(message, problems),
     ...parseTransportSocket(message.transportSocket, problems.at("transport_socket"), options.contexts, owner),
     socketMatches: parseSocketMatches(message.transportSocketMatches, problems, options.contexts, owner),
-    ...parseHttp(message, problems, options.leniency),
+    ...parseHttp(message, problems, options),
   };
   if (spec.protocol === "AUTO" && [spec.tls, ...spec.socketMatches.map(({ tls }) => tls)].includes(null)) {
     problems.error("transport_socket", "must be TLS: auto_config chooses the protocol by ALPN", {

@@ -6,6 +6,7 @@ import type { TlsContextSpec } from "../net/tls/contexts.ts";
 import type { UpstreamTlsSpec } from "../net/tls/spec.ts";
 import type { ConfigSourceSpec } from "../proto/config-source.ts";
 import type { HashPolicySpec } from "../router/spec.ts";
+import type { CredentialSpec } from "./credential.ts";
 import type { Http2Spec } from "./parse-http2.ts";
 
 /** A cluster, validated: plain data that a worker links. Times in milliseconds; null means off. */
@@ -45,6 +46,8 @@ export interface ClusterSpec extends UpstreamSocketSpec {
   socketMatches: SocketMatchSpec[];
   /** null: SNI is the context's. */
   autoSni: AutoSniSpec | null;
+  /** Of the credential injector among its filters; null without one. */
+  credential: CredentialSpec | null;
 }
 
 /** A transport socket. */

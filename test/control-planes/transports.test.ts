@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rename, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -12,7 +12,9 @@ import { TestResources } from "./test-resources.ts";
 
 // How control planes are reached: what go-control-plane sees of Nuncio's streams and of real Envoy's.
 
-const backend = createServer((request, response) => response.end(`a ${request.headers["x-version"] ?? "-"}`));
+const backend = createServer(({ url, headers }, response) => {
+  response.end(url === "/" ? `a ${headers["x-version"] ?? "-"}` : headers.authorization);
+});
 let backendPort = 0;
 
 beforeAll(async () => {
@@ -79,4 +81,123 @@ async function metadataOf(
   await plane.stop();
   await rm(folder, { recursive: true });
   return plane.streams[0]?.metadata ?? {};
+}
+
+test.for(["nuncio", "envoy"] as const)(
+  "%s: the credential injector of the control plane's cluster, and of others",
+  {
+    timeout: 120_000,
+  },
+  async (program, context) => {
+    const binary = program === "envoy" ? requirePeer("envoy", context) : undefined;
+    const planeProgram = requirePeer("go-control-plane", context);
+    const folder = await mkdtemp(join(tmpdir(), "nuncio-token-"));
+    const token = (text: string) => writeRenamed(join(folder, "token"), text);
+    await token("first");
+    await writeFile(
+      join(folder, "sds.json"),
+      JSON.stringify({
+        resources: [
+          {
+            "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret",
+            name: "token",
+            generic_secret: { secret: { filename: join(folder, "token") } },
+          },
+        ],
+      }),
+    );
+    let plane = new ControlPlane(planeProgram, "ads");
+    const planePort = await plane.port;
+    const [port = 0] = await freePorts(1);
+    const resources = new TestResources(() => ({ ads: {}, resource_api_version: "V3", initial_fetch_timeout: "0s" }));
+    const all = (version: string) => [
+      ...resources.clusters(["app"]),
+      ...resources.endpoints(backendPort),
+      ...resources.listeners([["main", port]]),
+      ...resources.routes(version, "app", 1, [
+        { match: { prefix: "/injected" }, route: { cluster: "injected" } },
+        { match: { prefix: "/kept" }, route: { cluster: "kept" } },
+      ]),
+    ];
+    plane.send("1", all("1"));
+    const backendCluster = (name: string, overwrite: boolean) => ({
+      ...xdsCluster(backendPort, {
+        explicit_http_config: { http_protocol_options: {} },
+        http_filters: injector(folder, { overwrite }),
+      }),
+      name,
+    });
+    const proxy = await startNuncio({
+      backendPort: 0,
+      args: ["--concurrency", "1"],
+      ...(binary === undefined ? {} : { binary }),
+      bootstrap: {
+        node: { id: "nuncio", cluster: "test" },
+        static_resources: {
+          clusters: [
+            xdsCluster(planePort, { http_filters: injector(folder, { overwrite: true }) }),
+            backendCluster("injected", true),
+            backendCluster("kept", false),
+          ],
+        },
+        dynamic_resources: {
+          ...(resources.bootstrap(0).dynamic_resources as object),
+          ads_config: apiSource("DELTA_GRPC"),
+        },
+      },
+    });
+    await until(async () => (await ask(port)) === "a 1");
+    expect(plane.streams[0]?.metadata.authorization).toEqual(["Bearer first"]);
+    const of = (path: string, headers = {}) => ask(port, path, headers);
+    expect([await of("/injected"), await of("/injected", { authorization: "mine" })]).toEqual([
+      "Bearer first",
+      "Bearer first",
+    ]);
+    expect([await of("/kept"), await of("/kept", { authorization: "mine" })]).toEqual(["Bearer first", "mine"]);
+
+    await token("second");
+    await until(async () => (await of("/injected")) === "Bearer second");
+    await plane.stop();
+    plane = new ControlPlane(planeProgram, "ads", `127.0.0.1:${planePort}`);
+    plane.send("2", all("2"));
+    await until(async () => (await ask(port)) === "a 2");
+    expect(plane.streams[0]?.metadata.authorization).toEqual(["Bearer second"]);
+    await proxy.stop();
+    await plane.stop();
+    await rm(folder, { recursive: true });
+  },
+);
+
+function injector(folder: string, config: object): object[] {
+  return [
+    {
+      name: "envoy.filters.http.credential_injector",
+      typed_config: {
+        "@type": "type.googleapis.com/envoy.extensions.filters.http.credential_injector.v3.CredentialInjector",
+        ...config,
+        credential: {
+          name: "envoy.http.injected_credentials.generic",
+          typed_config: {
+            "@type": "type.googleapis.com/envoy.extensions.http.injected_credentials.generic.v3.Generic",
+            credential: {
+              name: "token",
+              sds_config: {
+                path_config_source: { path: join(folder, "sds.json"), watched_directory: { path: folder } },
+              },
+            },
+            header_value_prefix: "Bearer ",
+          },
+        },
+      },
+    },
+    {
+      name: "envoy.filters.http.upstream_codec",
+      typed_config: { "@type": "type.googleapis.com/envoy.extensions.filters.http.upstream_codec.v3.UpstreamCodec" },
+    },
+  ];
+}
+
+async function writeRenamed(path: string, text: string): Promise<void> {
+  await writeFile(`${path}.new`, text);
+  await rename(`${path}.new`, path);
 }

@@ -29,4 +29,6 @@ export interface TlsContexts {
     owner: string,
     side: "server" | "client",
   ): TlsContextSpec<Spec>;
+  /** A secret that is no TLS context's, such as a token: its wire text. It is updated as a context is. */
+  openText(config: SdsSecretConfig, problems: Problems): TlsContextSpec<string>;
 }

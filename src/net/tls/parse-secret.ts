@@ -16,6 +16,8 @@ export interface SecretValues {
   validation_context: CertificateValidationContext;
   /** 80 bytes each. */
   session_ticket_keys: Uint8Array[];
+  /** Wire text. */
+  generic_secret: string;
 }
 
 export type SecretKind = keyof SecretValues;
@@ -41,13 +43,16 @@ function read({ name, type }: Secret, problems: Problems): SecretValue | null {
       return { kind: "validation_context", value: type.value };
     case "sessionTicketKeys":
       return { kind: "session_ticket_keys", value: readTicketKeys(type.value, problems.at("session_ticket_keys")) };
-    case "genericSecret":
-      problems.error("generic_secret", "is not implemented in Nuncio yet");
-      return null;
+    case "genericSecret": {
+      const at = problems.at("generic_secret");
+      if (Object.keys(type.value.secrets).length > 0) at.error("secrets", "is not implemented in Nuncio; use secret");
+      const bytes = readBytes(type.value.secret, at, "secret");
+      return bytes === null ? null : { kind: "generic_secret", value: Buffer.from(bytes).toString("latin1") };
+    }
     default:
       problems.error(
         "",
-        "holds no secret: one of tls_certificate, validation_context, session_ticket_keys must be set",
+        "holds no secret: one of tls_certificate, validation_context, session_ticket_keys, generic_secret must be set",
       );
       return null;
   }
