@@ -3,6 +3,7 @@ import { FileWatch } from "../net/file-watch.ts";
 import { parseSecret, type SecretValue } from "../net/tls/parse-secret.ts";
 import { type Secret, SecretSchema } from "../proto/generated/envoy/extensions/transport_sockets/tls/v3/secret_pb.ts";
 import { Problems } from "../proto/problems.ts";
+import { type Refusal, refusalOf } from "./dynamic/records.ts";
 import { formatProblems } from "./report.ts";
 import { filesOf, inlineFiles } from "./secret-files.ts";
 import { SubscriptionStats } from "./subscription-stats.ts";
@@ -24,8 +25,8 @@ export class SdsSecret {
   message: Secret | null = null;
   versionInfo = "";
   updatedAt = new Date(0);
-  /** Why the newest one was refused; "" when it was not. */
-  refusal = "";
+  /** Of the newest one; null when it is in use. */
+  refusal: Refusal | null = null;
   readonly #owner: SecretOwner;
   /** As it came, files named. */
   #raw: Secret | null = null;
@@ -50,14 +51,18 @@ export class SdsSecret {
         envoyText: `Unexpected SDS secret (expecting ${this.name}): ${secret.name}`,
       });
     } else this.#take(secret, problems);
-    this.refusal = problems.hasErrors ? formatProblems(problems.list, () => null) : "";
-    if (this.refusal !== "") {
-      this.stats.count("update_rejected");
-      return this.refusal;
-    }
+    if (problems.hasErrors) return this.refuse(versionInfo, problems, secret ?? null);
+    this.refusal = null;
     this.versionInfo = versionInfo;
     this.stats.onSuccess(versionInfo, Date.now());
     return "";
+  }
+
+  /** Keeps why a version is not taken. Answers the reasons in words. */
+  refuse(versionInfo: string, problems: Problems, secret: Secret | null): string {
+    this.refusal = refusalOf(versionInfo, problems, secret);
+    this.stats.count("update_rejected");
+    return this.refusal.details;
   }
 
   close(): void {

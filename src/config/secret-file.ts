@@ -3,6 +3,7 @@ import { FileWatch } from "../net/file-watch.ts";
 import { unpackAs } from "../proto/any.ts";
 import { SecretSchema } from "../proto/generated/envoy/extensions/transport_sockets/tls/v3/secret_pb.ts";
 import { Problems } from "../proto/problems.ts";
+import { refusalOf } from "./dynamic/records.ts";
 import { loadResources } from "./load.ts";
 import { formatProblems } from "./report.ts";
 import type { SdsSecret, SecretOwner } from "./sds-secret.ts";
@@ -38,14 +39,16 @@ function readSecretFile(secret: SdsSecret, path: string, owner: SecretOwner): vo
     const isResponse = problems.list.some(({ path: fieldPath }) => fieldPath.startsWith("resources"));
     secret.stats.count(isResponse ? "update_rejected" : "update_failure");
     const errors = problems.list.filter(({ severity }) => severity === "error");
-    secret.refusal = formatProblems(errors, (problem) => loaded.locations.get(problem) ?? null);
-    owner.log("warning", `secret ${secret.name}: ${secret.refusal}`);
+    const details = formatProblems(errors, (problem) => loaded.locations.get(problem) ?? null);
+    secret.refusal = { ...refusalOf(loaded.message?.versionInfo ?? "", problems, null), details };
+    owner.log("warning", `secret ${secret.name}: ${details}`);
     return;
   }
   const refusal = secret.offer(resources, loaded.message.versionInfo);
   if (refusal === "") return;
   // A misspelt field is why something is missing.
   const warnings = formatProblems(problems.list, (problem) => loaded.locations.get(problem) ?? null);
-  if (warnings !== "") secret.refusal = `${refusal}\n${warnings}`;
-  owner.log("warning", `secret ${secret.name} of ${path} is refused: ${secret.refusal}`);
+  const details = warnings === "" ? refusal : `${refusal}\n${warnings}`;
+  if (secret.refusal !== null) secret.refusal.details = details;
+  owner.log("warning", `secret ${secret.name} of ${path} is refused: ${details}`);
 }

@@ -1,4 +1,4 @@
-import { type DescMessage, fromJson, type JsonValue, type Message } from "@bufbuild/protobuf";
+import { create, type DescMessage, fromJson, type JsonValue, type Message } from "@bufbuild/protobuf";
 import { RE2JS } from "re2js";
 import type { SdsSecret } from "../config/sds-secret.ts";
 import type { SecretStore } from "../config/secret-store.ts";
@@ -10,11 +10,11 @@ import { ClusterSchema } from "../proto/generated/envoy/config/cluster/v3/cluste
 import type { Address } from "../proto/generated/envoy/config/core/v3/address_pb.ts";
 import { type Node, NodeSchema } from "../proto/generated/envoy/config/core/v3/base_pb.ts";
 import { ListenerSchema } from "../proto/generated/envoy/config/listener/v3/listener_pb.ts";
-import { SecretSchema } from "../proto/generated/envoy/extensions/transport_sockets/tls/v3/secret_pb.ts";
+import { type Secret, SecretSchema } from "../proto/generated/envoy/extensions/transport_sockets/tls/v3/secret_pb.ts";
 import { typeRegistry } from "../proto/type-registry.ts";
 import type { ConfigSnapshot, DumpedResource, DumpedSdsSecret, DynamicDump } from "./admin/state.ts";
 import type { Flags } from "./flags.ts";
-import { protoJson, redact, typedJson, typePrefix } from "./resource-json.ts";
+import { dumpedRefusal, protoJson, redact, typedJson, typePrefix } from "./resource-json.ts";
 import { userAgentBuildVersion } from "./version.ts";
 
 type Json = Record<string, unknown>;
@@ -109,16 +109,21 @@ function nodeJson(bootstrap: Bootstrap, flags: Flags): Json {
 }
 
 function dumpedSecret({ name, message, versionInfo, updatedAt, refusal }: SdsSecret): DumpedSdsSecret {
-  const json = message === null ? { name } : protoJson(SecretSchema, message);
-  redact(json);
   return {
     name,
-    json: { "@type": `${typePrefix}${SecretSchema.typeName}`, ...json },
+    json: secretJson(message ?? create(SecretSchema, { name })),
     versionInfo,
     updatedAt,
-    refusal,
+    refusal: refusal && dumpedRefusal(refusal, (refused) => secretJson(refused as Secret)),
     isWarming: message === null,
   };
+}
+
+/** Redacted. */
+function secretJson(secret: Secret): Json {
+  const json = typedJson(SecretSchema, secret);
+  redact(json);
+  return json;
 }
 
 function snapshot(

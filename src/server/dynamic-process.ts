@@ -18,7 +18,7 @@ import { ControlPlanes } from "./control-planes.ts";
 import type { MainClusters } from "./main-clusters.ts";
 import { noChange } from "./messages.ts";
 import type { ProcessStats } from "./process-stats.ts";
-import { typedJson } from "./resource-json.ts";
+import { dumpedRefusal, typedJson } from "./resource-json.ts";
 import type { RuntimeLayers } from "./runtime-layers.ts";
 import type { Supervisor } from "./supervisor.ts";
 
@@ -94,15 +94,20 @@ export class DynamicProcess {
 }
 
 function dumped(record: ResourceRecord, schema: DescMessage): DumpedDynamic {
-  const { name, message, version, updatedAt, isWarming, refusal } = record;
+  const { name, message, version, updatedAt, isWarming, before, refusal } = record;
+  const json = (message: Message | null) => (message === null ? {} : typedJson(schema, message));
   return {
     name,
-    json: message === null ? {} : typedJson(schema, message as Message),
+    json: json(message),
     versionInfo: version,
     updatedAt,
     isWarming,
     isAccepted: message !== null,
-    refusal,
+    before:
+      isWarming && before !== null
+        ? { json: json(before.message), versionInfo: before.version, updatedAt: before.updatedAt }
+        : null,
+    refusal: refusal && dumpedRefusal(refusal, json),
   };
 }
 

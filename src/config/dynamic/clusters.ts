@@ -13,7 +13,7 @@ import { socketChoice } from "../../upstream/parse-socket-matches.ts";
 import type { ClusterSpec, HostUpdate, LocalitySpec } from "../../upstream/spec.ts";
 import type { XdsUpdate } from "../../xds-client/subscription.ts";
 import { SubscriptionStats } from "../subscription-stats.ts";
-import { equalBytes, type ResourceRecord, ResourceRecords, readResource, refusalText, warningText } from "./records.ts";
+import { type ResourceRecord, ResourceRecords, readResource, warningText } from "./records.ts";
 import type { ResourceSources, ResourceTaker } from "./sources.ts";
 
 /** What clusters that change are told to. */
@@ -70,6 +70,7 @@ export class DynamicClusters implements ResourceTaker {
       updatedAt: new Date(),
       bytes: null,
       isWarming: spec.eds !== null,
+      before: null,
       refusal: null,
     };
     this.#entries.set(spec.name, { spec, message, record, isStatic: true, stats: statsOf(spec) });
@@ -90,11 +91,10 @@ export class DynamicClusters implements ResourceTaker {
       const name = message?.name ?? "";
       present.add(name);
       if (message === null) isUnreadable = true;
-      if (message !== null && !problems.hasErrors && !equalBytes(this.records.get(name)?.bytes, value.value))
+      if (message !== null && !problems.hasErrors && !this.records.confirm(name, value.value))
         this.#take(message, version, value.value, problems);
       if (!problems.hasErrors) continue;
-      const text = refusalText(problems);
-      this.records.refuse(name, version, text);
+      const text = this.records.refuse(name, version, problems, message);
       refusals.push(`${name}: ${text}`);
     }
     // What cannot be read may be any of them.
@@ -243,7 +243,7 @@ class EndpointTaker implements ResourceTaker {
       const problems = new Problems();
       const message = readResource(ClusterLoadAssignmentSchema, value, problems);
       const name = message?.clusterName ?? "";
-      if (message !== null && !problems.hasErrors && !equalBytes(this.records.get(name)?.bytes, value.value)) {
+      if (message !== null && !problems.hasErrors && !this.records.confirm(name, value.value)) {
         this.#clusters.onEndpoints(name, message, problems);
         if (!problems.hasErrors) {
           this.records.accept(name, version, message, value.value, false);
@@ -255,8 +255,7 @@ class EndpointTaker implements ResourceTaker {
         else stats.onSuccess(version, Date.now());
       });
       if (!problems.hasErrors) continue;
-      const text = refusalText(problems);
-      this.records.refuse(name, version, text);
+      const text = this.records.refuse(name, version, problems, message);
       refusals.push(`${name}: ${text}`);
     }
     // Endpoints that are taken away serve on. Envoy: EdsClusterImpl::onConfigUpdate.

@@ -8,7 +8,7 @@ import { Problems } from "../../proto/problems.ts";
 import type { NamedFilterConfig } from "../../proxy/worker-runtime.ts";
 import type { XdsUpdate } from "../../xds-client/subscription.ts";
 import { SubscriptionStats } from "../subscription-stats.ts";
-import { equalBytes, ResourceRecords, readResource, refusalText } from "./records.ts";
+import { ResourceRecords, readResource } from "./records.ts";
 import type { ResourceSources, ResourceTaker } from "./sources.ts";
 
 /** What filters' configs that change are told to. */
@@ -153,20 +153,15 @@ export class DynamicFilters {
       return this.#refuse(fileOf, `Unexpected resource name in ExtensionConfigDS response: ${name}`);
     const wanted = this.#wanted.get(name);
     if (wanted === undefined) return "";
-    const isNews = !equalBytes(this.records.get(name)?.bytes, bytes);
     const config =
-      message === null || problems.hasErrors || !isNews
+      message === null || problems.hasErrors || this.records.confirm(name, bytes)
         ? null
         : parseFilterConfig(name, message.typedConfig, problems.at("typed_config"));
     if (config !== null) for (const types of wanted.types) checkDiscoveredType(config.type, types, problems);
-    if (problems.hasErrors) {
-      const text = refusalText(problems);
-      this.records.refuse(name, version, text);
-      return this.#refuse(name, text);
-    }
+    if (problems.hasErrors) return this.#refuse(name, this.records.refuse(name, version, problems, message));
     wanted.isSettled = true;
     wanted.stats.onSuccess(version, Date.now());
-    if (config === null) return "";
+    if (config === null || message === null) return "";
     this.records.accept(name, version, message, bytes, false);
     wanted.stats.count("config_reload");
     this.#target.putFilterConfig({ name, ...config });

@@ -8,7 +8,7 @@ import type { ListenerSpec, RdsSpec, ScopedRoutesSpec } from "../../proxy/spec.t
 import type { XdsUpdate } from "../../xds-client/subscription.ts";
 import { SubscriptionStats } from "../subscription-stats.ts";
 import { DynamicFilters, type FilterConfigTarget } from "./filter-configs.ts";
-import { equalBytes, type ResourceRecord, ResourceRecords, readResource, refusalText, warningText } from "./records.ts";
+import { type ResourceRecord, ResourceRecords, readResource, warningText } from "./records.ts";
 import { RouteTaker, type RouteTarget } from "./routes.ts";
 import { DynamicScopes, type ScopeTarget } from "./scopes.ts";
 import type { ResourceSources, ResourceTaker } from "./sources.ts";
@@ -70,6 +70,7 @@ export class DynamicListeners implements ResourceTaker {
       updatedAt: new Date(),
       bytes: null,
       isWarming: false,
+      before: null,
       refusal: null,
     };
     this.#entries.set(spec.name, { spec, record, isStatic: true });
@@ -99,11 +100,10 @@ export class DynamicListeners implements ResourceTaker {
       const name = message?.name ?? "";
       present.add(name);
       if (message === null) isUnreadable = true;
-      if (message !== null && !problems.hasErrors && !equalBytes(this.records.get(name)?.bytes, value.value))
+      if (message !== null && !problems.hasErrors && !this.records.confirm(name, value.value))
         this.#take(message, version, value.value, problems);
       if (!problems.hasErrors) continue;
-      const text = refusalText(problems);
-      this.records.refuse(name, version, text);
+      const text = this.records.refuse(name, version, problems, message);
       refusals.push(`${name}: ${text}`);
     }
     // What cannot be read may be any of them.

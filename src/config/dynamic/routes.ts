@@ -8,7 +8,7 @@ import { parseRoutes, parseVhdsSource } from "../../proxy/parse-routes.ts";
 import type { RouteConfigSpec } from "../../router/spec.ts";
 import type { XdsUpdate } from "../../xds-client/subscription.ts";
 import { SubscriptionStats } from "../subscription-stats.ts";
-import { equalBytes, ResourceRecords, readResource, refusalText } from "./records.ts";
+import { ResourceRecords, readResource } from "./records.ts";
 import type { ResourceSources, ResourceTaker } from "./sources.ts";
 import { DynamicHosts } from "./virtual-hosts.ts";
 
@@ -84,14 +84,13 @@ export class RouteTaker implements ResourceTaker {
       const problems = new Problems();
       const message = readResource(RouteConfigurationSchema, value, problems);
       const name = message?.name ?? "";
-      const isNews = message !== null && !problems.hasErrors && !equalBytes(this.records.get(name)?.bytes, value.value);
+      const isNews = message !== null && !problems.hasErrors && !this.records.confirm(name, value.value);
       const own = isNews ? parseRoutes(message, problems) : null;
       const whole = message === null || own === null ? null : this.#withHosts(message, own, problems);
       // Envoy: a first one that is refused does not keep its listener waiting.
       this.#settled.add(name);
       if (problems.hasErrors) {
-        const text = refusalText(problems);
-        this.records.refuse(name, version, text);
+        const text = this.records.refuse(name, version, problems, message);
         refusals.push(`${name}: ${text}`);
         this.#count(name, (stats) => stats.count("update_rejected"));
         continue;

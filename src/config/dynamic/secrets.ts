@@ -26,13 +26,15 @@ export class DynamicSecrets implements ResourceTaker {
 
   onUpdate(update: XdsUpdate): string {
     const refusals: string[] = [];
-    for (const { version, value } of update.resources) {
+    for (const { name, version, value } of update.resources) {
       if (value === null) continue;
       const problems = new Problems();
       const message = readResource(SecretSchema, value, problems);
-      const secret = this.#secrets.get(message?.name ?? "");
-      if (message === null || problems.hasErrors) refusals.push(refusalText(problems));
-      else if (secret !== undefined) {
+      const secret = this.#secrets.get(message?.name ?? name);
+      if (message === null || problems.hasErrors) {
+        refusals.push(`${message?.name ?? name}: ${refusalText(problems)}`);
+        secret?.refuse(version, problems, message);
+      } else if (secret !== undefined) {
         const refusal = secret.offer([message], version);
         if (refusal !== "") refusals.push(`${message.name}: ${refusal}`);
       }

@@ -1,7 +1,14 @@
 import { type AdminReply, checkbox, type Endpoint, json, textField } from "./endpoint.ts";
 import { applyMask, maskText, parseMask } from "./field-mask.ts";
 import { compileFilter } from "./filter-regex.ts";
-import type { ConfigSnapshot, DumpedDynamic, DumpedResource, DumpedScopedRoutes } from "./state.ts";
+import type {
+  ConfigSnapshot,
+  DumpedDynamic,
+  DumpedRefusal,
+  DumpedResource,
+  DumpedScopedRoutes,
+  DumpedVersion,
+} from "./state.ts";
 
 type Json = Record<string, unknown>;
 
@@ -66,7 +73,7 @@ function snapshotDumps(snapshot: ConfigSnapshot, accepts: (name: string) => bool
           ...(secret.versionInfo === "" ? {} : { version_info: secret.versionInfo }),
           last_updated: secret.updatedAt.toISOString(),
           secret: secret.json,
-          ...(secret.refusal === "" ? {} : { error_state: { details: secret.refusal } }),
+          ...errorOf(secret.refusal),
         }),
       ),
   });
@@ -86,9 +93,12 @@ function snapshotDumps(snapshot: ConfigSnapshot, accepts: (name: string) => bool
   ) => ({
     name,
     elementType,
-    value: list
-      .filter((resource) => resource.isWarming === isWarming)
-      .map((resource): Json => ({ ...stateOf(resource, key), ...errorOf(resource) })),
+    value: list.flatMap((resource): Json[] => {
+      if (resource.isWarming !== isWarming) {
+        return !isWarming && resource.before !== null ? [stateOf(resource.before, key)] : [];
+      }
+      return [{ ...(resource.isAccepted ? stateOf(resource, key) : {}), ...errorOf(resource.refusal) }];
+    }),
   });
   const scoped = (name: string, elementType: string, list: readonly DumpedScopedRoutes[]) => ({
     name,
@@ -183,29 +193,31 @@ function snapshotDumps(snapshot: ConfigSnapshot, accepts: (name: string) => bool
 
 /** envoy.admin.v3.ListenersConfigDump.DynamicListener. */
 function dynamicListener(resource: DumpedDynamic): Json {
-  const key = resource.isWarming ? "warming_state" : "active_state";
+  const { name, isWarming, isAccepted, before, refusal } = resource;
+  const active = isWarming ? before : isAccepted ? resource : null;
   return {
-    name: resource.name,
-    ...(resource.isAccepted ? { [key]: stateOf(resource, "listener") } : {}),
-    ...errorOf(resource),
+    name,
+    ...(active === null ? {} : { active_state: stateOf(active, "listener") }),
+    ...(isWarming ? { warming_state: stateOf(resource, "listener") } : {}),
+    ...errorOf(refusal),
   };
 }
 
-function stateOf(resource: DumpedDynamic, key: string): Json {
-  if (!resource.isAccepted) return {};
+function stateOf({ versionInfo, json, updatedAt }: DumpedVersion, key: string): Json {
   return {
-    ...(resource.versionInfo === "" ? {} : { version_info: resource.versionInfo }),
-    [key]: resource.json,
-    last_updated: resource.updatedAt.toISOString(),
+    ...(versionInfo === "" ? {} : { version_info: versionInfo }),
+    [key]: json,
+    last_updated: updatedAt.toISOString(),
   };
 }
 
 /** envoy.admin.v3.UpdateFailureState. */
-function errorOf({ refusal }: DumpedDynamic): Json {
+function errorOf(refusal: DumpedRefusal | null): Json {
   if (refusal === null) return {};
-  const { version, details, at } = refusal;
+  const { version, details, at, json } = refusal;
   return {
     error_state: {
+      ...(json === null ? {} : { failed_configuration: json }),
       last_update_attempt: at.toISOString(),
       details,
       ...(version === "" ? {} : { version_info: version }),

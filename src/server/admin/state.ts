@@ -112,10 +112,28 @@ export interface DumpedDynamic extends DumpedResource {
   versionInfo: string;
   /** Something that it needs has not come. */
   isWarming: boolean;
-  /** `json` is in force; false where none was accepted yet. */
+  /** `json` was accepted; false where none was yet. */
   isAccepted: boolean;
-  /** Why the newest version is refused; null when it is in force. */
-  refusal: { version: string; details: string; at: Date } | null;
+  /** What is in force as long as `json` is warming; null: nothing is. */
+  before: DumpedVersion | null;
+  /** Of the newest version; null when that is the accepted one. */
+  refusal: DumpedRefusal | null;
+}
+
+/** A version that is in force while the next one is warming. */
+export interface DumpedVersion {
+  json: Record<string, unknown>;
+  versionInfo: string;
+  updatedAt: Date;
+}
+
+/** Why a version is not taken. */
+export interface DumpedRefusal {
+  version: string;
+  details: string;
+  at: Date;
+  /** As it came; null where it cannot be read. */
+  json: Record<string, unknown> | null;
 }
 
 export interface DynamicDump extends Record<"clusters" | "listeners" | "routes" | "endpoints", DumpedDynamic[]> {
@@ -137,8 +155,8 @@ export interface DumpedSdsSecret extends DumpedResource {
   versionInfo: string;
   /** None has come yet. */
   isWarming: boolean;
-  /** Why the newest one was refused; "" when it was not. */
-  refusal: string;
+  /** Of the newest one, redacted too; null when it is in use. */
+  refusal: DumpedRefusal | null;
 }
 
 /** The stats of the process. */
