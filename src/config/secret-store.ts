@@ -137,6 +137,12 @@ export class SecretStore implements TlsContexts, SecretOwner {
     return [...this.#dynamic.values()];
   }
 
+  /** The names of those that a context waits for. */
+  missingSecrets({ id, spec }: TlsContextSpec<unknown>): string[] {
+    const context = spec === null ? this.#contexts[id - 1] : undefined;
+    return [...(context?.named ?? [])].filter(({ value }) => value === null).map(({ name }) => name);
+  }
+
   /** Those in use, a context each. */
   get certificates(): ContextCertificates[] {
     return this.#contexts.map(({ certificates }) => certificates);

@@ -1,6 +1,7 @@
 import type { DescMessage, Message } from "@bufbuild/protobuf";
 import { DynamicConfig, type DynamicTarget } from "../config/dynamic/dynamic-config.ts";
 import type { ResourceRecord, ResourceRecords } from "../config/dynamic/records.ts";
+import type { WaitingResources } from "../config/dynamic/waiting.ts";
 import type { ServerSpec } from "../config/resources.ts";
 import type { RuntimeLayerSpec } from "../config/runtime-layers.ts";
 import type { SecretStore } from "../config/secret-store.ts";
@@ -85,6 +86,11 @@ export class DynamicProcess {
   /** A worker died. */
   forgetWorker(worker: number): void {
     this.config.listeners.routes.hosts.forgetWorker(worker);
+  }
+
+  /** What is not in force yet, and why. */
+  waiting(): WaitingResources {
+    return this.config.waiting();
   }
 
   /** Settles when the workers may start. */

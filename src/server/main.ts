@@ -146,6 +146,7 @@ async function run(flags: Flags, log: ServerLog): Promise<number | undefined> {
       want: (worker, name, isWanted) => dynamic.wantHost(worker, name, isWanted),
       forgetWorker: (worker) => dynamic.forgetWorker(worker),
     },
+    waiting: () => dynamic.waiting(),
     certificates: () => secrets.certificates,
     stats,
     staticUnknownFields: problems.list.filter((problem) => problem.reason.startsWith("no such field")).length,

@@ -1,6 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { flushCompileCache } from "node:module";
 import type { ContextCertificates } from "../config/certificate-facts.ts";
+import type { WaitingResources } from "../config/dynamic/waiting.ts";
 import { addressText, type SocketAddress } from "../net/address.ts";
 import { errnoText } from "../net/errno.ts";
 import { daysUntil } from "./admin/certs.ts";
@@ -31,6 +32,8 @@ export interface ServerOptions {
   initialize: () => Promise<void>;
   /** Virtual hosts that requests of a worker wait for. */
   hosts: { want(worker: number, name: string, isWanted: boolean): void; forgetWorker(worker: number): void };
+  /** What is not in force yet, and why. */
+  waiting: () => WaitingResources;
   /** Those of each TLS context. */
   certificates: () => ContextCertificates[];
   stats: ProcessStats;
@@ -211,6 +214,7 @@ export class ServerProcess {
       serverState: () => this.state(),
       node: options.node,
       configDump: options.snapshot,
+      waiting: options.waiting,
       certificates: options.certificates,
       listeners: () =>
         supervisor.listenerSpecs.map((listener) => ({

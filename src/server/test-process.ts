@@ -33,6 +33,7 @@ const server = new ServerProcess({
   clusters: () => [],
   initialize: () => Promise.resolve(),
   hosts: { want: () => {}, forgetWorker: () => {} },
+  waiting: () => ({ isServing: true, listeners: [], clusters: [] }),
   certificates: () => [],
   stats: new ProcessStats(concurrency, new TagExtractor()),
   staticUnknownFields: 0,

@@ -2,8 +2,10 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { freePorts } from "../differential/process.ts";
 import { candidateCommand } from "../differential/suite.ts";
 import { peer } from "../peers.ts";
+import { apiSource, xdsCluster } from "./control-plane.ts";
 import { FileSide, until } from "./file-side.ts";
 import { fileText, type Resource } from "./test-resources.ts";
 
@@ -16,7 +18,8 @@ const sides = envoy.command === null ? [nuncio] : [nuncio, envoy];
 
 beforeAll(async () => {
   if (process.env.CI === "true") expect(envoy.command).not.toBe(null);
-  for (const side of sides) await side.start(1);
+  const [nobody = 0] = await freePorts(1);
+  for (const side of sides) await side.start(1, { static_resources: { clusters: [xdsCluster(nobody)] } });
 }, 60_000);
 afterAll(async () => {
   for (const side of sides) await side.stop();
@@ -51,6 +54,24 @@ test("the good one again: nothing is refused any more", async () => {
     await until(async () => (await listeners(side)).length === 1);
     expect((await listeners(side))[0]).not.toHaveProperty("error_state");
   }
+});
+
+test("a listener that waits for routes is warming beside the one that serves", async () => {
+  const source = { resource_api_version: "V3", initial_fetch_timeout: "0s", api_config_source: apiSource("GRPC") };
+  const rds = { route_config_name: "never", config_source: source };
+  const dumps: unknown[] = [];
+  for (const side of sides) {
+    side.put("lds", side.files.listeners([["main", side.port]], "files", [], { rds }));
+    await until(async () => (await side.admin("/init_dump")).includes("RDS init never"));
+    const waiting = (await side.admin("/init_dump")).replace(/main \d+/, "main");
+    const [listener] = await listeners(side);
+    expect(listener).toMatchObject({ active_state: {}, warming_state: {} });
+    dumps.push([waiting, comparable(side, listener as State)]);
+    side.put("lds", side.files.listeners([["main", side.port]]));
+    await until(async () => (await side.admin("/init_dump")) === "{}\n");
+    expect((await listeners(side))[0]).not.toHaveProperty("warming_state");
+  }
+  if (dumps.length > 1) expect(dumps[0]).toEqual(dumps[1]);
 });
 
 const types = [

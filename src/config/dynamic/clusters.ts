@@ -15,6 +15,7 @@ import type { XdsUpdate } from "../../xds-client/subscription.ts";
 import { SubscriptionStats } from "../subscription-stats.ts";
 import { type ResourceRecord, ResourceRecords, readResource, warningText } from "./records.ts";
 import type { ResourceSources, ResourceTaker } from "./sources.ts";
+import type { Waiting } from "./waiting.ts";
 
 /** What clusters that change are told to. */
 export interface ClusterTarget {
@@ -135,6 +136,23 @@ export class DynamicClusters implements ResourceTaker {
 
   get warmingCount(): number {
     return [...this.#entries.values()].filter(({ record }) => record.isWarming).length;
+  }
+
+  /** Those that are not in force yet. */
+  waiting(): Waiting[] {
+    return [...this.#entries.values()]
+      .filter(({ record }) => record.isWarming)
+      .map(({ spec, record }) => {
+        const endpoints = spec.eds !== null && !this.endpoints.assignments.has(spec.eds.serviceName);
+        const name = spec.eds?.serviceName ?? spec.name;
+        const isServing = record.before !== null;
+        return {
+          name: spec.name,
+          since: record.updatedAt,
+          isServing,
+          for: [{ kind: endpoints ? "endpoints" : "names", name }],
+        };
+      });
   }
 
   /** Names of what is there, for the checks of routes. */

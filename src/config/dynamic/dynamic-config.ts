@@ -10,6 +10,7 @@ import type { DynamicSpec } from "./parse.ts";
 import { DynamicRuntime, type RuntimeTarget } from "./runtime.ts";
 import { DynamicSecrets } from "./secrets.ts";
 import { ResourceSources, type StreamOpener } from "./sources.ts";
+import type { WaitingResources } from "./waiting.ts";
 
 /** What the process is asked to do when config changes. */
 export type DynamicTarget = ClusterTarget & ListenerTarget & RuntimeTarget;
@@ -64,6 +65,12 @@ export class DynamicConfig {
     this.listeners.scopes.sync(slab, setTextReadout);
     this.listeners.filters.sync(slab, setTextReadout);
     this.#runtime.sync(slab, setTextReadout);
+  }
+
+  /** What is not in force yet, and why. */
+  waiting(): WaitingResources {
+    const isServing = this.#phase === "ready";
+    return { isServing, listeners: this.listeners.waiting(!isServing), clusters: this.clusters.waiting() };
   }
 
   #startClusters(): void {

@@ -1,17 +1,18 @@
 import type { HttpFilterSpec } from "../../filters/http-filters.ts";
-import type { TlsContexts } from "../../net/tls/contexts.ts";
 import type { ConfigSourceSpec } from "../../proto/config-source.ts";
 import { type Listener, ListenerSchema } from "../../proto/generated/envoy/config/listener/v3/listener_pb.ts";
 import { Problems } from "../../proto/problems.ts";
 import { parseListener } from "../../proxy/parse-listener.ts";
 import type { ListenerSpec, RdsSpec, ScopedRoutesSpec } from "../../proxy/spec.ts";
 import type { XdsUpdate } from "../../xds-client/subscription.ts";
+import type { SecretStore } from "../secret-store.ts";
 import { SubscriptionStats } from "../subscription-stats.ts";
 import { DynamicFilters, type FilterConfigTarget } from "./filter-configs.ts";
 import { type ResourceRecord, ResourceRecords, readResource, warningText } from "./records.ts";
 import { RouteTaker, type RouteTarget } from "./routes.ts";
 import { DynamicScopes, type ScopeTarget } from "./scopes.ts";
 import type { ResourceSources, ResourceTaker } from "./sources.ts";
+import type { Wait, Waiting } from "./waiting.ts";
 
 /** What listeners that change are told to. */
 export interface ListenerTarget extends FilterConfigTarget, RouteTarget, ScopeTarget {
@@ -40,7 +41,7 @@ export class DynamicListeners implements ResourceTaker {
   readonly routes: RouteTaker;
   readonly scopes: DynamicScopes;
   readonly filters: DynamicFilters;
-  readonly #contexts: TlsContexts;
+  readonly #contexts: SecretStore;
   readonly #sources: ResourceSources;
   readonly #target: ListenerTarget;
   readonly #onWarm: () => void;
@@ -48,7 +49,7 @@ export class DynamicListeners implements ResourceTaker {
   #hasAnswered = false;
 
   /** `onWarm` is called whenever no listener waits for anything after the first response. */
-  constructor(contexts: TlsContexts, sources: ResourceSources, target: ListenerTarget, onWarm: () => void) {
+  constructor(contexts: SecretStore, sources: ResourceSources, target: ListenerTarget, onWarm: () => void) {
     this.#contexts = contexts;
     this.#sources = sources;
     this.#target = target;
@@ -146,6 +147,18 @@ export class DynamicListeners implements ResourceTaker {
     return [...this.#entries.values()].filter(({ record }) => record.isWarming).length;
   }
 
+  /** Those that wait, or all. */
+  waiting(includesReady: boolean): Waiting[] {
+    return [...this.#entries.values()]
+      .filter(({ record }) => includesReady || record.isWarming)
+      .map(({ spec, record }) => ({
+        name: spec.name,
+        since: record.updatedAt,
+        isServing: record.before !== null,
+        for: this.#waitsOf(spec),
+      }));
+  }
+
   /** Something came that a listener may have waited for. */
   checkWarm(): void {
     for (const entry of this.#entries.values()) {
@@ -196,6 +209,23 @@ export class DynamicListeners implements ResourceTaker {
     );
   }
 
+  #waitsOf(spec: ListenerSpec): Wait[] {
+    const routes = rdsOf(spec)
+      .map(({ routeConfigName }) => routeConfigName)
+      .filter((name) => !this.routes.isSettled(name));
+    const filters = filtersOf(spec).filter((filter) => !this.filters.isSettled(filter));
+    const secrets = chainsOf(spec).flatMap(({ tls }) => (tls === null ? [] : this.#contexts.missingSecrets(tls)));
+    return [
+      ...namedWaits("routes", routes),
+      ...scopedOf(spec).flatMap((scoped) => this.scopes.waitsOf(scoped)),
+      ...namedWaits(
+        "filter",
+        filters.map(({ name }) => name),
+      ),
+      ...namedWaits("secret", secrets),
+    ];
+  }
+
   #remove(name: string): void {
     const entry = this.#entries.get(name);
     this.records.remove(name);
@@ -239,6 +269,11 @@ function filtersOf(spec: ListenerSpec): HttpFilterSpec[] {
 /** Those by SRDS. */
 function scopedOf(spec: ListenerSpec): ScopedRoutesSpec[] {
   return chainsOf(spec).flatMap(({ hcm }) => (hcm.scopedRoutes?.scopedRds == null ? [] : [hcm.scopedRoutes]));
+}
+
+/** Each name once. */
+function namedWaits(kind: Wait["kind"], names: readonly string[]): Wait[] {
+  return [...new Set(names)].map((name) => ({ kind, name }));
 }
 
 function setOf(scoped: ScopedRoutesSpec): string {

@@ -12,6 +12,7 @@ import { SubscriptionStats } from "../subscription-stats.ts";
 import { readResource, refusalText } from "./records.ts";
 import type { RouteTaker } from "./routes.ts";
 import type { ResourceSources, ResourceTaker } from "./sources.ts";
+import type { Wait } from "./waiting.ts";
 
 /** What scopes that change are told to. */
 export interface ScopeTarget {
@@ -66,6 +67,11 @@ export class DynamicScopes {
   /** Its scopes came, and the routes of all. */
   isSettled(spec: ScopedRoutesSpec): boolean {
     return this.#sets.get(spec.scopedRds?.setId ?? "")?.isSettled ?? true;
+  }
+
+  /** The scopes themselves, or the routes of some. */
+  waitsOf(spec: ScopedRoutesSpec): Wait[] {
+    return this.#sets.get(spec.scopedRds?.setId ?? "")?.waits ?? [];
   }
 
   /** No connection manager asks for these scopes any more. */
@@ -139,6 +145,12 @@ class ScopeSet implements ResourceTaker {
 
   get isSettled(): boolean {
     return this.#hasAnswered && [...this.#routeNames(this.#scopes)].every((name) => this.#routes.isSettled(name));
+  }
+
+  get waits(): Wait[] {
+    if (!this.#hasAnswered) return [{ kind: "scopes", name: "" }];
+    const missing = [...this.#routeNames(this.#scopes)].filter((name) => !this.#routes.isSettled(name));
+    return missing.map((name) => ({ kind: "routes", name }));
   }
 
   wantsRoutes(name: string): boolean {

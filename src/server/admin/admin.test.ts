@@ -265,6 +265,7 @@ beforeAll(async () => {
     serverState: () => (healthFailed ? "DRAINING" : "LIVE"),
     node: boot.node,
     configDump: boot.snapshot,
+    waiting: () => ({ isServing: true, listeners: [], clusters: [] }),
     certificates: () => [],
     listeners: () => [{ name: "main", address: { host: "", port: 0, path: socketPath } }],
     clusters: () => [

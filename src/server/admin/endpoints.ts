@@ -4,6 +4,7 @@ import { configDump } from "./config-dump.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { helpEndpoint } from "./help.ts";
 import { homeEndpoint } from "./home.ts";
+import { initDump } from "./init-dump.ts";
 import { listeners } from "./listeners.ts";
 import { logging } from "./logging.ts";
 import { memory, memoryTcmalloc } from "./memory.ts";
@@ -13,7 +14,7 @@ import { ready } from "./ready.ts";
 import { recentLookups, recentLookupsClear, recentLookupsDisable, recentLookupsEnable } from "./recent-lookups.ts";
 import { runtime, runtimeModify } from "./runtime.ts";
 import { serverInfo } from "./server-info.ts";
-import { contention, hotRestartVersion, initDump } from "./small-dumps.ts";
+import { contention, hotRestartVersion } from "./small-dumps.ts";
 import { resetCounters, stats, statsPrometheus } from "./stats.ts";
 
 /** Every endpoint, sorted by path as /help lists them. */

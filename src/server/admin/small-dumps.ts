@@ -1,18 +1,5 @@
 import { hotRestartVersion as version } from "../version.ts";
-import { type Endpoint, json, text, textField } from "./endpoint.ts";
-
-export const initDump: Endpoint = {
-  path: "/init_dump",
-  help: "dump current Envoy init manager information (experimental)",
-  mutates: false,
-  params: [
-    textField(
-      "mask",
-      "The desired component to dump unready targets. The mask is parsed as a Protobuf::FieldMask. For example, get the unready targets of all listeners with /init_dump?mask=listener`",
-    ),
-  ],
-  handle: () => json({}),
-};
+import { type Endpoint, text } from "./endpoint.ts";
 
 export const hotRestartVersion: Endpoint = {
   path: "/hot_restart_version",

@@ -1,4 +1,5 @@
 import type { ContextCertificates } from "../../config/certificate-facts.ts";
+import type { WaitingResources } from "../../config/dynamic/waiting.ts";
 import type { SocketAddress } from "../../net/address.ts";
 import type { StatsQuery } from "../../observability/stats-query.ts";
 import type { Flags } from "../flags.ts";
@@ -15,6 +16,8 @@ export interface AdminState {
   /** The node of the bootstrap with flags merged in, as JSON with snake_case names. */
   node(): Record<string, unknown>;
   configDump(includeEds: boolean): ConfigSnapshot;
+  /** What is not in force yet, and why. */
+  waiting(): WaitingResources;
   /** Those of each TLS context. */
   certificates(): ContextCertificates[];
   listeners(): ListenerStatus[];
