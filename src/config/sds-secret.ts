@@ -39,8 +39,7 @@ export class SdsSecret {
   }
 
   /** One response of the source. "" when it is accepted; else why not. */
-  offer(resources: readonly Secret[], versionInfo: string): string {
-    const problems = new Problems();
+  offer(resources: readonly Secret[], versionInfo: string, problems = new Problems()): string {
     const [secret] = resources;
     if (secret === undefined || resources.length > 1) {
       problems.error("", `holds ${resources.length} secrets where one is asked for, "${this.name}"`, {

@@ -1,5 +1,6 @@
 import { create, type DescMessage, fromJson, type JsonValue, type Message } from "@bufbuild/protobuf";
 import { RE2JS } from "re2js";
+import { protoJson, redact, typedJson, typePrefix } from "../config/resource-json.ts";
 import type { SdsSecret } from "../config/sds-secret.ts";
 import type { SecretStore } from "../config/secret-store.ts";
 import type { SocketAddress } from "../net/address.ts";
@@ -13,8 +14,8 @@ import { ListenerSchema } from "../proto/generated/envoy/config/listener/v3/list
 import { type Secret, SecretSchema } from "../proto/generated/envoy/extensions/transport_sockets/tls/v3/secret_pb.ts";
 import { typeRegistry } from "../proto/type-registry.ts";
 import type { ConfigSnapshot, DumpedResource, DumpedSdsSecret, DynamicDump } from "./admin/state.ts";
+import { dumpedRefusal } from "./dumped-refusal.ts";
 import type { Flags } from "./flags.ts";
-import { dumpedRefusal, protoJson, redact, typedJson, typePrefix } from "./resource-json.ts";
 import { userAgentBuildVersion } from "./version.ts";
 
 type Json = Record<string, unknown>;

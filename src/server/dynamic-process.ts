@@ -2,6 +2,7 @@ import type { DescMessage, Message } from "@bufbuild/protobuf";
 import { DynamicConfig, type DynamicTarget } from "../config/dynamic/dynamic-config.ts";
 import type { ResourceRecord, ResourceRecords } from "../config/dynamic/records.ts";
 import type { WaitingResources } from "../config/dynamic/waiting.ts";
+import { typedJson } from "../config/resource-json.ts";
 import type { ServerSpec } from "../config/resources.ts";
 import type { RuntimeLayerSpec } from "../config/runtime-layers.ts";
 import type { SecretStore } from "../config/secret-store.ts";
@@ -16,10 +17,10 @@ import { ScopedRouteConfigurationSchema } from "../proto/generated/envoy/config/
 import { splitRoutes } from "../router/route-parts.ts";
 import type { DumpedDynamic, DynamicDump } from "./admin/state.ts";
 import { ControlPlanes } from "./control-planes.ts";
+import { dumpedRefusal } from "./dumped-refusal.ts";
 import type { MainClusters } from "./main-clusters.ts";
 import { noChange } from "./messages.ts";
 import type { ProcessStats } from "./process-stats.ts";
-import { dumpedRefusal, typedJson } from "./resource-json.ts";
 import type { RuntimeLayers } from "./runtime-layers.ts";
 import type { Supervisor } from "./supervisor.ts";
 

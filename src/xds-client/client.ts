@@ -1,5 +1,6 @@
 import type { Node } from "../proto/generated/envoy/config/core/v3/base_pb.ts";
 import { Lifetimes } from "./lifetimes.ts";
+import { fitNack } from "./nack-text.ts";
 import type { XdsProtocol, XdsResponse } from "./protocol.ts";
 import { type DueRequest, RequestQueue, type XdsRateLimit } from "./request-queue.ts";
 import type { XdsSource } from "./source.ts";
@@ -136,7 +137,7 @@ export class XdsClient implements XdsSource, XdsStreamSink {
     if (subscription === undefined || !subscription.isWanted) return;
     subscription.nonce = response.nonce;
     const update = this.#lifetimes.renew(subscription, response.update);
-    const refusal = update === null ? "" : subscription.handler.onUpdate(update);
+    const refusal = update === null ? "" : fitNack(subscription.handler.onUpdate(update));
     if (refusal === "") this.#options.protocol.accept(subscription, response.update);
     this.#send(subscription, refusal);
   }

@@ -82,20 +82,20 @@ export class DynamicClusters implements ResourceTaker {
     const refusals: string[] = [];
     const present = new Set<string>();
     let isUnreadable = false;
-    for (const { name: named, version, value } of update.resources) {
+    for (const { name: toldName, version, value } of update.resources) {
       if (value === null) {
-        present.add(named);
+        present.add(toldName);
         continue;
       }
       const problems = new Problems();
       const message = readResource(ClusterSchema, value, problems);
-      const name = message?.name ?? "";
+      const name = message?.name ?? toldName;
       present.add(name);
       if (message === null) isUnreadable = true;
       if (message !== null && !problems.hasErrors && !this.records.confirm(name, value.value))
         this.#take(message, version, value.value, problems);
       if (!problems.hasErrors) continue;
-      const text = this.records.refuse(name, version, problems, message);
+      const text = this.records.refuse(name, version, problems, message, value.value);
       refusals.push(`${name}: ${text}`);
     }
     // What cannot be read may be any of them.
@@ -111,10 +111,7 @@ export class DynamicClusters implements ResourceTaker {
     this.#hasAnswered = true;
     const refusal = refusals.length === 0 ? "" : `Error adding/updating cluster(s) ${refusals.join("\n")}`;
     if (refusal === "") this.stats.onSuccess(update.version, Date.now());
-    else {
-      this.stats.count("update_rejected");
-      this.#target.log("warning", `CDS: ${refusal}`);
-    }
+    else this.stats.count("update_rejected");
     this.#checkWarm();
     return refusal;
   }
@@ -256,11 +253,11 @@ class EndpointTaker implements ResourceTaker {
 
   onUpdate(update: XdsUpdate): string {
     const refusals: string[] = [];
-    for (const { version, value } of update.resources) {
+    for (const { name: toldName, version, value } of update.resources) {
       if (value === null) continue;
       const problems = new Problems();
       const message = readResource(ClusterLoadAssignmentSchema, value, problems);
-      const name = message?.clusterName ?? "";
+      const name = message?.clusterName ?? toldName;
       if (message !== null && !problems.hasErrors && !this.records.confirm(name, value.value)) {
         this.#clusters.onEndpoints(name, message, problems);
         if (!problems.hasErrors) {
@@ -273,7 +270,7 @@ class EndpointTaker implements ResourceTaker {
         else stats.onSuccess(version, Date.now());
       });
       if (!problems.hasErrors) continue;
-      const text = this.records.refuse(name, version, problems, message);
+      const text = this.records.refuse(name, version, problems, message, value.value);
       refusals.push(`${name}: ${text}`);
     }
     // Endpoints that are taken away serve on. Envoy: EdsClusterImpl::onConfigUpdate.

@@ -94,6 +94,7 @@ export class DynamicFilters {
     };
     return {
       typeUrl: `type.googleapis.com/${TypedExtensionConfigSchema.typeName}`,
+      records: this.records,
       onUpdate: (update) => this.#onUpdate(update, fileOf),
       onAttempt: (name) => {
         for (const one of named(name)) this.#wanted.get(one)?.stats.count("update_attempt");
@@ -135,7 +136,6 @@ export class DynamicFilters {
       this.records.remove(name);
       this.#target.putFilterConfig({ name, type: "", config: null });
     }
-    if (refusals.length > 0) this.#target.log("warning", `ECDS: ${refusals.join("\n")}`);
     this.#onChange();
     return refusals.join("\n");
   }
@@ -158,7 +158,7 @@ export class DynamicFilters {
         ? null
         : parseFilterConfig(name, message.typedConfig, problems.at("typed_config"));
     if (config !== null) for (const types of wanted.types) checkDiscoveredType(config.type, types, problems);
-    if (problems.hasErrors) return this.#refuse(name, this.records.refuse(name, version, problems, message));
+    if (problems.hasErrors) return this.#refuse(name, this.records.refuse(name, version, problems, message, bytes));
     wanted.isSettled = true;
     wanted.stats.onSuccess(version, Date.now());
     if (config === null || message === null) return "";

@@ -91,20 +91,20 @@ export class DynamicListeners implements ResourceTaker {
     const refusals: string[] = [];
     const present = new Set<string>();
     let isUnreadable = false;
-    for (const { name: named, version, value } of update.resources) {
+    for (const { name: toldName, version, value } of update.resources) {
       if (value === null) {
-        present.add(named);
+        present.add(toldName);
         continue;
       }
       const problems = new Problems();
       const message = readResource(ListenerSchema, value, problems);
-      const name = message?.name ?? "";
+      const name = message?.name ?? toldName;
       present.add(name);
       if (message === null) isUnreadable = true;
       if (message !== null && !problems.hasErrors && !this.records.confirm(name, value.value))
         this.#take(message, version, value.value, problems);
       if (!problems.hasErrors) continue;
-      const text = this.records.refuse(name, version, problems, message);
+      const text = this.records.refuse(name, version, problems, message, value.value);
       refusals.push(`${name}: ${text}`);
     }
     // What cannot be read may be any of them.
@@ -120,10 +120,7 @@ export class DynamicListeners implements ResourceTaker {
     this.#hasAnswered = true;
     const refusal = refusals.length === 0 ? "" : `Error adding/updating listener(s) ${refusals.join("\n")}`;
     if (refusal === "") this.stats.onSuccess(update.version, Date.now());
-    else {
-      this.stats.count("update_rejected");
-      this.#target.log("warning", `LDS: ${refusal}`);
-    }
+    else this.stats.count("update_rejected");
     this.checkWarm();
     return refusal;
   }

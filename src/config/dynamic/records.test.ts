@@ -17,7 +17,7 @@ test("a version that is refused stands beside the accepted one, until that one i
   const problems = new Problems();
   problems.error("name", "is wrong");
   problems.warning("name", "is odd");
-  expect(records.refuse("a", "2", problems, routes("b"))).toBe("name: is wrong");
+  expect(records.refuse("a", "2", problems, routes("b"))).toBe('name: is wrong (it is "b")');
   expect(records.get("a")).toMatchObject({ version: "1", refusal: { version: "2", message: { name: "b" } } });
   expect(records.get("a")?.refusal?.problems).toHaveLength(1);
   expect(records.confirm("a", bytesOf("b"))).toBe(false);

@@ -2,8 +2,28 @@ import type { DescMessage, Message, MessageShape } from "@bufbuild/protobuf";
 import type { Any } from "@bufbuild/protobuf/wkt";
 import { unpackAs } from "../../proto/any.ts";
 import type { Problem, Problems } from "../../proto/problems.ts";
+import { valueAt } from "../../proto/value-at.ts";
 import { formatProblems } from "../report.ts";
 import { validate } from "../validate.ts";
+
+/** An error, with what stands at its path. */
+export interface RefusedProblem extends Problem {
+  /** null: nothing, or nothing to show. */
+  value: string | null;
+}
+
+/** What became of a resource in an update. */
+export interface Change {
+  name: string;
+  outcome: "ADDED" | "CHANGED" | "REMOVED" | "REFUSED";
+  version: string;
+  /** Of one that is refused. */
+  problems: readonly RefusedProblem[];
+  /** As it came; null: it went, or is not kept. */
+  bytes: Uint8Array | null;
+  /** As it was in force; null: it was not there, or is not kept. */
+  before: Uint8Array | null;
+}
 
 /** A version that is not taken, and why. */
 export interface Refusal {
@@ -11,7 +31,7 @@ export interface Refusal {
   at: Date;
   /** As it came; null where it cannot be read. */
   message: Message | null;
-  problems: readonly Problem[];
+  problems: readonly RefusedProblem[];
   /** The problems in words, a line each. */
   details: string;
 }
@@ -37,9 +57,15 @@ export interface ResourceRecord extends AcceptedVersion {
   refusal: Refusal | null;
 }
 
-/** The resources of one type by name. */
+/** The errors of what is no resource of its own, a line each. */
+export function refusalText(problems: Problems): string {
+  return formatProblems(problems.list.filter(isError), () => null);
+}
+
+/** The resources of one type by name, and what changed of them. */
 export class ResourceRecords {
   readonly #records = new Map<string, ResourceRecord>();
+  #changes: Change[] = [];
 
   get(name: string): ResourceRecord | undefined {
     return this.#records.get(name);
@@ -49,7 +75,7 @@ export class ResourceRecords {
     return [...this.#records.values()];
   }
 
-  /** `bytes`: null where the message is put together from several resources. */
+  /** `bytes`: null where the message is put together from several resources, or is not to be kept. */
   accept(
     name: string,
     version: string,
@@ -60,6 +86,9 @@ export class ResourceRecords {
     const known = this.#records.get(name);
     const before = known === undefined || known.message === null ? null : known.isWarming ? known.before : only(known);
     const record = { name, message, version, updatedAt: new Date(), bytes, isWarming, before, refusal: null };
+    const isNew = known === undefined || known.message === null;
+    if (isNew || bytes === null || known.bytes !== bytes)
+      this.#note(isNew ? "ADDED" : "CHANGED", name, version, [], bytes);
     this.#records.set(name, record);
     return record;
   }
@@ -73,9 +102,16 @@ export class ResourceRecords {
   }
 
   /** Keeps why a version is refused beside the one in force. Answers the reasons in words. */
-  refuse(name: string, version: string, problems: Problems, message: Message | null): string {
+  refuse(
+    name: string,
+    version: string,
+    problems: Problems,
+    message: Message | null,
+    bytes: Uint8Array | null = null,
+  ): string {
     const refusal = refusalOf(version, problems, message);
     const known = this.#records.get(name);
+    this.#note("REFUSED", name, version, refusal.problems, bytes);
     if (known !== undefined) known.refusal = refusal;
     else {
       const none = { name, message: null, version: "", updatedAt: refusal.at, bytes: null };
@@ -85,7 +121,28 @@ export class ResourceRecords {
   }
 
   remove(name: string): void {
+    const known = this.#records.get(name);
+    if (known === undefined) return;
+    if (known.message !== null) this.#note("REMOVED", name, known.version, [], null);
     this.#records.delete(name);
+  }
+
+  /** What changed since it was last asked. */
+  takeChanges(): Change[] {
+    const changes = this.#changes;
+    this.#changes = [];
+    return changes;
+  }
+
+  #note(
+    outcome: Change["outcome"],
+    name: string,
+    version: string,
+    problems: readonly RefusedProblem[],
+    bytes: Uint8Array | null,
+  ): void {
+    const before = this.#records.get(name)?.bytes ?? null;
+    this.#changes.push({ name, outcome, version, problems, bytes, before });
   }
 }
 
@@ -113,12 +170,25 @@ function only({ message, version, updatedAt }: AcceptedVersion): AcceptedVersion
 
 /** Of a version that came now. */
 export function refusalOf(version: string, problems: Problems, message: Message | null): Refusal {
-  return { version, at: new Date(), message, problems: problems.list.filter(isError), details: refusalText(problems) };
+  const refused = problems.list
+    .filter(isError)
+    .map((problem) => ({ ...problem, value: message === null ? null : valueAt(message, problem.path) }));
+  return { version, at: new Date(), message, problems: refused, details: linesOf(refused) };
 }
 
-/** The errors of one resource in the order they were found, a line each. */
-export function refusalText(problems: Problems): string {
-  return formatProblems(problems.list.filter(isError), () => null);
+/** The problems of one resource in the order they were found, a line each. */
+function linesOf(problems: readonly RefusedProblem[]): string {
+  return formatProblems(
+    problems.map((problem) => ({ ...problem, reason: reasonText(problem) })),
+    () => null,
+  );
+}
+
+/** With the value, where the reason does not say it already. */
+export function reasonText({ reason, value }: RefusedProblem): string {
+  return value === null || reason.includes(value) || reason.includes(value.replaceAll('"', ""))
+    ? reason
+    : `${reason} (it is ${value})`;
 }
 
 /** Warnings, for the log. */

@@ -79,18 +79,18 @@ export class RouteTaker implements ResourceTaker {
 
   onUpdate(update: XdsUpdate): string {
     const refusals: string[] = [];
-    for (const { version, value } of update.resources) {
+    for (const { name: toldName, version, value } of update.resources) {
       if (value === null) continue;
       const problems = new Problems();
       const message = readResource(RouteConfigurationSchema, value, problems);
-      const name = message?.name ?? "";
+      const name = message?.name ?? toldName;
       const isNews = message !== null && !problems.hasErrors && !this.records.confirm(name, value.value);
       const own = isNews ? parseRoutes(message, problems) : null;
       const whole = message === null || own === null ? null : this.#withHosts(message, own, problems);
       // Envoy: a first one that is refused does not keep its listener waiting.
       this.#settled.add(name);
       if (problems.hasErrors) {
-        const text = this.records.refuse(name, version, problems, message);
+        const text = this.records.refuse(name, version, problems, message, value.value);
         refusals.push(`${name}: ${text}`);
         this.#count(name, (stats) => stats.count("update_rejected"));
         continue;
@@ -102,7 +102,6 @@ export class RouteTaker implements ResourceTaker {
       this.#target.putRoutes(whole.spec);
     }
     for (const name of update.removed) this.records.remove(name);
-    if (refusals.length > 0) this.#target.log("warning", `RDS: ${refusals.join("\n")}`);
     this.#onChange();
     return refusals.join("\n");
   }

@@ -6,7 +6,7 @@ import type { XdsUpdate } from "../../xds-client/subscription.ts";
 import { structEntries } from "../runtime-entries.ts";
 import type { RuntimeLayerSpec } from "../runtime-layers.ts";
 import { SubscriptionStats } from "../subscription-stats.ts";
-import { readResource, refusalText } from "./records.ts";
+import { ResourceRecords, readResource } from "./records.ts";
 import type { ResourceSources, ResourceTaker } from "./sources.ts";
 
 /** What a layer that changes is told to. */
@@ -73,6 +73,7 @@ export class DynamicRuntime {
 /** Takes the resources of some layers. */
 class LayerTaker implements ResourceTaker {
   readonly typeUrl = `type.googleapis.com/${RuntimeSchema.typeName}`;
+  readonly records = new ResourceRecords();
   readonly #layers: readonly RtdsLayerSpec[];
   /** One resource, of the layer's name, is all that may come: a file. */
   readonly #isExact: boolean;
@@ -101,15 +102,19 @@ class LayerTaker implements ResourceTaker {
         `Unexpected RTDS resource length, number of added resources ${update.resources.length}, number of removed resources 0`,
       );
     } else {
-      for (const { version, value } of update.resources) {
+      for (const { name: toldName, version, value } of update.resources) {
         if (value === null) continue;
         const problems = new Problems();
         const message = readResource(RuntimeSchema, value, problems);
         const layers = this.#layers.filter(({ resourceName }) => resourceName === message?.name);
         const entries = structEntries(message?.layer ?? {}, problems.at("layer"));
-        if (problems.hasErrors) refusals.push(`${message?.name ?? ""}: ${refusalText(problems)}`);
+        const name = message?.name ?? toldName;
+        if (message === null || problems.hasErrors)
+          refusals.push(`${name}: ${this.records.refuse(name, version, problems, message, value.value)}`);
         else if (layers.length === 0 && this.#isExact)
           refusals.push(`Unexpected RTDS runtime (expecting ${this.#layers[0]?.resourceName}): ${message?.name}`);
+        if (message !== null && !problems.hasErrors && layers.length > 0 && !this.records.confirm(name, value.value))
+          this.records.accept(name, version, message, value.value, false);
         for (const layer of layers) {
           if (!problems.hasErrors) {
             this.#target.setRuntimeLayer(layer.name, entries);
@@ -120,12 +125,12 @@ class LayerTaker implements ResourceTaker {
       }
     }
     for (const name of update.removed) {
+      this.records.remove(name);
       for (const layer of this.#layers)
         if (layer.resourceName === name) this.#target.setRuntimeLayer(layer.name, new Map());
     }
     if (refusals.length > 0) {
       this.#stats.count("update_rejected");
-      this.#target.log("warning", `RTDS: ${refusals.join("\n")}`);
       if (this.#isExact) for (const layer of this.#layers) this.#settle(layer.name);
     }
     return refusals.join("\n");

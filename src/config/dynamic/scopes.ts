@@ -9,7 +9,7 @@ import { parseScope } from "../../proxy/parse-scoped-routes.ts";
 import type { ScopedRoutesSpec, ScopeSetSpec, ScopeSpec } from "../../proxy/spec.ts";
 import type { XdsUpdate } from "../../xds-client/subscription.ts";
 import { SubscriptionStats } from "../subscription-stats.ts";
-import { readResource, refusalText } from "./records.ts";
+import { ResourceRecords, readResource } from "./records.ts";
 import type { RouteTaker } from "./routes.ts";
 import type { ResourceSources, ResourceTaker } from "./sources.ts";
 import type { Wait } from "./waiting.ts";
@@ -98,7 +98,14 @@ export class DynamicScopes {
 }
 
 /** By the name of the resource. */
-type Scopes = ReadonlyMap<string, { spec: ScopeSpec; message: ScopedRouteConfiguration }>;
+type Scopes = ReadonlyMap<string, Scope>;
+
+interface Scope {
+  spec: ScopeSpec;
+  message: ScopedRouteConfiguration;
+  version: string;
+  bytes: Uint8Array;
+}
 
 /** A connection manager that uses the scopes of a set. */
 interface ScopeUser {
@@ -117,6 +124,7 @@ class ScopeSet implements ResourceTaker {
   readonly #target: ScopeTarget;
   readonly #owner: ScopeOwner;
   readonly #users: ScopeUser[] = [];
+  readonly records = new ResourceRecords();
   #scopes: Scopes = new Map();
   #version = "";
   #updatedAt = new Date();
@@ -166,28 +174,26 @@ class ScopeSet implements ResourceTaker {
     for (const name of update.removed) next.delete(name);
     const refusals: string[] = [];
     const seen = new Set<string>();
-    for (const { name: named, value } of update.resources) {
+    for (const { name: toldName, version, value } of update.resources) {
       if (value === null) {
-        const known = this.#scopes.get(named);
-        if (known !== undefined) next.set(named, known);
+        const known = this.#scopes.get(toldName);
+        if (known !== undefined) next.set(toldName, known);
         continue;
       }
       const problems = new Problems();
       const message = readResource(ScopedRouteConfigurationSchema, value, problems);
-      const name = message?.name ?? "";
+      const name = message?.name ?? toldName;
       if (message !== null && seen.has(name)) refusals.push(`duplicate scoped route configuration '${name}' found`);
       seen.add(name);
       const spec = message === null || problems.hasErrors ? null : parseScope(message, problems);
-      if (message !== null && spec !== null) next.set(name, { spec, message });
-      if (problems.hasErrors) refusals.push(`${name}: ${refusalText(problems)}`);
+      if (message !== null && spec !== null) next.set(name, { spec, message, version, bytes: value.value });
+      if (!problems.hasErrors) continue;
+      refusals.push(`${name}: ${this.records.refuse(name, version, problems, message, value.value)}`);
     }
     if (refusals.length === 0) refusals.push(...conflicts(next));
     this.#hasAnswered = true;
     if (refusals.length === 0) this.#accept(next, update.version);
-    else {
-      for (const { stats } of this.#users) stats.count("update_rejected");
-      this.#target.log("warning", `SRDS: ${refusals.join("\n")}`);
-    }
+    else for (const { stats } of this.#users) stats.count("update_rejected");
     this.#owner.onChange();
     return refusals.length === 0 ? "" : `Error adding/updating scoped route(s): ${refusals.join("\n")}`;
   }
@@ -241,6 +247,9 @@ class ScopeSet implements ResourceTaker {
     const before = this.#routeNames(this.#scopes);
     const after = this.#routeNames(next);
     this.#scopes = next;
+    for (const [name, { version, message, bytes }] of next)
+      if (!this.records.confirm(name, bytes)) this.records.accept(name, version, message, bytes, false);
+    for (const { name } of this.records.all()) if (!next.has(name)) this.records.remove(name);
     this.#target.putScopes({ name: this.#setId, scopes: [...next.values()].map(({ spec }) => spec) });
     for (const name of after) if (!before.has(name)) for (const user of this.#users) this.#askForRoutes(user, name);
     for (const name of before) {

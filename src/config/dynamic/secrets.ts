@@ -1,14 +1,17 @@
+import { create } from "@bufbuild/protobuf";
 import type { ConfigSourceSpec } from "../../proto/config-source.ts";
 import { SecretSchema } from "../../proto/generated/envoy/extensions/transport_sockets/tls/v3/secret_pb.ts";
 import { Problems } from "../../proto/problems.ts";
 import type { XdsUpdate } from "../../xds-client/subscription.ts";
 import type { SdsSecret } from "../sds-secret.ts";
-import { readResource, refusalText } from "./records.ts";
+import { ResourceRecords, readResource } from "./records.ts";
 import type { ResourceSources, ResourceTaker } from "./sources.ts";
 
 /** SDS over a stream: hands each secret to who asked for it by its name. */
 export class DynamicSecrets implements ResourceTaker {
   readonly typeUrl = `type.googleapis.com/${SecretSchema.typeName}`;
+  /** What changed, without the secrets themselves. */
+  readonly records = new ResourceRecords();
   readonly #sources: ResourceSources;
   readonly #secrets = new Map<string, SdsSecret>();
   readonly #onChange: () => void;
@@ -30,14 +33,17 @@ export class DynamicSecrets implements ResourceTaker {
       if (value === null) continue;
       const problems = new Problems();
       const message = readResource(SecretSchema, value, problems);
-      const secret = this.#secrets.get(message?.name ?? name);
-      if (message === null || problems.hasErrors) {
-        refusals.push(`${message?.name ?? name}: ${refusalText(problems)}`);
-        secret?.refuse(version, problems, message);
-      } else if (secret !== undefined) {
-        const refusal = secret.offer([message], version);
-        if (refusal !== "") refusals.push(`${message.name}: ${refusal}`);
+      const toldName = message?.name ?? name;
+      const secret = this.#secrets.get(toldName);
+      if (message === null || problems.hasErrors) secret?.refuse(version, problems, null);
+      else {
+        const before = secret?.message;
+        secret?.offer([message], version, problems);
+        // Old secrets are not kept.
+        if (secret !== undefined && secret.message !== before)
+          this.records.accept(toldName, version, create(SecretSchema, { name: toldName }), null, false);
       }
+      if (problems.hasErrors) refusals.push(`${toldName}: ${this.records.refuse(toldName, version, problems, null)}`);
     }
     this.#onChange();
     return refusals.join("\n");

@@ -6,10 +6,14 @@ import type { XdsSource } from "../../xds-client/source.ts";
 import type { XdsHandler, XdsSubscription } from "../../xds-client/subscription.ts";
 import { loadResources } from "../load.ts";
 import { formatProblems } from "../report.ts";
+import { ConfigJournal } from "./journal.ts";
+import type { ResourceRecords } from "./records.ts";
 
 /** Who takes resources of one type from any source. */
 export interface ResourceTaker extends XdsHandler {
   readonly typeUrl: string;
+  /** As they are in force and were refused. */
+  readonly records: ResourceRecords;
 }
 
 /** Opens what an api_config_source or ads_config asks for; the same one for the same source. `typeUrl`: null for ADS. */
@@ -17,6 +21,7 @@ export type StreamOpener = (api: ApiSourceSpec, typeUrl: string | null) => XdsSo
 
 /** Where resources are asked for: by the aggregated stream, by streams of one type, and from files. */
 export class ResourceSources {
+  readonly journal: ConfigJournal;
   readonly #ads: XdsSource | null;
   readonly #adsSpec: ApiSourceSpec | null;
   readonly #open: StreamOpener;
@@ -35,13 +40,14 @@ export class ResourceSources {
     this.#ads = ads === null ? null : open(ads, null);
     this.#open = open;
     this.#log = log;
+    this.journal = new ConfigJournal(log);
   }
 
   /** All resources of a type: LDS, CDS. "" or why there can be none. */
   watchAll(source: ConfigSourceSpec, taker: ResourceTaker): void {
     taker.onAttempt("*");
-    if (source.kind === "FILE") this.#watchFile(source.path, source.folder, taker);
-    else this.#stream(source, taker)?.watchAll(taker.typeUrl, taker, source.fetchTimeoutMs);
+    if (source.kind === "FILE") this.#watchFile(source, taker);
+    else this.#stream(source, taker)?.watchAll(taker.typeUrl, this.#observed(source, taker), source.fetchTimeoutMs);
   }
 
   /** The opposite of watchAll; a file is left alone. */
@@ -52,12 +58,12 @@ export class ResourceSources {
   /** One more of a type that is asked for as a whole: VHDS. */
   addToAll(source: ConfigSourceSpec, taker: ResourceTaker, name: string): void {
     const client = source.kind === "FILE" ? null : this.#stream(source, taker);
-    if (client !== null) client.add(client.watchAll(taker.typeUrl, taker, 0), name, 0);
+    if (client !== null) client.add(client.watchAll(taker.typeUrl, this.#observed(source, taker), 0), name, 0);
   }
 
   removeFromAll(source: ConfigSourceSpec, taker: ResourceTaker, name: string): void {
     const client = source.kind === "FILE" ? null : this.#stream(source, taker);
-    if (client !== null) client.remove(client.watchAll(taker.typeUrl, taker, 0), name);
+    if (client !== null) client.remove(client.watchAll(taker.typeUrl, this.#observed(source, taker), 0), name);
   }
 
   /** Changes come one by one. */
@@ -69,17 +75,17 @@ export class ResourceSources {
   /** One resource by name: EDS, RDS, SDS. */
   add(source: ConfigSourceSpec, taker: ResourceTaker, name: string): void {
     if (source.kind === "FILE") {
-      this.#watchFile(source.path, source.folder, taker);
+      this.#watchFile(source, taker);
       return;
     }
     const client = this.#stream(source, taker);
-    if (client !== null) client.add(this.#subscription(client, taker), name, source.fetchTimeoutMs);
+    if (client !== null) client.add(this.#subscription(client, source, taker), name, source.fetchTimeoutMs);
   }
 
   remove(source: ConfigSourceSpec, taker: ResourceTaker, name: string): void {
     if (source.kind === "FILE") return;
     const client = this.#stream(source, taker);
-    if (client !== null) client.remove(this.#subscription(client, taker), name);
+    if (client !== null) client.remove(this.#subscription(client, source, taker), name);
   }
 
   #stream(source: Exclude<ConfigSourceSpec, { kind: "FILE" }>, taker: ResourceTaker): XdsSource | null {
@@ -88,23 +94,27 @@ export class ResourceSources {
     return this.#ads;
   }
 
-  #subscription(client: XdsSource, taker: ResourceTaker): XdsSubscription {
+  #observed(source: ConfigSourceSpec, taker: ResourceTaker): XdsHandler {
+    return this.journal.observe(taker, source, this.#adsSpec);
+  }
+
+  #subscription(client: XdsSource, source: ConfigSourceSpec, taker: ResourceTaker): XdsSubscription {
     let byType = this.#named.get(client);
     if (byType === undefined) this.#named.set(client, (byType = new Map()));
     let subscription = byType.get(taker.typeUrl);
-    if (subscription === undefined) byType.set(taker.typeUrl, (subscription = client.watchNames(taker.typeUrl, taker)));
+    if (subscription === undefined)
+      byType.set(taker.typeUrl, (subscription = client.watchNames(taker.typeUrl, this.#observed(source, taker))));
     return subscription;
   }
 
   /** A file that is asked for again, by another name, is read again. */
-  #watchFile(path: string, folder: string, taker: ResourceTaker): void {
+  #watchFile(source: FileSource, taker: ResourceTaker): void {
+    const { path, folder } = source;
     if (!existsSync(path)) {
-      this.#log("warning", `there is no file "${path}" to take ${taker.typeUrl} from`);
-      taker.onFailure("*");
-      taker.onFetchTimeout("*");
+      this.#fail(source, taker, `there is no file "${path}"`);
       return;
     }
-    const read = () => this.#readFile(path, taker);
+    const read = () => this.#readFile(source, taker);
     read();
     const key = `${taker.typeUrl} ${path}`;
     if (this.#watched.has(key)) return;
@@ -115,17 +125,19 @@ export class ResourceSources {
     });
   }
 
-  #readFile(path: string, taker: ResourceTaker): void {
-    const loaded = loadResources(path, "warn");
+  #readFile(source: FileSource, taker: ResourceTaker): void {
+    const loaded = loadResources(source.path, "warn");
     if (loaded.message === null) {
-      taker.onFailure("*");
       const errors = loaded.problems.filter(({ severity }) => severity === "error");
-      this.#log("warning", `${path}: ${formatProblems(errors, (problem) => loaded.locations.get(problem) ?? null)}`);
-      taker.onFetchTimeout("*");
+      this.#fail(
+        source,
+        taker,
+        formatProblems(errors, (problem) => loaded.locations.get(problem) ?? null),
+      );
       return;
     }
     const { versionInfo, resources } = loaded.message;
-    const refusal = taker.onUpdate({
+    this.#observed(source, taker).onUpdate({
       version: versionInfo,
       resources: resources.map((value) => ({
         name: "",
@@ -137,6 +149,13 @@ export class ResourceSources {
       removed: [],
       isWholeState: true,
     });
-    if (refusal !== "") this.#log("warning", `${path}: ${refusal}`);
+  }
+
+  #fail(source: FileSource, taker: ResourceTaker, text: string): void {
+    taker.onFailure("*");
+    this.journal.onFailure(taker.typeUrl, source, text);
+    taker.onFetchTimeout("*");
   }
 }
+
+type FileSource = Extract<ConfigSourceSpec, { kind: "FILE" }>;

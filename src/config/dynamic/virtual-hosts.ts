@@ -16,7 +16,7 @@ import type { RouteConfigSpec, VirtualHostSpec } from "../../router/spec.ts";
 import { asciiLower } from "../../router/text.ts";
 import type { XdsUpdate } from "../../xds-client/subscription.ts";
 import { SubscriptionStats } from "../subscription-stats.ts";
-import { readResource, refusalText } from "./records.ts";
+import { ResourceRecords, readResource, refusalText } from "./records.ts";
 import type { ResourceSources, ResourceTaker } from "./sources.ts";
 
 /** Who puts route configurations into force. */
@@ -33,6 +33,8 @@ interface HostsOwner {
 interface Host {
   message: VirtualHost;
   spec: VirtualHostSpec;
+  version: string;
+  bytes: Uint8Array;
 }
 
 /** A route configuration whose virtual hosts come by VHDS. */
@@ -47,6 +49,7 @@ interface HostedConfig {
 /** VHDS: virtual hosts by "<route configuration>/<host>", all that there are and those that requests ask for. Envoy: VhdsSubscription. */
 export class DynamicHosts implements ResourceTaker {
   readonly typeUrl = `type.googleapis.com/${VirtualHostSchema.typeName}`;
+  readonly records = new ResourceRecords();
   readonly #sources: ResourceSources;
   readonly #owner: HostsOwner;
   readonly #configs = new Map<string, HostedConfig>();
@@ -131,13 +134,14 @@ export class DynamicHosts implements ResourceTaker {
     const changed = new Set<string>();
     const refusals: string[] = [];
     for (const name of update.removed) if (next.delete(name)) changed.add(namespaceOf(name));
-    for (const { name, value } of update.resources) {
+    for (const { name, version, value } of update.resources) {
       if (value === null) continue;
       const problems = new Problems();
       const message = readResource(VirtualHostSchema, value, problems);
       const spec = message === null || problems.hasErrors ? null : this.#parse(namespaceOf(name), message, problems);
-      if (message !== null && spec !== null) next.set(name, { message, spec });
-      if (problems.hasErrors) refusals.push(`${name}: ${refusalText(problems)}`);
+      if (message !== null && spec !== null) next.set(name, { message, spec, version, bytes: value.value });
+      if (problems.hasErrors)
+        refusals.push(`${name}: ${this.records.refuse(name, version, problems, message, value.value)}`);
       changed.add(namespaceOf(name));
     }
     refusals.push(...this.#domainFaults(changed, next));
@@ -146,7 +150,6 @@ export class DynamicHosts implements ResourceTaker {
       else stats.onSuccess(update.version, Date.now());
     });
     if (refusals.length === 0) this.#accept(next, changed, update);
-    else this.#owner.log("warning", `VHDS: ${refusals.join("\n")}`);
     this.#owner.onChange();
     return refusals.join("\n");
   }
@@ -171,6 +174,9 @@ export class DynamicHosts implements ResourceTaker {
 
   #accept(next: ReadonlyMap<string, Host>, changed: ReadonlySet<string>, update: XdsUpdate): void {
     this.#hosts = next;
+    for (const [name, { version, message, bytes }] of next)
+      if (!this.records.confirm(name, bytes)) this.records.accept(name, version, message, bytes, false);
+    for (const { name } of this.records.all()) if (!next.has(name)) this.records.remove(name);
     for (const name of changed) {
       const config = this.#configs.get(name);
       if (config === undefined) continue;

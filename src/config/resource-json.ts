@@ -1,19 +1,11 @@
 import { type DescMessage, type Message, toJson } from "@bufbuild/protobuf";
-import type { Refusal } from "../config/dynamic/records.ts";
 import { typeRegistry } from "../proto/type-registry.ts";
-import type { DumpedRefusal } from "./admin/state.ts";
 
 type Json = Record<string, unknown>;
 
 /** A resource as the admin interface shows it: field names of the proto files, its type first. */
 export function typedJson(schema: DescMessage, message: Message): Json {
   return { "@type": `${typePrefix}${schema.typeName}`, ...protoJson(schema, message) };
-}
-
-/** A refusal as the admin interface shows it. */
-export function dumpedRefusal(refusal: Refusal, jsonOf: (message: Message) => Json): DumpedRefusal {
-  const { version, details, at, message } = refusal;
-  return { version, details, at, json: message === null ? null : jsonOf(message) };
 }
 
 /** Without the type. */

@@ -1,0 +1,55 @@
+import { differenceLines, differenceOf } from "./change-difference.ts";
+import { type JournalEntry, typeOf } from "./journal-entry.ts";
+import { type Change, type RefusedProblem, type ResourceRecord, reasonText } from "./records.ts";
+
+/**
+ * A refusal for people, as it stands in the log:
+ *
+ *     Listener: 1 of 2 resources of version "17" from ads, cluster xds, delta is refused; what was in force stays
+ *       main (version "16" serves)
+ *         address.socket_address.address: "nowhere" is no IP address
+ *         it differs from what serves by
+ *           ~ address.socket_address.address: "127.0.0.1" -> "nowhere"
+ */
+export function refusalBlock(entry: JournalEntry, recordOf: (name: string) => ResourceRecord | undefined): string {
+  const { typeUrl, version, source, changes, changeCount, refusedCount, refusal } = entry;
+  const which = version === "" ? "" : ` of version "${version}"`;
+  const number = refusedCount === 0 ? "an update" : `${refusedCount} of ${changeCount} changed resources`;
+  const head = `${typeOf(typeUrl)}: ${number}${which} from ${source} refused; what was in force stays`;
+  if (refusedCount === 0) return [head, ...indent(refusal.split("\n"), 1)].join("\n");
+  const refused = changes.filter(({ outcome }) => outcome === "REFUSED");
+  const shown = refused
+    .slice(0, maxResources)
+    .flatMap((change) => resourceLines(typeUrl, change, recordOf(change.name)));
+  const more = refusedCount > maxResources ? [`and ${refusedCount - maxResources} more resources`] : [];
+  return [head, ...indent([...shown, ...more], 1)].join("\n");
+}
+
+/** A refused resource: its name, its problems, and how it differs from what serves. */
+function resourceLines(typeUrl: string, change: Change, record: ResourceRecord | undefined): string[] {
+  const name = change.name === "" ? "a resource without a name" : change.name;
+  const serves = record?.message == null ? "none serves" : `version "${record.version}" serves`;
+  const difference = differenceOf(typeUrl, change);
+  return [
+    `${name} (${serves})`,
+    ...indent(change.problems.flatMap(problemLines), 1),
+    ...(difference === null || difference.length === 0
+      ? []
+      : indent(["it differs from what serves by", ...indent(differenceLines(difference, maxDifferences), 1)], 1)),
+  ];
+}
+
+/** The problem, then Envoy's sentence for it. */
+function problemLines(problem: RefusedProblem): string[] {
+  const path = problem.path === "" ? "" : `${problem.path}: `;
+  const suggestion = problem.suggestion === null ? "" : `. Did you mean "${problem.suggestion}"?`;
+  const envoy = problem.envoyText === null ? [] : [`  Envoy: ${problem.envoyText.replaceAll("\n", " ").trim()}`];
+  return [`${path}${reasonText(problem)}${suggestion}`, ...envoy];
+}
+
+function indent(lines: readonly string[], steps: number): string[] {
+  return lines.map((line) => `${"  ".repeat(steps)}${line}`);
+}
+
+const maxResources = 20;
+const maxDifferences = 20;
