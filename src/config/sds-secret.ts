@@ -18,6 +18,8 @@ export interface SecretOwner {
 /** A secret that comes by SDS and changes. What is refused leaves the last good one in use. Envoy: SdsApi. */
 export class SdsSecret {
   readonly name: string;
+  /** The file that it comes from; "" for a stream. */
+  readonly path: string;
   readonly stats: SubscriptionStats;
   /** null: none has come. */
   value: SecretValue | null = null;
@@ -32,8 +34,9 @@ export class SdsSecret {
   #raw: Secret | null = null;
   #watches: FileWatch[] = [];
 
-  constructor(name: string, owner: SecretOwner) {
+  constructor(name: string, owner: SecretOwner, path = "") {
     this.name = name;
+    this.path = path;
     this.stats = new SubscriptionStats(`sds.${name}.`, ["key_rotation_failed"]);
     this.#owner = owner;
   }

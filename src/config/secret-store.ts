@@ -196,7 +196,7 @@ export class SecretStore implements TlsContexts, SecretOwner {
     if (known !== undefined) return known;
     const spec = parseConfigSource(source, problems.at("sds_config"));
     if (spec === null) return null;
-    const secret = new SdsSecret(name, this);
+    const secret = new SdsSecret(name, this, spec.kind === "FILE" ? spec.path : "");
     if (spec.kind !== "FILE") {
       if (this.#serve === null) this.#unserved.push([secret, spec]);
       else this.#serve(secret, spec);

@@ -75,7 +75,7 @@ function parseSocketAddress(message: Address | undefined, problems: Problems): S
     const { portSpecifier, address: host } = address.value;
     if (isIP(host) === 0) {
       problems.error("socket_address.address", `"${host}" is not an IP address: a listener binds to one of its own`, {
-        envoyText: `malformed IP address: ${host}. Consider setting resolver_name or setting cluster type to 'STRICT_DNS' or 'LOGICAL_DNS'`,
+        envoyText: `malformed IP address: ${host}`,
       });
       return null;
     }

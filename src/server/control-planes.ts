@@ -21,13 +21,23 @@ export interface ControlPlaneDeps {
   log: (level: "info" | "warning", message: string) => void;
 }
 
+/** How a stream to a control plane goes; of one that is polled, whether the last answer came. */
+export interface StreamStatus {
+  isOpen: boolean;
+  /** When it opened, or ended. */
+  since: Date;
+  /** control_plane.identifier; "" before it told. */
+  controlPlane: string;
+  /** Why the last one ended, and when the next one comes; null before the first end. */
+  lastEnd: { at: Date; text: string; retryAt: Date | null } | null;
+}
+
 /** Of one stream. */
 interface StreamStats {
   /** "control_plane." for ADS; Envoy puts that of a type behind the name of its subscription. */
   readonly prefix: string;
   readonly client: XdsClient;
-  isConnected: boolean;
-  identifier: string;
+  readonly status: StreamStatus;
   /** Requests that had to wait. */
   limited: number;
 }
@@ -36,6 +46,7 @@ interface StreamStats {
 export class ControlPlanes {
   readonly #deps: ControlPlaneDeps;
   readonly #streams = new Map<string, XdsSource>();
+  readonly #statuses = new Map<string, StreamStatus>();
   readonly #stats: StreamStats[] = [];
 
   constructor(deps: ControlPlaneDeps) {
@@ -43,12 +54,12 @@ export class ControlPlanes {
   }
 
   readonly open: StreamOpener = (api, typeUrl) => {
-    const key = `${typeUrl ?? ""} ${JSON.stringify(api)}`;
+    const key = keyOf(api, typeUrl);
     let client = this.#streams.get(key);
     if (client === undefined) {
       this.#streams.set(
         key,
-        (client = api.rest === null ? this.#newClient(api, typeUrl) : this.#newRestClient(api, api.rest)),
+        (client = api.rest === null ? this.#newClient(api, typeUrl) : this.#newRestClient(api, api.rest, typeUrl)),
       );
       // Not before what is asked for first is known: one turn.
       setImmediate(() => client?.start());
@@ -56,22 +67,34 @@ export class ControlPlanes {
     return client;
   };
 
+  /** null where no such stream was asked for. */
+  status(api: ApiSourceSpec, typeUrl: string | null): StreamStatus | null {
+    return this.#statuses.get(keyOf(api, typeUrl)) ?? null;
+  }
+
   stop(): void {
     for (const client of this.#streams.values()) client.stop();
   }
 
   /** Brings the stats into the main thread's slab. */
   sync(slab: StatsSlab, setTextReadout: (name: string, value: string) => void): void {
-    for (const { prefix, client, isConnected, identifier, limited } of this.#stats) {
-      slab.values[slab.gauge(`${prefix}connected_state`)] = isConnected ? 1 : 0;
+    for (const { prefix, client, status, limited } of this.#stats) {
+      slab.values[slab.gauge(`${prefix}connected_state`)] = status.isOpen ? 1 : 0;
       slab.values[slab.gauge(`${prefix}pending_requests`)] = client.pendingRequests;
       slab.values[slab.counter(`${prefix}rate_limit_enforced`)] = limited;
-      setTextReadout(`${prefix}identifier`, identifier);
+      setTextReadout(`${prefix}identifier`, status.controlPlane);
     }
   }
 
-  #newRestClient(api: ApiSourceSpec, { refreshMs, timeoutMs }: RestSpec): RestClient {
+  #newStatus(api: ApiSourceSpec, typeUrl: string | null): StreamStatus {
+    const status: StreamStatus = { isOpen: false, since: new Date(), controlPlane: "", lastEnd: null };
+    this.#statuses.set(keyOf(api, typeUrl), status);
+    return status;
+  }
+
+  #newRestClient(api: ApiSourceSpec, { refreshMs, timeoutMs }: RestSpec, typeUrl: string | null): RestClient {
     const { node, cluster, log } = this.#deps;
+    const status = this.#newStatus(api, typeUrl);
     return new RestClient({
       node,
       path: (typeUrl) => services[typeUrl]?.[2] ?? "",
@@ -97,12 +120,18 @@ export class ControlPlanes {
       },
       refreshMs,
       clock,
-      onFailure: (path, why) => log("warning", `REST update for ${path} failed: ${why}`),
+      onAnswered: () => setOpen(status, true),
+      onFailure: (path, why) => {
+        setOpen(status, false);
+        status.lastEnd = { at: new Date(), text: why, retryAt: null };
+        log("warning", `REST update for ${path} failed: ${why}`);
+      },
     });
   }
 
   #newClient(api: ApiSourceSpec, typeUrl: string | null): XdsClient {
     const { node, cluster, log } = this.#deps;
+    const status = this.#newStatus(api, typeUrl);
     const client = new XdsClient({
       protocol: api.isDelta ? deltaProtocol : sotwProtocol,
       path: pathOf(api.isDelta, typeUrl),
@@ -120,31 +149,27 @@ export class ControlPlanes {
       clock,
       observer: {
         onConnected: (isOpen) => {
-          stats.isConnected = isOpen;
+          setOpen(status, isOpen);
         },
         onControlPlane: (identifier) => {
-          stats.identifier = identifier;
+          status.controlPlane = identifier;
         },
         onLimited: () => {
           stats.limited++;
         },
-        onStreamEnd: (status, message, delayMs) => {
+        onStreamEnd: (code, message, delayMs) => {
+          const now = Date.now();
+          status.lastEnd = { at: new Date(now), text: `${code}, ${message}`, retryAt: new Date(now + delayMs) };
           log(
             "warning",
-            `${pathOf(api.isDelta, typeUrl).slice(1)} stream closed: ${status}, ${message}; again in ${delayMs} ms`,
+            `${pathOf(api.isDelta, typeUrl).slice(1)} stream closed: ${code}, ${message}; again in ${delayMs} ms`,
           );
         },
       },
       baseDelayMs: 500,
       maxDelayMs: 30_000,
     });
-    const stats = {
-      prefix: services[typeUrl ?? ""]?.[3] ?? "",
-      client,
-      isConnected: false,
-      identifier: "",
-      limited: 0,
-    };
+    const stats = { prefix: services[typeUrl ?? ""]?.[3] ?? "", client, status, limited: 0 };
     if (stats.prefix !== "") this.#stats.push(stats);
     return client;
   }
@@ -158,6 +183,15 @@ const clock: XdsClock = {
     return () => clearTimeout(timer);
   },
 };
+
+function keyOf(api: ApiSourceSpec, typeUrl: string | null): string {
+  return `${typeUrl ?? ""} ${JSON.stringify(api)}`;
+}
+
+function setOpen(status: StreamStatus, isOpen: boolean): void {
+  if (status.isOpen !== isOpen) status.since = new Date();
+  status.isOpen = isOpen;
+}
 
 /** The method of a stream: the aggregated one, or that of its type. */
 function pathOf(isDelta: boolean, typeUrl: string | null): string {

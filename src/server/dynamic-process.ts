@@ -1,6 +1,8 @@
 import type { DescMessage, Message } from "@bufbuild/protobuf";
 import { DynamicConfig, type DynamicTarget } from "../config/dynamic/dynamic-config.ts";
+import type { JournalEntry } from "../config/dynamic/journal-entry.ts";
 import type { ResourceRecord, ResourceRecords } from "../config/dynamic/records.ts";
+import { resourceTypes } from "../config/dynamic/resource-types.ts";
 import type { WaitingResources } from "../config/dynamic/waiting.ts";
 import { typedJson } from "../config/resource-json.ts";
 import type { ServerSpec } from "../config/resources.ts";
@@ -16,6 +18,7 @@ import { RouteConfigurationSchema } from "../proto/generated/envoy/config/route/
 import { ScopedRouteConfigurationSchema } from "../proto/generated/envoy/config/route/v3/scoped_route_pb.ts";
 import { splitRoutes } from "../router/route-parts.ts";
 import type { DumpedDynamic, DynamicDump } from "./admin/state.ts";
+import { type ConfigStatus, configStatus } from "./config-status.ts";
 import { ControlPlanes } from "./control-planes.ts";
 import { dumpedRefusal } from "./dumped-refusal.ts";
 import type { MainClusters } from "./main-clusters.ts";
@@ -45,9 +48,11 @@ export interface DynamicProcessOptions {
 export class DynamicProcess {
   readonly config: DynamicConfig;
   readonly #planes: ControlPlanes;
+  readonly #secrets: SecretStore;
 
   constructor(options: DynamicProcessOptions) {
     const { bootstrap, specs, runtimeSpecs, node, secrets, clusters, stats, workers, leniency, log } = options;
+    this.#secrets = secrets;
     this.#planes = new ControlPlanes({ node, cluster: (name) => clusters.live(name), log });
     const parseOptions = { workers, leniency, contexts: secrets };
     this.config = new DynamicConfig(specs, bootstrap, runtimeSpecs, parseOptions, this.#planes.open, target(options));
@@ -87,6 +92,17 @@ export class DynamicProcess {
   /** A worker died. */
   forgetWorker(worker: number): void {
     this.config.listeners.routes.hosts.forgetWorker(worker);
+  }
+
+  /** What serves, what is refused and why, what is waited for. */
+  status(): ConfigStatus {
+    return configStatus(this.config, this.#secrets, this.#planes);
+  }
+
+  /** The last updates, newest first; of one type by its short name, "" for all. */
+  history(short: string): JournalEntry[] {
+    const types = resourceTypes.filter((type) => short === "" || type.short === short);
+    return types.flatMap(({ typeUrl }) => this.config.journal.entries(typeUrl)).sort((a, b) => b.number - a.number);
   }
 
   /** What is not in force yet, and why. */

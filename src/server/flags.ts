@@ -206,7 +206,18 @@ function refuse(fault: string): FlagsResult {
 }
 
 function helpText(program: string): string {
-  const lines = ["", "USAGE:", "", `   ${program} -c envoy.yaml [flags]`, `   ${program} demo`, "", "", "Where:", ""];
+  const lines = [
+    "",
+    "USAGE:",
+    "",
+    `   ${program} -c envoy.yaml [flags]`,
+    `   ${program} demo`,
+    `   ${program} config --help`,
+    "",
+    "",
+    "Where:",
+    "",
+  ];
   for (const spec of flagTable) {
     const value = spec.kind === "switch" ? "" : ` <${spec.kind === "uint32" ? "uint32_t" : "string"}>`;
     const short = spec.short === "" ? "" : `-${spec.short}${value},  `;

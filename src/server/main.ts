@@ -16,6 +16,13 @@ process.exitCode = await main(process.argv.slice(2));
 
 /** The exit code, or undefined when the process goes on serving. */
 async function main(args: string[]): Promise<number | undefined> {
+  if (args[0] === "config") {
+    const { configCommand } = await import("./config-command.ts");
+    const { code, stdout, stderr } = await configCommand(args.slice(1));
+    process.stdout.write(stdout);
+    process.stderr.write(stderr);
+    return code;
+  }
   const parsed = parseFlags(args);
   if (parsed.kind === "exit") {
     process.stdout.write(parsed.stdout);
@@ -146,7 +153,11 @@ async function run(flags: Flags, log: ServerLog): Promise<number | undefined> {
       want: (worker, name, isWanted) => dynamic.wantHost(worker, name, isWanted),
       forgetWorker: (worker) => dynamic.forgetWorker(worker),
     },
-    waiting: () => dynamic.waiting(),
+    dynamic: {
+      waiting: () => dynamic.waiting(),
+      configStatus: () => dynamic.status(),
+      configHistory: (type) => dynamic.history(type),
+    },
     certificates: () => secrets.certificates,
     stats,
     staticUnknownFields: problems.list.filter((problem) => problem.reason.startsWith("no such field")).length,

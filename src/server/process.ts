@@ -1,7 +1,6 @@
 import { writeFileSync } from "node:fs";
 import { flushCompileCache } from "node:module";
 import type { ContextCertificates } from "../config/certificate-facts.ts";
-import type { WaitingResources } from "../config/dynamic/waiting.ts";
 import { addressText, type SocketAddress } from "../net/address.ts";
 import { errnoText } from "../net/errno.ts";
 import { daysUntil } from "./admin/certs.ts";
@@ -32,8 +31,8 @@ export interface ServerOptions {
   initialize: () => Promise<void>;
   /** Virtual hosts that requests of a worker wait for. */
   hosts: { want(worker: number, name: string, isWanted: boolean): void; forgetWorker(worker: number): void };
-  /** What is not in force yet, and why. */
-  waiting: () => WaitingResources;
+  /** The config that comes from outside. */
+  dynamic: Pick<AdminState, "waiting" | "configStatus" | "configHistory">;
   /** Those of each TLS context. */
   certificates: () => ContextCertificates[];
   stats: ProcessStats;
@@ -214,7 +213,7 @@ export class ServerProcess {
       serverState: () => this.state(),
       node: options.node,
       configDump: options.snapshot,
-      waiting: options.waiting,
+      ...options.dynamic,
       certificates: options.certificates,
       listeners: () =>
         supervisor.listenerSpecs.map((listener) => ({

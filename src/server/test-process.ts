@@ -33,7 +33,11 @@ const server = new ServerProcess({
   clusters: () => [],
   initialize: () => Promise.resolve(),
   hosts: { want: () => {}, forgetWorker: () => {} },
-  waiting: () => ({ isServing: true, listeners: [], clusters: [] }),
+  dynamic: {
+    waiting: () => ({ isServing: true, listeners: [], clusters: [] }),
+    configStatus: () => ({ isServing: true, types: [] }),
+    configHistory: () => [],
+  },
   certificates: () => [],
   stats: new ProcessStats(concurrency, new TagExtractor()),
   staticUnknownFields: 0,

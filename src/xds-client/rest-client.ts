@@ -27,6 +27,8 @@ export interface RestClientOptions {
   /** Between an answer and the next request, and up to as much again at random. */
   refreshMs: number;
   clock: XdsClock;
+  /** An answer came that can be used. */
+  onAnswered(): void;
   /** A request without an answer that can be used. */
   onFailure(path: string, why: string): void;
 }
@@ -129,7 +131,8 @@ class Poll {
       onAnswer: (status, answer) => {
         this.#cancel = null;
         const why = this.#take(status, answer);
-        if (why !== "") this.#fail(why);
+        if (why === "") this.#options.onAnswered();
+        else this.#fail(why);
         this.#wait();
       },
       onFailure: (why) => {

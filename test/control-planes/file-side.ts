@@ -37,11 +37,16 @@ export class FileSide {
     this.put("cds", files.clusters(["app"]));
     this.put("lds", files.listeners([["main", this.port]]));
     const bootstrap = { ...files.bootstrap(this.adminPort), ...more };
-    this.#process = await startProxy(this.command, bootstrap, this.adminPort, this.folder, this.name);
+    this.#process = await startProxy(this.command, bootstrap, this.adminPort, this.folder, this.name, "warning");
   }
 
   async stop(): Promise<void> {
     await this.#process?.stop();
+  }
+
+  /** What it printed: warnings and worse. */
+  output(): string {
+    return this.#process?.output() ?? "";
   }
 
   /** Moves another file to its place. */

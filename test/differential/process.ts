@@ -7,6 +7,8 @@ import { join } from "node:path";
 
 /** A running proxy. */
 export interface ProxyProcess {
+  /** The end of what it printed. */
+  output(): string;
   /** Sends SIGTERM, and SIGKILL to one that has not gone after five seconds. */
   stop(): Promise<void>;
 }
@@ -18,6 +20,7 @@ export async function startProxy(
   adminPort: number,
   folder: string,
   name: string,
+  logLevel = "error",
 ): Promise<ProxyProcess> {
   const file = join(folder, `${name}.json`);
   await writeFile(file, JSON.stringify(bootstrap, null, 1));
@@ -31,7 +34,7 @@ export async function startProxy(
     "--file-flush-interval-msec",
     "50",
     "-l",
-    "error",
+    logLevel,
   ];
   const child = spawn(program, [...fixed, ...options], { stdio: ["ignore", "pipe", "pipe"] });
   let output = "";
@@ -43,7 +46,7 @@ export async function startProxy(
     child.kill("SIGKILL");
     throw new Error(`${command} did not become ready with ${name}:\n${output}`);
   }
-  return { stop: () => stop(child) };
+  return { output: () => output, stop: () => stop(child) };
 }
 
 /**

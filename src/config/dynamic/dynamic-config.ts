@@ -5,6 +5,7 @@ import type { ServerSpec } from "../resources.ts";
 import type { RuntimeLayerSpec } from "../runtime-layers.ts";
 import type { SecretStore } from "../secret-store.ts";
 import { type ClusterTarget, DynamicClusters } from "./clusters.ts";
+import type { ConfigJournal } from "./journal.ts";
 import { DynamicListeners, type ListenerTarget } from "./listeners.ts";
 import type { DynamicSpec } from "./parse.ts";
 import { DynamicRuntime, type RuntimeTarget } from "./runtime.ts";
@@ -65,6 +66,11 @@ export class DynamicConfig {
     this.listeners.scopes.sync(slab, setTextReadout);
     this.listeners.filters.sync(slab, setTextReadout);
     this.#runtime.sync(slab, setTextReadout);
+  }
+
+  /** What came from where, and what became of it. */
+  get journal(): ConfigJournal {
+    return this.#sources.journal;
   }
 
   /** What is not in force yet, and why. */

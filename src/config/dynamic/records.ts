@@ -31,6 +31,8 @@ export interface Refusal {
   at: Date;
   /** As it came; null where it cannot be read. */
   message: Message | null;
+  /** null where they are not to be kept. */
+  bytes: Uint8Array | null;
   problems: readonly RefusedProblem[];
   /** The problems in words, a line each. */
   details: string;
@@ -109,7 +111,7 @@ export class ResourceRecords {
     message: Message | null,
     bytes: Uint8Array | null = null,
   ): string {
-    const refusal = refusalOf(version, problems, message);
+    const refusal = refusalOf(version, problems, message, bytes);
     const known = this.#records.get(name);
     this.#note("REFUSED", name, version, refusal.problems, bytes);
     if (known !== undefined) known.refusal = refusal;
@@ -169,11 +171,16 @@ function only({ message, version, updatedAt }: AcceptedVersion): AcceptedVersion
 }
 
 /** Of a version that came now. */
-export function refusalOf(version: string, problems: Problems, message: Message | null): Refusal {
+export function refusalOf(
+  version: string,
+  problems: Problems,
+  message: Message | null,
+  bytes: Uint8Array | null = null,
+): Refusal {
   const refused = problems.list
     .filter(isError)
     .map((problem) => ({ ...problem, value: message === null ? null : valueAt(message, problem.path) }));
-  return { version, at: new Date(), message, problems: refused, details: linesOf(refused) };
+  return { version, at: new Date(), message, bytes, problems: refused, details: linesOf(refused) };
 }
 
 /** The problems of one resource in the order they were found, a line each. */

@@ -28,10 +28,9 @@ export function refusalBlock(entry: JournalEntry, recordOf: (name: string) => Re
 /** A refused resource: its name, its problems, and how it differs from what serves. */
 function resourceLines(typeUrl: string, change: Change, record: ResourceRecord | undefined): string[] {
   const name = change.name === "" ? "a resource without a name" : change.name;
-  const serves = record?.message == null ? "none serves" : `version "${record.version}" serves`;
   const difference = differenceOf(typeUrl, change);
   return [
-    `${name} (${serves})`,
+    `${name} (${servesText(record?.message == null ? null : record.version)})`,
     ...indent(change.problems.flatMap(problemLines), 1),
     ...(difference === null || difference.length === 0
       ? []
@@ -40,14 +39,20 @@ function resourceLines(typeUrl: string, change: Change, record: ResourceRecord |
 }
 
 /** The problem, then Envoy's sentence for it. */
-function problemLines(problem: RefusedProblem): string[] {
+export function problemLines(problem: RefusedProblem): string[] {
   const path = problem.path === "" ? "" : `${problem.path}: `;
   const suggestion = problem.suggestion === null ? "" : `. Did you mean "${problem.suggestion}"?`;
   const envoy = problem.envoyText === null ? [] : [`  Envoy: ${problem.envoyText.replaceAll("\n", " ").trim()}`];
   return [`${path}${reasonText(problem)}${suggestion}`, ...envoy];
 }
 
-function indent(lines: readonly string[], steps: number): string[] {
+/** "" for a version without a name, null where none serves. */
+export function servesText(liveVersion: string | null): string {
+  if (liveVersion === null) return "none serves";
+  return liveVersion === "" ? "the one before serves" : `version "${liveVersion}" serves`;
+}
+
+export function indent(lines: readonly string[], steps: number): string[] {
   return lines.map((line) => `${"  ".repeat(steps)}${line}`);
 }
 

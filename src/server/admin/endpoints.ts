@@ -1,6 +1,9 @@
 import { certs } from "./certs.ts";
 import { clusters } from "./clusters.ts";
+import { configDiff } from "./config-diff.ts";
 import { configDump } from "./config-dump.ts";
+import { configHistory } from "./config-history.ts";
+import { configStatus } from "./config-status.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { helpEndpoint } from "./help.ts";
 import { homeEndpoint } from "./home.ts";
@@ -24,7 +27,10 @@ export const endpoints: readonly Endpoint[] = [
   allocProfiler,
   certs,
   clusters,
+  configDiff,
   configDump,
+  configHistory,
+  configStatus,
   contention,
   cpuProfiler,
   drainListeners,

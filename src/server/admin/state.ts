@@ -1,7 +1,9 @@
 import type { ContextCertificates } from "../../config/certificate-facts.ts";
+import type { JournalEntry } from "../../config/dynamic/journal-entry.ts";
 import type { WaitingResources } from "../../config/dynamic/waiting.ts";
 import type { SocketAddress } from "../../net/address.ts";
 import type { StatsQuery } from "../../observability/stats-query.ts";
+import type { ConfigStatus } from "../config-status.ts";
 import type { Flags } from "../flags.ts";
 import type { RuntimeLayers } from "../runtime-layers.ts";
 
@@ -18,6 +20,10 @@ export interface AdminState {
   configDump(includeEds: boolean): ConfigSnapshot;
   /** What is not in force yet, and why. */
   waiting(): WaitingResources;
+  /** The config that comes from outside. */
+  configStatus(): ConfigStatus;
+  /** Its last updates, newest first; of one type by its short name, "" for all. */
+  configHistory(type: string): JournalEntry[];
   /** Those of each TLS context. */
   certificates(): ContextCertificates[];
   listeners(): ListenerStatus[];
