@@ -2,15 +2,20 @@ import { parseLegacyCors } from "../filters/cors/parse.ts";
 import { parsePerRoute } from "../filters/per-route.ts";
 import { compileFormat } from "../observability/format.ts";
 import { type ConfigSourceSpec, parseConfigSource } from "../proto/config-source.ts";
+import type { Route } from "../proto/generated/envoy/config/route/v3/route_components_pb.ts";
 import type { RouteConfiguration, Vhds } from "../proto/generated/envoy/config/route/v3/route_pb.ts";
 import type { Problems } from "../proto/problems.ts";
 import type { CompileValue } from "../router/header-mutation.ts";
 import { parseRouteConfig } from "../router/parse.ts";
 import type { RouteConfigSpec } from "../router/spec.ts";
 
-/** RouteConfiguration to its Spec, with the overrides of the filters that there are; null after telling a fault. */
-export function parseRoutes(message: RouteConfiguration, problems: Problems): RouteConfigSpec | null {
-  return parseRouteConfig(message, problems, { parsePerRoute, parseLegacyCors, compileValue });
+/** RouteConfiguration to its Spec, with the overrides of the filters that there are; null after telling a fault. `refused`: of IsolatedRoutes. */
+export function parseRoutes(
+  message: RouteConfiguration,
+  problems: Problems,
+  refused: ReadonlyMap<Route, string> = new Map(),
+): RouteConfigSpec | null {
+  return parseRouteConfig(message, problems, { parsePerRoute, parseLegacyCors, compileValue, refused });
 }
 
 /** Routes that stand in a listener. */

@@ -125,6 +125,7 @@ function routeData(route: RouteSpec, levels: Levels): RouteData {
     metadata: route.metadata,
     status: action.kind === "redirect" || action.kind === "direct" ? action.status : 0,
     body: action.kind === "direct" ? Buffer.from(action.body) : noBody,
+    replyDetails: action.kind === "direct" ? action.details : "direct_response",
     bodyContentType: action.kind === "direct" ? (action.bodyFormat?.contentType ?? "") : "",
     bodyFormatter:
       action.kind === "direct" && action.bodyFormat !== null

@@ -22,7 +22,12 @@ export function parseAction(message: Route, problems: Problems, deps: ParseDeps,
     case "redirect":
       return parseRedirect(action.value, problems.at("redirect"));
     case "directResponse":
-      return parseDirectResponse(action.value, problems.at("direct_response"), context);
+      return parseDirectResponse(
+        action.value,
+        problems.at("direct_response"),
+        context,
+        deps.refused?.get(message) ?? "direct_response",
+      );
     case "nonForwardingAction":
       return { kind: "none" };
     case "filterAction":
@@ -56,6 +61,7 @@ function parseDirectResponse(
   message: DirectResponseAction,
   problems: Problems,
   context: RouteContext,
+  details: string,
 ): DirectResponseSpec {
   const body = message.body === undefined ? new Uint8Array() : readSource(message.body, problems.at("body"));
   if (body.length > context.maxBodyBytes) {
@@ -72,6 +78,7 @@ function parseDirectResponse(
     status: message.status,
     body,
     bodyFormat: parseBodyFormat(message, problems.at("body_format"), context),
+    details,
   };
 }
 

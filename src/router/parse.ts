@@ -36,6 +36,8 @@ export interface ParseDeps {
   parseLegacyCors?: (policy: CorsPolicy, problems: Problems) => PerFilterSpec;
   /** Checks format strings; without it they are checked by nobody before link. */
   compileValue?: CompileValue;
+  /** Routes that stand for refused ones, with their RESPONSE_CODE_DETAILS. */
+  refused?: ReadonlyMap<Route, string>;
 }
 
 /** RouteConfiguration to its Spec; null after telling every fault. Reads the files of direct responses. */

@@ -29,6 +29,8 @@ export interface Route {
   readonly body: Buffer;
   /** Content-Type that body_format asks for; "" without one. */
   readonly bodyContentType: string;
+  /** RESPONSE_CODE_DETAILS of an answer without an upstream. */
+  readonly replyDetails: string;
   readonly clusterNotFoundStatus: number;
   /** 15000 by default, 0 for none. */
   readonly timeoutMs: number;
@@ -94,6 +96,7 @@ export interface RouteData {
   status: number;
   body: Buffer;
   bodyContentType: string;
+  replyDetails: string;
   /** body_format, which sees the body as %LOCAL_REPLY_BODY%. */
   bodyFormatter: ValueFormatter | null;
   clusterNotFoundStatus: number;
@@ -141,6 +144,7 @@ class LinkedRoute implements Route {
   readonly status: number;
   readonly body: Buffer;
   readonly bodyContentType: string;
+  readonly replyDetails: string;
   readonly clusterNotFoundStatus: number;
   readonly timeoutMs: number;
   readonly idleTimeoutMs: number | null;
@@ -166,6 +170,7 @@ class LinkedRoute implements Route {
     this.status = data.status;
     this.body = data.body;
     this.bodyContentType = data.bodyContentType;
+    this.replyDetails = data.replyDetails;
     this.clusterNotFoundStatus = data.clusterNotFoundStatus;
     this.timeoutMs = data.timeoutMs;
     this.idleTimeoutMs = data.idleTimeoutMs;

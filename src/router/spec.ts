@@ -288,6 +288,8 @@ export interface DirectResponseSpec {
   body: Uint8Array;
   /** body_format's text, with the body as %LOCAL_REPLY_BODY%; null without one. */
   bodyFormat: { text: string; contentType: string } | null;
+  /** RESPONSE_CODE_DETAILS: Envoy's, or that it stands for a route that is refused. */
+  details: string;
 }
 
 /** Every cluster named in the routes, with the field path that names it, for the check against the known ones. */

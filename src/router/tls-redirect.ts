@@ -12,6 +12,7 @@ export function createTlsRedirect(virtualHost: VirtualHost): Route {
     status: 301,
     body: Buffer.alloc(0),
     bodyContentType: "",
+    replyDetails: "direct_response",
     bodyFormatter: null,
     clusterNotFoundStatus: 503,
     timeoutMs: 0,

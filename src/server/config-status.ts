@@ -48,6 +48,8 @@ export interface RefusedStatus {
   at: Date;
   /** The version that serves; null: none does. */
   liveVersion: string | null;
+  /** Of the refused version itself all but the faults serves: nuncio.isolate_bad_routes. */
+  isPartial: boolean;
   problems: readonly RefusedProblem[];
   /** The problems as they were told. */
   details: string;

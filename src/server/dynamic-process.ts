@@ -155,6 +155,7 @@ function target({ clusters, runtime, stats, supervisor, log }: DynamicProcessOpt
     putFilterConfig: (config) => supervisor().update({ ...noChange, filterConfigs: [config] }),
     putScopes: (set) => supervisor().update({ ...noChange, scopes: [set] }),
     hostsCame: (names) => supervisor().broadcast({ kind: "hostsCame", names }),
+    isolatesBadRoutes: () => runtime.isTrue("nuncio.isolate_bad_routes"),
     putRoutes(spec) {
       const large = splitRoutes(spec);
       if (large === null) supervisor().update({ ...noChange, routes: [spec] });

@@ -19,6 +19,8 @@ export interface Change {
   version: string;
   /** Of one that is refused. */
   problems: readonly RefusedProblem[];
+  /** Refused, but what has no fault in it was taken. */
+  isPartial: boolean;
   /** As it came; null: it went, or is not kept. */
   bytes: Uint8Array | null;
   /** As it was in force; null: it was not there, or is not kept. */
@@ -36,6 +38,8 @@ export interface Refusal {
   problems: readonly RefusedProblem[];
   /** The problems in words, a line each. */
   details: string;
+  /** What has no fault in it is in force. */
+  isPartial: boolean;
 }
 
 /** A version that was taken. */
@@ -86,19 +90,18 @@ export class ResourceRecords {
     isWarming: boolean,
   ): ResourceRecord {
     const known = this.#records.get(name);
-    const before = known === undefined || known.message === null ? null : known.isWarming ? known.before : only(known);
-    const record = { name, message, version, updatedAt: new Date(), bytes, isWarming, before, refusal: null };
     const isNew = known === undefined || known.message === null;
     if (isNew || bytes === null || known.bytes !== bytes)
       this.#note(isNew ? "ADDED" : "CHANGED", name, version, [], bytes);
-    this.#records.set(name, record);
-    return record;
+    return this.#keep(name, version, message, bytes, isWarming);
   }
 
   /** True where these bytes are the accepted ones: nothing changes, and what was refused since is over. */
   confirm(name: string, bytes: Uint8Array): boolean {
     const known = this.#records.get(name);
     if (known === undefined || known.bytes === null || Buffer.compare(known.bytes, bytes) !== 0) return false;
+    // The same faults are to be told again.
+    if (known.refusal?.isPartial === true && known.refusal.bytes === known.bytes) return false;
     known.refusal = null;
     return true;
   }
@@ -122,6 +125,21 @@ export class ResourceRecords {
     return refusal.details;
   }
 
+  /** As refuse(), but `inForce`, which is what of the message has no fault, is taken. */
+  acceptPartly(
+    name: string,
+    version: string,
+    inForce: Message,
+    problems: Problems,
+    message: Message,
+    bytes: Uint8Array,
+  ): string {
+    const refusal = { ...refusalOf(version, problems, message, bytes), isPartial: true };
+    this.#note("REFUSED", name, version, refusal.problems, bytes, true);
+    this.#keep(name, version, inForce, bytes, false).refusal = refusal;
+    return refusal.details;
+  }
+
   remove(name: string): void {
     const known = this.#records.get(name);
     if (known === undefined) return;
@@ -136,15 +154,24 @@ export class ResourceRecords {
     return changes;
   }
 
+  #keep(name: string, version: string, message: Message, bytes: Uint8Array | null, isWarming: boolean): ResourceRecord {
+    const known = this.#records.get(name);
+    const before = known === undefined || known.message === null ? null : known.isWarming ? known.before : only(known);
+    const record = { name, message, version, updatedAt: new Date(), bytes, isWarming, before, refusal: null };
+    this.#records.set(name, record);
+    return record;
+  }
+
   #note(
     outcome: Change["outcome"],
     name: string,
     version: string,
     problems: readonly RefusedProblem[],
     bytes: Uint8Array | null,
+    isPartial = false,
   ): void {
     const before = this.#records.get(name)?.bytes ?? null;
-    this.#changes.push({ name, outcome, version, problems, bytes, before });
+    this.#changes.push({ name, outcome, version, problems, bytes, before, isPartial });
   }
 }
 
@@ -180,7 +207,7 @@ export function refusalOf(
   const refused = problems.list
     .filter(isError)
     .map((problem) => ({ ...problem, value: message === null ? null : valueAt(message, problem.path) }));
-  return { version, at: new Date(), message, bytes, problems: refused, details: linesOf(refused) };
+  return { version, at: new Date(), message, bytes, problems: refused, details: linesOf(refused), isPartial: false };
 }
 
 /** The problems of one resource in the order they were found, a line each. */

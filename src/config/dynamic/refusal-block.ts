@@ -15,7 +15,10 @@ export function refusalBlock(entry: JournalEntry, recordOf: (name: string) => Re
   const { typeUrl, version, source, changes, changeCount, refusedCount, refusal } = entry;
   const which = version === "" ? "" : ` of version "${version}"`;
   const number = refusedCount === 0 ? "an update" : `${refusedCount} of ${changeCount} changed resources`;
-  const head = `${typeOf(typeUrl)}: ${number}${which} from ${source} refused; what was in force stays`;
+  const rest = changes.some(({ isPartial }) => isPartial)
+    ? "what has no fault in it is taken"
+    : "what was in force stays";
+  const head = `${typeOf(typeUrl)}: ${number}${which} from ${source} refused; ${rest}`;
   if (refusedCount === 0) return [head, ...indent(refusal.split("\n"), 1)].join("\n");
   const refused = changes.filter(({ outcome }) => outcome === "REFUSED");
   const shown = refused
@@ -30,7 +33,7 @@ function resourceLines(typeUrl: string, change: Change, record: ResourceRecord |
   const name = change.name === "" ? "a resource without a name" : change.name;
   const difference = differenceOf(typeUrl, change);
   return [
-    `${name} (${servesText(record?.message == null ? null : record.version)})`,
+    `${name} (${servesText(record?.message == null ? null : record.version, change.isPartial)})`,
     ...indent(change.problems.flatMap(problemLines), 1),
     ...(difference === null || difference.length === 0
       ? []
@@ -47,7 +50,8 @@ export function problemLines(problem: RefusedProblem): string[] {
 }
 
 /** "" for a version without a name, null where none serves. */
-export function servesText(liveVersion: string | null): string {
+export function servesText(liveVersion: string | null, isPartial: boolean): string {
+  if (isPartial) return "the rest of it serves";
   if (liveVersion === null) return "none serves";
   return liveVersion === "" ? "the one before serves" : `version "${liveVersion}" serves`;
 }

@@ -5,6 +5,7 @@ import {
 } from "../../proto/generated/envoy/config/route/v3/route_pb.ts";
 import { Problems } from "../../proto/problems.ts";
 import { parseRoutes, parseVhdsSource } from "../../proxy/parse-routes.ts";
+import { isolateFaults } from "../../router/isolate.ts";
 import type { RouteConfigSpec } from "../../router/spec.ts";
 import type { XdsUpdate } from "../../xds-client/subscription.ts";
 import { SubscriptionStats } from "../subscription-stats.ts";
@@ -17,7 +18,15 @@ export interface RouteTarget {
   putRoutes(spec: RouteConfigSpec): void;
   /** Virtual hosts that workers asked for came, or are said not to be there. */
   hostsCame(names: string[]): void;
+  /** A virtual host or route with a fault is refused alone, the rest of the update taken. Runtime key nuncio.isolate_bad_routes. */
+  isolatesBadRoutes(): boolean;
   log(level: "info" | "warning", message: string): void;
+}
+
+/** A route configuration as it is in force. */
+interface RoutesInForce {
+  message: RouteConfiguration;
+  spec: RouteConfigSpec;
 }
 
 /** RDS: route configurations by name. Envoy: RdsRouteConfigSubscription. */
@@ -84,20 +93,20 @@ export class RouteTaker implements ResourceTaker {
       const problems = new Problems();
       const message = readResource(RouteConfigurationSchema, value, problems);
       const name = message?.name ?? toldName;
-      const isNews = message !== null && !problems.hasErrors && !this.records.confirm(name, value.value);
-      const own = isNews ? parseRoutes(message, problems) : null;
-      const whole = message === null || own === null ? null : this.#withHosts(message, own, problems);
+      const isKnown = message !== null && !problems.hasErrors && this.records.confirm(name, value.value);
+      const whole = message === null || isKnown ? null : this.#read(message, problems);
       // Envoy: a first one that is refused does not keep its listener waiting.
       this.#settled.add(name);
       if (problems.hasErrors) {
-        const text = this.records.refuse(name, version, problems, message, value.value);
+        const text =
+          message === null || whole === null
+            ? this.records.refuse(name, version, problems, message, value.value)
+            : this.records.acceptPartly(name, version, whole.message, problems, message, value.value);
         refusals.push(`${name}: ${text}`);
         this.#count(name, (stats) => stats.count("update_rejected"));
-        continue;
-      }
-      this.#count(name, (stats) => stats.onSuccess(version, Date.now()));
+      } else this.#count(name, (stats) => stats.onSuccess(version, Date.now()));
       if (whole === null) continue;
-      this.records.accept(name, version, whole.message, value.value, false);
+      if (!problems.hasErrors) this.records.accept(name, version, whole.message, value.value, false);
       this.#count(name, (stats) => stats.count("config_reload"));
       this.#target.putRoutes(whole.spec);
     }
@@ -120,12 +129,29 @@ export class RouteTaker implements ResourceTaker {
     this.hosts.sync(slab, setTextReadout);
   }
 
+  /** What of a message can be in force: all of it; where it has faults, and those are to be isolated, what has none; null: nothing. */
+  #read(message: RouteConfiguration, problems: Problems): RoutesInForce | null {
+    const spec = problems.hasErrors ? null : parseRoutes(message, problems);
+    if (spec !== null) return this.#withHosts(message, spec, problems);
+    return this.#target.isolatesBadRoutes() ? this.#readSound(message, problems) : null;
+  }
+
+  #readSound(message: RouteConfiguration, problems: Problems): RoutesInForce | null {
+    // The second time for what is found only where the API's rules are kept.
+    for (let round = 0; round < 2; round++) {
+      const isolated = isolateFaults(message, problems.list);
+      if (isolated === null) return null;
+      const more = new Problems();
+      const spec = parseRoutes(isolated.message, more, isolated.refused);
+      const whole = spec === null ? null : this.#withHosts(isolated.message, spec, more);
+      if (whole !== null) return whole;
+      problems.list.push(...more.list);
+    }
+    return null;
+  }
+
   /** With the virtual hosts by VHDS; null after telling a fault. */
-  #withHosts(
-    message: RouteConfiguration,
-    spec: RouteConfigSpec,
-    problems: Problems,
-  ): { message: RouteConfiguration; spec: RouteConfigSpec } | null {
+  #withHosts(message: RouteConfiguration, spec: RouteConfigSpec, problems: Problems): RoutesInForce | null {
     const { name, vhds } = message;
     if (vhds === undefined) {
       this.hosts.forget(name);

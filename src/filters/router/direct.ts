@@ -9,7 +9,7 @@ export function answerWithoutUpstream(stream: TerminalStream, route: Route, head
   const { status } = route;
   const needsLocation = route.kind === "redirect" || status === 201 || (status >= 300 && status < 400);
   const location = needsLocation ? route.locationFor(head) : "";
-  stream.sendLocalReply(localReply(status, route.directBody(stream.info), "direct_response"), (reply) => {
+  stream.sendLocalReply(localReply(status, route.directBody(stream.info), route.replyDetails), (reply) => {
     if (needsLocation) reply.set("location", location, Known.location);
     if (route.bodyContentType !== "") reply.set("content-type", route.bodyContentType, Known["content-type"]);
   });

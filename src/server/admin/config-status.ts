@@ -62,11 +62,20 @@ function sourceLines({ source, state, since, controlPlane, version, acceptedAt, 
   return [...lines, ...indent([`${when}${first}${retry}`, ...rest], 1)];
 }
 
-function refusedLines({ name, version, at, liveVersion, problems, details, difference }: RefusedStatus): string[] {
+function refusedLines({
+  name,
+  version,
+  at,
+  liveVersion,
+  isPartial,
+  problems,
+  details,
+  difference,
+}: RefusedStatus): string[] {
   const what = name === "" ? "a resource without a name" : name;
   const which = version === "" ? "" : `, version "${version}",`;
   return [
-    `REFUSED ${what}${which} at ${at.toISOString()}; ${servesText(liveVersion)}`,
+    `REFUSED ${what}${which} at ${at.toISOString()}; ${servesText(liveVersion, isPartial)}`,
     // Those of a file stand with their lines and columns.
     ...indent(problems.length > 0 ? problems.flatMap(problemLines) : details.split("\n"), 1),
     ...(difference === null || difference.length === 0
@@ -113,11 +122,12 @@ function statusJson({ isServing, types }: ConfigStatus): Json {
         accepted_at: acceptedAt,
         failure: failure && { at: failure.at, text: failure.text, retry_at: failure.retryAt },
       })),
-      refused: refused.map(({ name, version, at, liveVersion, problems, details, difference }) => ({
+      refused: refused.map(({ name, version, at, liveVersion, isPartial, problems, details, difference }) => ({
         resource: name,
         version,
         at,
         live_version: liveVersion,
+        rest_serves: isPartial,
         problems: problems.map(problemJson),
         details,
         difference: difference?.map(differenceJson) ?? null,
