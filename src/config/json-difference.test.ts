@@ -26,6 +26,18 @@ const cases: [name: string, before: unknown, after: unknown, expected: string[]]
     routes("a", "d", "c"),
     ['routes[1].name "b" "d"', 'routes[1].match.prefix "/b" "/d"'],
   ],
+  [
+    "an element put in front of one that changed",
+    { routes: [{ match: "/a", timeout: 1, cluster: "a" }] },
+    { routes: [{ match: "/b" }, { match: "/a", timeout: 2, cluster: "a" }] },
+    ['routes[0] undefined {"match":"/b"}', "routes[1].timeout 1 2"],
+  ],
+  [
+    "an element taken out in front of one that changed",
+    { routes: [{ match: "/b" }, { match: "/a", timeout: 2, cluster: "a" }] },
+    { routes: [{ match: "/a", timeout: 1, cluster: "a" }] },
+    ['routes[0] {"match":"/b"} undefined', "routes[0].timeout 2 1"],
+  ],
   ["equal elements one less", [1, 1, 1], [1, 1], ["[2] 1 undefined"]],
   ["a name that is no word", { "a.b/c": 1 }, { "a.b/c": 2 }, ['["a.b/c"] 1 2']],
 ];

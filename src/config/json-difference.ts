@@ -25,13 +25,33 @@ function inLists(before: readonly unknown[], after: readonly unknown[], path: st
   while (front < shorter && isSame(before[front], after[front])) front++;
   let back = 0;
   while (back < shorter - front && isSame(before.at(-1 - back), after.at(-1 - back))) back++;
+  const old = before.slice(front, before.length - back);
+  const now = after.slice(front, after.length - back);
+  const fromFront = inPairs(old, now, 0, path, front);
+  if (old.length === now.length) return fromFront;
+  // Where elements came or went, those that are more alike are one another's versions.
+  const fromBack = inPairs(old, now, now.length - old.length, path, front);
+  return sizeOf(fromBack) < sizeOf(fromFront) ? fromBack : fromFront;
+}
+
+/** An element is compared with that `shift` places on in the newer list. `front`: index of the first. */
+function inPairs(
+  before: readonly unknown[],
+  after: readonly unknown[],
+  shift: number,
+  path: string,
+  front: number,
+): Difference[] {
   const found: Difference[] = [];
-  for (let i = front; i < Math.max(before.length, after.length) - back; i++) {
-    const old = i < before.length - back ? before[i] : undefined;
-    const now = i < after.length - back ? after[i] : undefined;
-    found.push(...differences(old, now, `${path}[${i}]`));
+  for (let i = Math.min(0, shift); i < Math.max(after.length, before.length + shift); i++) {
+    const place = i < 0 || i >= after.length ? i - shift : i;
+    found.push(...differences(before[i - shift], after[i], `${path}[${front + place}]`));
   }
   return found;
+}
+
+function sizeOf(list: readonly Difference[]): number {
+  return JSON.stringify(list).length;
 }
 
 function isMap(value: unknown): value is Record<string, unknown> {

@@ -97,9 +97,9 @@ describe("a listener is refused", () => {
   test("the log has one block of it", async () => {
     await until(async () => nuncio.output().includes("differs from what serves"));
     const output = nuncio.output();
-    const at = output.indexOf("Listener: 1 of 1 changed resources");
+    const at = output.indexOf('Listener version "2"');
     expect(output.slice(at).split("\n").slice(0, 6)).toEqual([
-      `Listener: 1 of 1 changed resources of version "2" from ${join(nuncio.folder, "lds.yaml")} refused; what was in force stays`,
+      `Listener version "2" from ${join(nuncio.folder, "lds.yaml")}: 1 refused; what was in force stays`,
       "  main (the one before serves)",
       expect.stringMatching(/^ {4}address\.socket_address\.address: /),
       "      Envoy: malformed IP address: nowhere",

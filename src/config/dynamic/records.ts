@@ -206,6 +206,7 @@ export function refusalOf(
 ): Refusal {
   const refused = problems.list
     .filter(isError)
+    .sort((a, b) => a.path.localeCompare(b.path, "en", { numeric: true }))
     .map((problem) => ({ ...problem, value: message === null ? null : valueAt(message, problem.path) }));
   return { version, at: new Date(), message, bytes, problems: refused, details: linesOf(refused), isPartial: false };
 }

@@ -5,7 +5,7 @@ import { type Change, type RefusedProblem, type ResourceRecord, reasonText } fro
 /**
  * A refusal for people, as it stands in the log:
  *
- *     Listener: 1 of 2 resources of version "17" from ads, cluster xds, delta is refused; what was in force stays
+ *     Listener version "17" from ads, cluster xds, delta: 1 refused, 2 taken; what was in force stays
  *       main (version "16" serves)
  *         address.socket_address.address: "nowhere" is no IP address
  *         it differs from what serves by
@@ -13,12 +13,13 @@ import { type Change, type RefusedProblem, type ResourceRecord, reasonText } fro
  */
 export function refusalBlock(entry: JournalEntry, recordOf: (name: string) => ResourceRecord | undefined): string {
   const { typeUrl, version, source, changes, changeCount, refusedCount, refusal } = entry;
-  const which = version === "" ? "" : ` of version "${version}"`;
-  const number = refusedCount === 0 ? "an update" : `${refusedCount} of ${changeCount} changed resources`;
+  const which = version === "" ? "" : ` version "${version}"`;
+  const taken = changeCount > refusedCount ? `, ${changeCount - refusedCount} taken` : "";
+  const number = refusedCount === 0 ? "refused" : `${refusedCount} refused${taken}`;
   const rest = changes.some(({ isPartial }) => isPartial)
     ? "what has no fault in it is taken"
     : "what was in force stays";
-  const head = `${typeOf(typeUrl)}: ${number}${which} from ${source} refused; ${rest}`;
+  const head = `${typeOf(typeUrl)}${which} from ${source}: ${number}; ${rest}`;
   if (refusedCount === 0) return [head, ...indent(refusal.split("\n"), 1)].join("\n");
   const refused = changes.filter(({ outcome }) => outcome === "REFUSED");
   const shown = refused

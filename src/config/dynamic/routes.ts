@@ -133,21 +133,9 @@ export class RouteTaker implements ResourceTaker {
   #read(message: RouteConfiguration, problems: Problems): RoutesInForce | null {
     const spec = problems.hasErrors ? null : parseRoutes(message, problems);
     if (spec !== null) return this.#withHosts(message, spec, problems);
-    return this.#target.isolatesBadRoutes() ? this.#readSound(message, problems) : null;
-  }
-
-  #readSound(message: RouteConfiguration, problems: Problems): RoutesInForce | null {
-    // The second time for what is found only where the API's rules are kept.
-    for (let round = 0; round < 2; round++) {
-      const isolated = isolateFaults(message, problems.list);
-      if (isolated === null) return null;
-      const more = new Problems();
-      const spec = parseRoutes(isolated.message, more, isolated.refused);
-      const whole = spec === null ? null : this.#withHosts(isolated.message, spec, more);
-      if (whole !== null) return whole;
-      problems.list.push(...more.list);
-    }
-    return null;
+    const sound = soundPart(message, problems);
+    if (sound === null || !this.#target.isolatesBadRoutes()) return null;
+    return this.#withHosts(sound.message, sound.spec, problems);
   }
 
   /** With the virtual hosts by VHDS; null after telling a fault. */
@@ -173,4 +161,18 @@ export class RouteTaker implements ResourceTaker {
   #count(name: string, count: (stats: SubscriptionStats) => void): void {
     for (const stats of this.#stats.get(name)?.values() ?? []) count(stats);
   }
+}
+
+/** What has no fault; null where all has. Tells the faults, too, that were not looked for because of others. */
+function soundPart(message: RouteConfiguration, problems: Problems): RoutesInForce | null {
+  // The first time some may come to light: what breaks the API's rules was not parsed.
+  for (let round = 0; round < 2; round++) {
+    const isolated = isolateFaults(message, problems.list);
+    if (isolated === null) return null;
+    const more = new Problems();
+    const spec = parseRoutes(isolated.message, more, isolated.refused);
+    if (spec !== null) return { message: isolated.message, spec };
+    problems.list.push(...more.list.filter(({ severity }) => severity === "error"));
+  }
+  return null;
 }
