@@ -1,7 +1,8 @@
 import type { RequestHead } from "../http/header-block.ts";
-import type { AccessLogFilterSpec, HeaderConditionSpec, ValueConditionSpec } from "./access-log-spec.ts";
+import type { AccessLogFilterSpec, HeaderConditionSpec } from "./access-log-spec.ts";
 import { anyGrpcStatus, metadataAt } from "./format-values.ts";
 import type { StreamInfo } from "./stream-info.ts";
+import { type MakeStringMatcher, valueCondition } from "./value-condition.ts";
 
 /** Whether a stream is to be logged. */
 export type AccessLogFilter = (info: StreamInfo) => boolean;
@@ -11,7 +12,7 @@ export interface FilterContext {
   /** The router's header matcher. */
   headerMatcher(spec: HeaderConditionSpec): { matches(head: RequestHead): boolean };
   /** Whether a whole string matches a string condition. */
-  stringMatcher(spec: Extract<ValueConditionSpec, { kind: "string" }>["string"]): { matches(text: string): boolean };
+  stringMatcher: MakeStringMatcher;
   /** A runtime number, or the default. */
   runtimeNumber(key: string, byDefault: number): number;
   /** 0 to 1. */
@@ -59,12 +60,10 @@ export function linkFilter(spec: AccessLogFilterSpec, context: FilterContext): A
       return (info) => types.has(info.accessLogType) !== spec.exclude;
     }
     case "metadata": {
-      const matches = valueCondition(spec.value, context);
+      const matches = valueCondition(spec.value, context.stringMatcher);
       return (info) => {
         const value = metadataAt(info.dynamicMetadata, spec.path);
-        if (value === null && spec.value.kind !== "null" && spec.value.kind !== "present")
-          return spec.matchIfKeyNotFound;
-        return matches(value) !== spec.invert;
+        return value === undefined ? spec.matchIfKeyNotFound : matches(value) !== spec.invert;
       };
     }
   }
@@ -95,24 +94,4 @@ function comparison(
 function isTraceable(info: StreamInfo): boolean {
   const reason = info.streamId[14];
   return !info.isHealthCheck && (reason === "9" || reason === "a" || reason === "b");
-}
-
-function valueCondition(spec: ValueConditionSpec, context: FilterContext): (value: unknown) => boolean {
-  switch (spec.kind) {
-    case "null":
-      return (value) => value === null;
-    case "bool":
-      return (value) => value === spec.value;
-    case "present":
-      return (value) => (value !== null) === spec.value;
-    case "number":
-      return (value) => {
-        if (typeof value !== "number") return false;
-        return spec.end === spec.start ? value === spec.start : value >= spec.start && value < spec.end;
-      };
-    case "string": {
-      const matcher = context.stringMatcher(spec.string);
-      return (value) => typeof value === "string" && matcher.matches(value);
-    }
-  }
 }

@@ -93,10 +93,18 @@ export function parseValue(message: ValueMatcher | undefined, problems: Problems
       const string = parseString(pattern.value, problems.at("string_match"));
       return string === null ? null : { kind: "string", string };
     }
-    case "listMatch":
-    case "orMatch":
+    case "listMatch": {
+      const value = parseValue(pattern.value.matchPattern.value, problems.at("list_match.one_of"));
+      return value === null ? null : { kind: "list", value };
+    }
+    case "orMatch": {
+      const values = pattern.value.valueMatchers.map((value, i) =>
+        parseValue(value, problems.at(`or_match.value_matchers[${i}]`)),
+      );
+      return values.includes(null) ? null : { kind: "or", values: values.filter((value) => value !== null) };
+    }
     case undefined:
-      problems.error("", pattern === undefined ? "is missing" : `${pattern.case} is not implemented in Nuncio yet`);
+      problems.error("", "is missing: it needs a condition");
       return null;
   }
 }

@@ -55,4 +55,7 @@ export type ValueConditionSpec =
   | { kind: "present"; value: boolean }
   /** start <= value < end; an exact number has end === start. */
   | { kind: "number"; start: number; end: number }
-  | { kind: "string"; string: StringConditionSpec };
+  | { kind: "string"; string: StringConditionSpec }
+  /** A list of which one value matches. */
+  | { kind: "list"; value: ValueConditionSpec }
+  | { kind: "or"; values: ValueConditionSpec[] };

@@ -207,7 +207,7 @@ function pathOperator(args: string): Operator | string {
 }
 
 function metadataOperator(path: string[], source: MetadataSource): Operator {
-  const value = (info: StreamInfo) => metadataAt(source(info), path);
+  const value = (info: StreamInfo) => metadataAt(source(info), path) ?? null;
   return {
     text: (info) => {
       const found = value(info);

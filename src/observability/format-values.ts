@@ -64,20 +64,20 @@ export function grpcStatusText(status: number, form: "CAMEL_STRING" | "SNAKE_STR
   return names[form === "CAMEL_STRING" ? 0 : 1];
 }
 
-/** The value at a path of a filter's metadata; null when there is none. */
+/** The value at a path of a filter's metadata; undefined where there is none. */
 export function metadataAt(
   all: Record<string, Record<string, unknown>> | Map<string, Record<string, unknown>> | null,
   path: readonly string[],
 ): unknown {
-  if (all === null) return null;
+  if (all === null) return undefined;
   const filter = path[0] as string;
   let value: unknown = all instanceof Map ? all.get(filter) : Object.hasOwn(all, filter) ? all[filter] : undefined;
   for (let i = 1; i < path.length; i++) {
     const key = path[i] as string;
-    if (typeof value !== "object" || value === null || !Object.hasOwn(value, key)) return null;
+    if (typeof value !== "object" || value === null || !Object.hasOwn(value, key)) return undefined;
     value = (value as Record<string, unknown>)[key];
   }
-  return value ?? null;
+  return value;
 }
 
 /** Keys in order of bytes at every depth, as Envoy prints a Struct. */

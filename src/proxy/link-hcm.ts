@@ -161,8 +161,8 @@ function http1Options(spec: HcmSpec, leniency: boolean): Http1Options {
   };
 }
 
-const compileValue: CompileValue = (template) => {
-  const formatter = compileFormat(template, { missing: "" });
+const compileValue: CompileValue = (template, missing = "") => {
+  const formatter = compileFormat(template, { missing });
   return typeof formatter === "string" ? { error: formatter } : formatter;
 };
 /** Heads of the thread's HTTP/2 streams. */

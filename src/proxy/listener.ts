@@ -222,7 +222,7 @@ export class Listener implements ConnectionOwner, InspectionOwner {
       }
     }
     const known = isVerifying(validation) ? peer : undefined;
-    const info = new TlsInfo(socket, serverName, known);
+    const info = new TlsInfo(socket, serverName, known, known !== undefined && fault === null);
     this.#ssl.onHandshake(info, socket.isSessionReused(), known !== undefined);
     const isHttp2 = socket.alpnProtocol === "h2";
     this.#serve(chain, info, isHttp2, proxied, (sink) => openTransport(socket, sink, chain.hcm.bufferLimitBytes));

@@ -35,7 +35,7 @@ export function parseVhdsSource(message: Vhds, problems: Problems): ConfigSource
   return null;
 }
 
-const compileValue: CompileValue = (template) => {
-  const formatter = compileFormat(template, { missing: "" });
+const compileValue: CompileValue = (template, missing = "") => {
+  const formatter = compileFormat(template, { missing });
   return typeof formatter === "string" ? { error: formatter } : formatter;
 };

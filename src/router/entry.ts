@@ -1,12 +1,14 @@
 import { isGrpcContentType } from "../http/grpc.ts";
 import type { RequestHead } from "../http/header-block.ts";
 import { Known } from "../http/names.ts";
+import type { StreamInfo } from "../observability/stream-info.ts";
 import { CookieMatcher, HeaderMatcher, QueryMatcher } from "./matchers.ts";
 import type { Acceptor, Ordered } from "./path-trie.ts";
 import type { Regex } from "./regex.ts";
 import type { Route } from "./route.ts";
 import { isInFraction, type RuntimeLookup } from "./runtime-fraction.ts";
 import type { RouteMatchSpec, RuntimeFractionSpec } from "./spec.ts";
+import { type StreamCondition, streamConditions } from "./stream-conditions.ts";
 import { wire } from "./text.ts";
 import type { WeightedChoice } from "./weighted.ts";
 
@@ -28,6 +30,7 @@ export class Conditions {
   readonly #cookies: CookieMatcher[];
   readonly #fraction: RuntimeFractionSpec | null;
   readonly #isGrpc: boolean;
+  readonly #stream: StreamCondition[];
   readonly #runtime: RuntimeLookup;
 
   constructor(spec: RouteMatchSpec, runtime: RuntimeLookup) {
@@ -36,15 +39,17 @@ export class Conditions {
     this.#cookies = spec.cookies.map((matcher) => new CookieMatcher(matcher));
     this.#fraction = spec.runtimeFraction;
     this.#isGrpc = spec.grpc;
+    this.#stream = streamConditions(spec);
     this.#runtime = runtime;
   }
 
-  pass(head: RequestHead, random: number): boolean {
+  pass(head: RequestHead, info: StreamInfo, random: number): boolean {
     if (this.#fraction !== null && !isInFraction(this.#fraction, this.#runtime, random)) return false;
     if (this.#isGrpc && !isGrpcContentType(head.get(Known["content-type"]))) return false;
     for (let i = 0; i < this.#headers.length; i++) if (!(this.#headers[i] as HeaderMatcher).matches(head)) return false;
     for (let i = 0; i < this.#query.length; i++) if (!(this.#query[i] as QueryMatcher).matches(head)) return false;
     for (let i = 0; i < this.#cookies.length; i++) if (!(this.#cookies[i] as CookieMatcher).matches(head)) return false;
+    for (let i = 0; i < this.#stream.length; i++) if (!(this.#stream[i] as StreamCondition).matches(info)) return false;
     return true;
   }
 }
@@ -52,6 +57,7 @@ export class Conditions {
 /** The request under match. One object serves all lookups: a lookup never begins inside another. */
 export class Candidate implements Acceptor<RouteEntry> {
   head: RequestHead | null = null;
+  info: StreamInfo | null = null;
   random = 0;
   /** The path as matched: lower-case in the table of case-insensitive routes. */
   path = "";
@@ -68,12 +74,15 @@ export class Candidate implements Acceptor<RouteEntry> {
         if (depth !== this.end && this.path.charCodeAt(depth) !== 47) return false;
         break;
       case "regex":
+      case "template":
         if (!(entry.regex as Regex).matches(this.path.slice(0, this.end))) return false;
         break;
       case "connect":
         break;
     }
-    return entry.conditions === null || entry.conditions.pass(this.head as RequestHead, this.random);
+    return (
+      entry.conditions === null || entry.conditions.pass(this.head as RequestHead, this.info as StreamInfo, this.random)
+    );
   }
 }
 
@@ -84,12 +93,15 @@ export function linkConditions(spec: RouteMatchSpec, runtime: RuntimeLookup): Co
     spec.query.length === 0 &&
     spec.cookies.length === 0 &&
     spec.runtimeFraction === null &&
-    !spec.grpc;
+    !spec.grpc &&
+    spec.tls === null &&
+    spec.metadata.length === 0 &&
+    spec.filterState.length === 0;
   return isPlain ? null : new Conditions(spec, runtime);
 }
 
 /** The trie key of a route: what every path it matches begins with, in wire bytes. */
 export function trieKey(match: RouteMatchSpec, regex: Regex | null): string {
-  if (match.path.kind === "regex") return regex === null ? "" : regex.literalPrefix;
+  if (regex !== null) return regex.literalPrefix;
   return wire(match.path.value);
 }

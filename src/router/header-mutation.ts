@@ -4,13 +4,13 @@ import type { StreamInfo } from "../observability/stream-info.ts";
 import type { AppendAction, HeaderAddSpec } from "./spec.ts";
 import { wire } from "./text.ts";
 
-/** A compiled format string. A value that is not there formats to "", not to "-". */
+/** A compiled format string. */
 export interface ValueFormatter {
   format(info: StreamInfo): string;
 }
 
-/** Compiles a format string with %OPERATORS%, or says what is wrong with it. */
-export type CompileValue = (template: string) => ValueFormatter | { error: string };
+/** Compiles a format string with %OPERATORS%, or says what is wrong with it. `missing`: how a value that is not there formats, "" unless said. */
+export type CompileValue = (template: string, missing?: "-" | "") => ValueFormatter | { error: string };
 
 /** The additions and removals of one level and direction. Removals come first, then overwrites, then additions. */
 export class HeaderMutations {
@@ -54,8 +54,8 @@ export function mutationOrder(
 }
 
 /** Compiles a template that parse has found good. */
-export function compileKnown(template: string, compile: CompileValue): ValueFormatter {
-  const formatter = compile(template);
+export function compileKnown(template: string, compile: CompileValue, missing: "-" | "" = ""): ValueFormatter {
+  const formatter = compile(template, missing);
   if ("error" in formatter) throw new Error(`a template that parse accepted does not compile: ${formatter.error}`);
   return formatter;
 }

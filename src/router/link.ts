@@ -5,7 +5,7 @@ import type { CompileValue } from "./header-mutation.ts";
 import { compileKnown, HeaderMutations, mutationOrder } from "./header-mutation.ts";
 import { Mirror } from "./mirror.ts";
 import { Regex } from "./regex.ts";
-import { HostRewrite, PathRewrite, Redirect } from "./rewrite.ts";
+import { HostRewrite, linkPathRewrite, Redirect } from "./rewrite.ts";
 import type { PerFilter, Route, RouteData, RouteFilters } from "./route.ts";
 import { createRoute, noRouteFilters } from "./route.ts";
 import type { RuntimeLookup } from "./runtime-fraction.ts";
@@ -13,6 +13,7 @@ import type { Slices } from "./slices.ts";
 import type {
   ActionSpec,
   HeaderMutationsSpec,
+  PathMatchSpec,
   PerFilterConfigSpec,
   RouteConfigSpec,
   RouteSpec,
@@ -20,6 +21,7 @@ import type {
   WeightedEntrySpec,
 } from "./spec.ts";
 import { wire } from "./text.ts";
+import { parseUriTemplate } from "./uri-template.ts";
 import { LinkedVirtualHost } from "./virtual-host.ts";
 import { WeightedChoice } from "./weighted.ts";
 
@@ -52,7 +54,7 @@ export function* linkVirtualHost(
     configResponse: responseMutations(config.headers, deps),
   };
   for (const [order, route] of spec.routes.entries()) {
-    const regex = route.match.path.kind === "regex" ? new Regex(route.match.path.value) : null;
+    const regex = regexOf(route.match.path);
     const entry: RouteEntry = {
       order,
       kind: route.match.path.kind,
@@ -64,6 +66,15 @@ export function* linkVirtualHost(
     if (order % sliceSize === sliceSize - 1) yield;
   }
   return vhost;
+}
+
+/** null where the path is not matched by one. */
+function regexOf(path: PathMatchSpec): Regex | null {
+  if (path.kind === "regex") return new Regex(path.value);
+  if (path.kind !== "template") return null;
+  const template = parseUriTemplate(path.value);
+  if ("error" in template) throw new Error(`parse accepted the template ${path.value}`);
+  return new Regex(template.regex);
 }
 
 /** What all routes of a virtual host share. */
@@ -105,7 +116,9 @@ function linkWeighted(entry: WeightedEntrySpec, base: RouteData, levels: Levels)
     requestMutations: request.isEmpty ? base.requestMutations : [request, ...base.requestMutations],
     responseMutations: response.isEmpty ? base.responseMutations : [response, ...base.responseMutations],
     entryHostRewrite:
-      entry.hostRewriteLiteral === "" ? null : new HostRewrite({ kind: "literal", value: entry.hostRewriteLiteral }),
+      entry.hostRewriteLiteral === ""
+        ? null
+        : new HostRewrite({ kind: "literal", value: entry.hostRewriteLiteral }, deps.compileValue),
     perFilter: mergePerFilter([entry.perFilterConfig], base.perFilter),
   };
   data.filters = filtersOf(data, levels);
@@ -164,11 +177,12 @@ function routeData(route: RouteSpec, levels: Levels): RouteData {
       wins,
     ),
     path,
-    pathRewrite: cluster === null ? noRewrite : new PathRewrite(cluster.prefixRewrite, cluster.regexRewrite),
-    hostRewrite: cluster === null || cluster.hostRewrite === null ? null : new HostRewrite(cluster.hostRewrite),
+    pathRewrite: linkPathRewrite(cluster?.pathRewrite ?? null, path, deps.compileValue),
+    hostRewrite:
+      cluster === null || cluster.hostRewrite === null ? null : new HostRewrite(cluster.hostRewrite, deps.compileValue),
     entryHostRewrite: null,
     appendXForwardedHost: cluster?.appendXForwardedHost ?? false,
-    redirect: action.kind === "redirect" ? new Redirect(action) : null,
+    redirect: action.kind === "redirect" ? new Redirect(action, path, deps.compileValue) : null,
   };
 }
 
@@ -206,7 +220,6 @@ function responseMutations(spec: HeaderMutationsSpec, deps: LinkDeps): HeaderMut
 }
 
 const noBody = Buffer.alloc(0);
-const noRewrite = new PathRewrite("", null);
 const noMutations = new HeaderMutations([], [], () => ({ format: () => "" }));
 const noPerFilter: PerFilter = new Map();
 /** Routes; tens of microseconds of them, unless they are regexes. */

@@ -8,19 +8,34 @@ import type {
   Route,
 } from "../proto/generated/envoy/config/route/v3/route_components_pb.ts";
 import type { Problems } from "../proto/problems.ts";
+import type { CompileValue } from "./header-mutation.ts";
 import type { ParseDeps, RouteContext } from "./parse.ts";
 import { parseClusterAction } from "./parse-cluster-action.ts";
+import { parseFormatRewrite } from "./parse-path-policy.ts";
 import { parseRegexRewrite } from "./parse-policies.ts";
-import type { ActionSpec, DirectResponseSpec, RedirectSpec } from "./spec.ts";
+import type {
+  ActionSpec,
+  DirectResponseSpec,
+  PathMatchSpec,
+  PathRewriteSpec,
+  RedirectSpec,
+  RouteMatchSpec,
+} from "./spec.ts";
 
-/** The action of a route. `problems` is that of the route. */
-export function parseAction(message: Route, problems: Problems, deps: ParseDeps, context: RouteContext): ActionSpec {
+/** The action of a route with its match. `problems` is that of the route. */
+export function parseAction(
+  message: Route,
+  match: RouteMatchSpec,
+  problems: Problems,
+  deps: ParseDeps,
+  context: RouteContext,
+): ActionSpec {
   const action = message.action;
   switch (action.case) {
     case "route":
-      return parseClusterAction(action.value, problems.at("route"), deps, context);
+      return parseClusterAction(action.value, match.path, problems.at("route"), deps, context);
     case "redirect":
-      return parseRedirect(action.value, problems.at("redirect"));
+      return parseRedirect(action.value, match.path, problems.at("redirect"), context.compileValue);
     case "directResponse":
       return parseDirectResponse(
         action.value,
@@ -39,10 +54,14 @@ export function parseAction(message: Route, problems: Problems, deps: ParseDeps,
   }
 }
 
-function parseRedirect(message: RedirectAction, problems: Problems): RedirectSpec {
+function parseRedirect(
+  message: RedirectAction,
+  match: PathMatchSpec,
+  problems: Problems,
+  compile: CompileValue | null,
+): RedirectSpec {
   const scheme = message.schemeRewriteSpecifier;
   const path = message.pathRewriteSpecifier;
-  if (path.case === "pathRewrite") problems.error("path_rewrite", "is not implemented in Nuncio yet");
   return {
     kind: "redirect",
     status: redirectCodes[message.responseCode] ?? 301,
@@ -51,10 +70,33 @@ function parseRedirect(message: RedirectAction, problems: Problems): RedirectSpe
     host: message.hostRedirect,
     port: message.portRedirect,
     path: path.case === "pathRedirect" ? path.value : "",
-    prefixRewrite: path.case === "prefixRewrite" ? path.value : "",
-    regexRewrite: path.case === "regexRewrite" ? parseRegexRewrite(path.value, problems.at("regex_rewrite")) : null,
+    pathRewrite: parseRedirectRewrite(message, match, problems, compile),
     stripQuery: message.stripQuery,
   };
+}
+
+function parseRedirectRewrite(
+  message: RedirectAction,
+  match: PathMatchSpec,
+  problems: Problems,
+  compile: CompileValue | null,
+): PathRewriteSpec | null {
+  const path = message.pathRewriteSpecifier;
+  switch (path.case) {
+    case "prefixRewrite":
+      if (match.kind === "template") {
+        const text = "Cannot use redirect.prefix_rewrite with path_match_policy";
+        problems.error("prefix_rewrite", text, { envoyText: text });
+      }
+      return path.value === "" ? null : { kind: "prefix", value: path.value };
+    case "regexRewrite":
+      return { kind: "regex", rewrite: parseRegexRewrite(path.value, problems.at("regex_rewrite")) };
+    case "pathRewrite":
+      return parseFormatRewrite(path.value, "path", problems, compile);
+    case "pathRedirect":
+    case undefined:
+      return null;
+  }
 }
 
 function parseDirectResponse(

@@ -8,8 +8,10 @@ import {
   WeightedClusterSchema,
 } from "../proto/generated/envoy/config/route/v3/route_components_pb.ts";
 import type { Problems } from "../proto/problems.ts";
+import type { CompileValue } from "./header-mutation.ts";
 import type { ParseDeps, RouteContext } from "./parse.ts";
 import { parseHeaderName, parseMutations } from "./parse-headers.ts";
+import { parseFormatRewrite, parsePathRewritePolicy } from "./parse-path-policy.ts";
 import { parseHashPolicy, parseMirrors, parseRegexRewrite, parseRetryPolicy } from "./parse-policies.ts";
 import type {
   ClusterActionSpec,
@@ -17,28 +19,25 @@ import type {
   HostRewriteSpec,
   InternalRedirectSpec,
   MaxStreamDurationSpec,
+  PathMatchSpec,
+  PathRewriteSpec,
 } from "./spec.ts";
 
-/** config.route.v3.RouteAction. `problems` is that of the action. */
+/** config.route.v3.RouteAction. `match`: how the route matches paths; `problems` is that of the action. */
 export function parseClusterAction(
   message: RouteAction,
+  match: PathMatchSpec,
   problems: Problems,
   deps: ParseDeps,
   context: RouteContext,
 ): ClusterActionSpec {
   checkCoverage(RouteActionSchema, message, problems, { honoured, harmless });
-  if (message.prefixRewrite !== "" && message.regexRewrite !== undefined) {
-    const text = "Specify only one of prefix_rewrite, regex_rewrite or path_rewrite_policy";
-    problems.error("regex_rewrite", text, { envoyText: text });
-  }
   return {
     kind: "cluster",
     target: parseTarget(message, problems, deps, context),
     clusterNotFoundStatus: notFoundCodes[message.clusterNotFoundResponseCode] ?? 503,
-    prefixRewrite: message.prefixRewrite,
-    regexRewrite:
-      message.regexRewrite === undefined ? null : parseRegexRewrite(message.regexRewrite, problems.at("regex_rewrite")),
-    hostRewrite: parseHostRewrite(message, problems),
+    pathRewrite: parsePathRewrite(message, match, problems, context.compileValue),
+    hostRewrite: parseHostRewrite(message, problems, context.compileValue),
     appendXForwardedHost: message.appendXForwardedHost,
     timeoutMs: durationMsOr(message.timeout, 15_000),
     idleTimeoutMs: durationMs(message.idleTimeout),
@@ -126,7 +125,41 @@ function parseWeighted(
   };
 }
 
-function parseHostRewrite(message: RouteAction, problems: Problems): HostRewriteSpec | null {
+/** One at most of the four ways to rewrite a path. */
+function parsePathRewrite(
+  message: RouteAction,
+  match: PathMatchSpec,
+  problems: Problems,
+  compile: CompileValue | null,
+): PathRewriteSpec | null {
+  const { prefixRewrite, regexRewrite, pathRewritePolicy, pathRewrite } = message;
+  const given = [prefixRewrite !== "", regexRewrite !== undefined, pathRewritePolicy !== undefined, pathRewrite !== ""];
+  if (given.filter((isGiven) => isGiven).length > 1) {
+    const text = "Specify only one of prefix_rewrite, regex_rewrite or path_rewrite_policy";
+    problems.error("", text, { envoyText: text });
+    return null;
+  }
+  if (prefixRewrite !== "") {
+    if (match.kind === "template") {
+      const text = "Cannot use prefix_rewrite with matcher extension";
+      problems.error("prefix_rewrite", text, { envoyText: text });
+    }
+    return { kind: "prefix", value: prefixRewrite };
+  }
+  if (regexRewrite !== undefined)
+    return { kind: "regex", rewrite: parseRegexRewrite(regexRewrite, problems.at("regex_rewrite")) };
+  if (pathRewritePolicy !== undefined) {
+    const value = parsePathRewritePolicy(pathRewritePolicy, match, problems.at("path_rewrite_policy"));
+    return value === "" ? null : { kind: "template", value };
+  }
+  return pathRewrite === "" ? null : parseFormatRewrite(pathRewrite, "path", problems, compile);
+}
+
+function parseHostRewrite(
+  message: RouteAction,
+  problems: Problems,
+  compile: CompileValue | null,
+): HostRewriteSpec | null {
   const specifier = message.hostRewriteSpecifier;
   switch (specifier.case) {
     case "hostRewriteLiteral":
@@ -137,7 +170,8 @@ function parseHostRewrite(message: RouteAction, problems: Problems): HostRewrite
       return specifier.value === "" ? null : { kind: "header", name: parseHeaderName(specifier.value) };
     case "hostRewritePathRegex":
       return { kind: "pathRegex", rewrite: parseRegexRewrite(specifier.value, problems.at("host_rewrite_path_regex")) };
-    case "hostRewrite": // checkCoverage refused it.
+    case "hostRewrite":
+      return specifier.value === "" ? null : parseFormatRewrite(specifier.value, "host", problems, compile);
     case undefined:
       return null;
   }
@@ -205,10 +239,13 @@ const honoured = [
   "metadata_match",
   "prefix_rewrite",
   "regex_rewrite",
+  "path_rewrite_policy",
+  "path_rewrite",
   "host_rewrite_literal",
   "auto_host_rewrite",
   "host_rewrite_header",
   "host_rewrite_path_regex",
+  "host_rewrite",
   "append_x_forwarded_host",
   "timeout",
   "idle_timeout",

@@ -11,6 +11,8 @@ import type { RegexMatcher } from "../proto/generated/envoy/type/matcher/v3/rege
 import type { StringMatcher } from "../proto/generated/envoy/type/matcher/v3/string_pb.ts";
 import type { Problems } from "../proto/problems.ts";
 import { parseHeaderName } from "./parse-headers.ts";
+import { parsePathMatchPolicy } from "./parse-path-policy.ts";
+import { parseStreamConditions } from "./parse-stream-conditions.ts";
 import { regexError } from "./regex.ts";
 import type {
   CookieMatcherSpec,
@@ -34,12 +36,16 @@ export function parseMatch(message: RouteMatch | undefined, problems: Problems):
       "safe_regex",
       "connect_matcher",
       "path_separated_prefix",
+      "path_match_policy",
       "case_sensitive",
       "runtime_fraction",
       "headers",
       "query_parameters",
       "cookies",
       "grpc",
+      "tls_context",
+      "dynamic_metadata",
+      "filter_state",
     ],
     harmless: [],
   });
@@ -51,6 +57,7 @@ export function parseMatch(message: RouteMatch | undefined, problems: Problems):
     cookies: message.cookies.map((matcher, i) => parseCookie(matcher, problems.at(`cookies[${i}]`))),
     runtimeFraction: parseRuntimeFraction(message.runtimeFraction),
     grpc: message.grpc !== undefined,
+    ...parseStreamConditions(message, problems, parseStringMatcher),
   };
 }
 
@@ -146,8 +153,8 @@ function parsePath(message: RouteMatch, problems: Problems): PathMatchSpec {
       return { kind: "regex", value: parseRegex(path.value, problems.at("safe_regex")) };
     case "connectMatcher":
       return { kind: "connect", value: "" };
-    case "pathMatchPolicy": // checkCoverage refused it.
-      return nothing.path;
+    case "pathMatchPolicy":
+      return { kind: "template", value: parsePathMatchPolicy(path.value, problems.at("path_match_policy")) };
     case undefined:
       problems.error(
         "",
@@ -191,4 +198,7 @@ const nothing: RouteMatchSpec = {
   cookies: [],
   runtimeFraction: null,
   grpc: false,
+  tls: null,
+  metadata: [],
+  filterState: [],
 };

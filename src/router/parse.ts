@@ -178,11 +178,12 @@ function parseRoute(message: Route, problems: Problems, deps: ParseDeps, context
     ],
     harmless: ["decorator", "stat_prefix", "tracing", "per_request_buffer_limit_bytes", "request_body_buffer_limit"],
   });
+  const match = parseMatch(message.match, problems.at("match"));
   const cors = message.action.case === "route" ? message.action.value.cors : undefined;
   return {
     name: message.name,
-    match: parseMatch(message.match, problems.at("match")),
-    action: parseAction(message, problems, deps, context),
+    match,
+    action: parseAction(message, match, problems, deps, context),
     headers: parseMutations(message, problems, context.compileValue),
     perFilterConfig: {
       ...deps.parsePerRoute(message.typedPerFilterConfig, problems),

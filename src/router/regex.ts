@@ -46,6 +46,15 @@ export class Regex {
     return this.#re2().matches(input);
   }
 
+  /** The match of the whole input and what its groups took; null where it does not match. */
+  groups(input: string): readonly (string | null | undefined)[] | null {
+    if (this.#whole !== null && input.length <= this.#maxWhole && isAscii(input)) return this.#whole.exec(input);
+    const text = isAscii(input) ? input : Buffer.from(input, "latin1").toString();
+    const matcher = this.#re2().matcher(text);
+    if (text.includes("\ufffd") || !matcher.matches()) return null;
+    return Array.from({ length: matcher.groupCount() + 1 }, (_, i) => wire(matcher.group(i) ?? ""));
+  }
+
   /** Every match replaced, as RE2::GlobalReplace does: \0 to \9 are groups, \\ a backslash. */
   replaceAll(input: string, substitution: string): string {
     if (maxGroup(substitution) > this.#re2().groupCount()) return input;

@@ -32,13 +32,34 @@ function only(matchSpec: RouteMatchSpec, action: ActionSpec) {
 
 describe("path and host rewrites", () => {
   const cases: [string, RouteMatchSpec, Partial<ClusterActionSpec>, string, string, string][] = [
-    ["prefix", match("prefix", "/hr/"), { prefixRewrite: "/z/" }, "/hr/a?q=1", "/z/a?q=1", "h"],
-    ["a regex route's whole path", match("regex", "/rx/.*"), { prefixRewrite: "/z" }, "/rx/a?b=1", "/z?b=1", "h"],
-    ["any case", match("prefix", "/WI/", { caseSensitive: false }), { prefixRewrite: "/q/" }, "/wi/x", "/q/x", "h"],
+    [
+      "prefix",
+      match("prefix", "/hr/"),
+      { pathRewrite: { kind: "prefix", value: "/z/" } },
+      "/hr/a?q=1",
+      "/z/a?q=1",
+      "h",
+    ],
+    [
+      "a regex route's whole path",
+      match("regex", "/rx/.*"),
+      { pathRewrite: { kind: "prefix", value: "/z" } },
+      "/rx/a?b=1",
+      "/z?b=1",
+      "h",
+    ],
+    [
+      "any case",
+      match("prefix", "/WI/", { caseSensitive: false }),
+      { pathRewrite: { kind: "prefix", value: "/q/" } },
+      "/wi/x",
+      "/q/x",
+      "h",
+    ],
     [
       "by regex, the query kept",
       match("prefix", "/"),
-      { regexRewrite: { regex: "^/a/(.*)", substitution: "/\\1/a" } },
+      { pathRewrite: { kind: "regex", rewrite: { regex: "^/a/(.*)", substitution: "/\\1/a" } } },
       "/a/b?/a/c",
       "/b/a?/a/c",
       "h",
@@ -96,8 +117,7 @@ describe("redirects", () => {
     host: "",
     port: 0,
     path: "",
-    prefixRewrite: "",
-    regexRewrite: null,
+    pathRewrite: null,
     stripQuery: false,
   };
   const cases: [string, Partial<RedirectSpec>, string, string, string][] = [
@@ -112,7 +132,7 @@ describe("redirects", () => {
     ],
     [
       "the same scheme keeps its port",
-      { prefixRewrite: "/n/", stripQuery: true },
+      { pathRewrite: { kind: "prefix", value: "/n/" }, stripQuery: true },
       "/p/a?q=1",
       "h:80",
       "http://h:80/n/a",
@@ -127,7 +147,7 @@ describe("redirects", () => {
       expect(
         only(match("prefix", "/p/"), { ...base, ...redirect })
           .match(head, info, 0)
-          ?.locationFor(head),
+          ?.locationFor(head, info),
       ).toBe(location);
     });
   }

@@ -1,8 +1,11 @@
 import type { RequestHead } from "../http/header-block.ts";
 import { Known } from "../http/names.ts";
+import type { StreamInfo } from "../observability/stream-info.ts";
+import { type CompileValue, compileKnown, type ValueFormatter } from "./header-mutation.ts";
 import { Regex } from "./regex.ts";
-import type { HostRewriteSpec, RedirectSpec, RegexRewriteSpec } from "./spec.ts";
+import type { HostRewriteSpec, PathMatchSpec, PathRewriteSpec, RedirectSpec, RegexRewriteSpec } from "./spec.ts";
 import { pathEnd, wire } from "./text.ts";
+import { parseTemplateRewrite, parseUriTemplate, type RewritePiece } from "./uri-template.ts";
 
 /** A pattern with its substitution, live. */
 export class RegexRewrite {
@@ -25,24 +28,89 @@ export class RegexRewrite {
   }
 }
 
-/** prefix_rewrite and regex_rewrite of a route or redirect. */
-export class PathRewrite {
+/** How a route or redirect changes the path. */
+export interface PathRewrite {
+  /** The new target; "" where it stays. `matchedLength`: how much of it the route's path condition took. */
+  apply(target: string, matchedLength: number, info: StreamInfo): string;
+}
+
+/** null without a rewrite. `path`: the route's condition, whose variables a template uses. */
+export function linkPathRewrite(
+  spec: PathRewriteSpec | null,
+  path: PathMatchSpec,
+  compile: CompileValue,
+): PathRewrite | null {
+  switch (spec?.kind) {
+    case undefined:
+      return null;
+    case "prefix":
+      return new PrefixRewrite(wire(spec.value));
+    case "regex":
+      return new RegexPathRewrite(spec.rewrite);
+    case "template":
+      return new TemplateRewrite(path.value, spec.value);
+    case "format":
+      return new FormatRewrite(compileKnown(spec.value, compile));
+  }
+}
+
+class PrefixRewrite implements PathRewrite {
   readonly #prefix: string;
-  readonly #regex: RegexRewrite | null;
 
-  constructor(prefixRewrite: string, regexRewrite: RegexRewriteSpec | null) {
-    this.#prefix = wire(prefixRewrite);
-    this.#regex = regexRewrite === null ? null : new RegexRewrite(regexRewrite);
+  constructor(prefix: string) {
+    this.#prefix = prefix;
   }
 
-  get isNone(): boolean {
-    return this.#prefix === "" && this.#regex === null;
-  }
-
-  /** `matchedLength`: how much of the target the route's path condition took. */
   apply(target: string, matchedLength: number): string {
-    if (this.#prefix !== "") return this.#prefix + target.slice(matchedLength);
-    return this.#regex === null ? target : this.#regex.applyToTarget(target);
+    return this.#prefix + target.slice(matchedLength);
+  }
+}
+
+class RegexPathRewrite implements PathRewrite {
+  readonly #rewrite: RegexRewrite;
+
+  constructor(spec: RegexRewriteSpec) {
+    this.#rewrite = new RegexRewrite(spec);
+  }
+
+  apply(target: string): string {
+    return this.#rewrite.applyToTarget(target);
+  }
+}
+
+class TemplateRewrite implements PathRewrite {
+  readonly #regex: Regex;
+  readonly #pieces: readonly RewritePiece[];
+
+  /** Both must be as parse takes them. */
+  constructor(template: string, rewrite: string) {
+    const parsed = parseUriTemplate(template);
+    const pieces = "error" in parsed ? parsed : parseTemplateRewrite(rewrite, parsed.variables);
+    if ("error" in parsed || "error" in pieces) throw new Error(`parse accepted ${template} and ${rewrite}`);
+    this.#regex = new Regex(parsed.regex);
+    this.#pieces = pieces.pieces;
+  }
+
+  apply(target: string): string {
+    const end = pathEnd(target);
+    const groups = this.#regex.groups(target.slice(0, end));
+    if (groups === null) return "";
+    let path = "";
+    for (const piece of this.#pieces) path += typeof piece === "string" ? piece : groups[piece + 1];
+    return path + target.slice(end);
+  }
+}
+
+class FormatRewrite implements PathRewrite {
+  readonly #formatter: ValueFormatter;
+
+  constructor(formatter: ValueFormatter) {
+    this.#formatter = formatter;
+  }
+
+  apply(target: string, _matchedLength: number, info: StreamInfo): string {
+    const path = this.#formatter.format(info);
+    return path === "" ? "" : path + target.slice(pathEnd(target));
   }
 }
 
@@ -51,15 +119,17 @@ export class HostRewrite {
   readonly #kind: HostRewriteSpec["kind"];
   readonly #value: string;
   readonly #regex: RegexRewrite | null;
+  readonly #formatter: ValueFormatter | null;
 
-  constructor(spec: HostRewriteSpec) {
+  constructor(spec: HostRewriteSpec, compile: CompileValue) {
     this.#kind = spec.kind;
     this.#value = spec.kind === "literal" ? wire(spec.value) : spec.kind === "header" ? spec.name : "";
     this.#regex = spec.kind === "pathRegex" ? new RegexRewrite(spec.rewrite) : null;
+    this.#formatter = spec.kind === "format" ? compileKnown(spec.value, compile, "-") : null;
   }
 
   /** The new authority; null to leave it. */
-  authorityFor(head: RequestHead): string | null {
+  authorityFor(head: RequestHead, info: StreamInfo): string | null {
     switch (this.#kind) {
       case "literal":
         return this.#value;
@@ -67,6 +137,8 @@ export class HostRewrite {
         return head.find(this.#value) || null;
       case "pathRegex":
         return (this.#regex as RegexRewrite).apply(head.path.slice(0, pathEnd(head.path)));
+      case "format":
+        return (this.#formatter as ValueFormatter).format(info) || null;
       case "auto":
         return null;
     }
@@ -91,32 +163,32 @@ export class Redirect {
   readonly #host: string;
   readonly #port: string;
   readonly #path: string;
-  readonly #rewrite: PathRewrite;
+  readonly #rewrite: PathRewrite | null;
   readonly #stripQuery: boolean;
 
-  constructor(spec: RedirectSpec) {
+  constructor(spec: RedirectSpec, match: PathMatchSpec, compile: CompileValue) {
     this.#scheme = wire(spec.scheme);
     this.#host = wire(spec.host);
     this.#port = spec.port === 0 ? "" : `:${spec.port}`;
     this.#path = wire(spec.path);
-    this.#rewrite = new PathRewrite(spec.prefixRewrite, spec.regexRewrite);
+    this.#rewrite = linkPathRewrite(spec.pathRewrite, match, compile);
     this.#stripQuery = spec.stripQuery;
   }
 
-  locationFor(head: RequestHead, matchedLength: number): string {
+  locationFor(head: RequestHead, info: StreamInfo, matchedLength: number): string {
     const scheme = this.#scheme || head.scheme;
     const host = this.#host || requestHost(head, scheme, this.#port);
-    return `${scheme}://${host}${this.#port}${this.#target(head, matchedLength)}`;
+    return `${scheme}://${host}${this.#port}${this.#target(head, info, matchedLength)}`;
   }
 
-  #target(head: RequestHead, matchedLength: number): string {
+  #target(head: RequestHead, info: StreamInfo, matchedLength: number): string {
     const query = head.path.indexOf("?");
     if (this.#path !== "") {
       // The query of path_redirect stands instead of the request's, strip_query or not.
       if (this.#path.includes("?") || query < 0 || this.#stripQuery) return this.#path;
       return this.#path + head.path.slice(query);
     }
-    const target = this.#rewrite.apply(head.path, matchedLength);
+    const target = this.#rewrite?.apply(head.path, matchedLength, info) || head.path;
     const end = this.#stripQuery ? target.indexOf("?") : -1;
     return end < 0 ? target : target.slice(0, end);
   }

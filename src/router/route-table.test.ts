@@ -1,8 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import type { ValueConditionSpec } from "../observability/access-log-spec.ts";
 import { StreamInfo } from "../observability/stream-info.ts";
 import type { LinkDeps } from "./link.ts";
-import type { HeaderMatcherSpec, RouteMatchSpec, RouteSpec } from "./spec.ts";
+import type { FilterStateMatcherSpec, HeaderMatcherSpec, RouteMatchSpec, RouteSpec } from "./spec.ts";
 import { config, deps, linkRouteTable, match, request, route, toCluster, vhost } from "./table.test-kit.ts";
 
 const info = new StreamInfo();
@@ -102,6 +103,38 @@ describe("conditions", () => {
     expect(table.match(request("/"), info, 0.5)).toBeNull();
   });
 
+  test("metadata, state and ranges", () => {
+    const metadata = (value: ValueConditionSpec, invert = false) => ({
+      metadata: [{ path: ["f", "a", "b"], value, invert }],
+    });
+    const state = (more: Partial<FilterStateMatcherSpec>) => ({
+      filterState: [{ key: "k", string: null, ranges: null, ...more }],
+    });
+    const cases: [Partial<RouteMatchSpec>, unknown, string, boolean][] = [
+      [metadata({ kind: "string", string: exact }), "a", "", true],
+      [metadata({ kind: "string", string: exact }), 1, "", false],
+      [metadata({ kind: "string", string: exact }, true), 1, "", true],
+      [metadata({ kind: "number", start: 1, end: 3 }), 2, "", true],
+      [metadata({ kind: "number", start: 1, end: 3 }), 3, "", false],
+      [metadata({ kind: "bool", value: true }), true, "", true],
+      [metadata({ kind: "present", value: true }), {}, "", true],
+      [metadata({ kind: "list", value: { kind: "string", string: exact } }), ["b", "a"], "", true],
+      [metadata({ kind: "list", value: { kind: "string", string: exact } }), "a", "", false],
+      [metadata({ kind: "or", values: [{ kind: "null" }, { kind: "bool", value: false }] }), false, "", true],
+      [state({ string: exact }), null, "a", true],
+      [state({ string: exact }), null, "b", false],
+      [state({ ranges: [{ address: "10.0.0.0", prefixLength: 8 }] }), null, "10.1.2.3", true],
+      [state({ ranges: [{ address: "10.0.0.0", prefixLength: 8 }] }), null, "11.1.2.3", false],
+    ];
+    for (const [more, value, text, expected] of cases) {
+      const table = linkRouteTable(config([vhost(["*"], [route("r", match("prefix", "/", more))])]), deps);
+      const stream = new StreamInfo();
+      stream.dynamicMetadata = new Map([["f", { a: { b: value } }]]);
+      stream.filterState = new Map([["k", { text: () => text, fields: () => null, hashText: () => null }]]);
+      expect([more, table.match(request("/"), stream, 0) !== null]).toEqual([more, expected]);
+    }
+  });
+
   test("vhost_header chooses the virtual host; without it there is none", () => {
     const hosts = [
       vhost(["d"], [route("d", match("prefix", "/"))]),
@@ -129,7 +162,7 @@ describe("conditions", () => {
       deps,
     );
     const found = table.match(request("/a?b", {}, "h:80"), info, 0);
-    expect([found?.status, found?.locationFor(request("/a?b", {}, "h:80"))]).toEqual([301, "https://h:80/a?b"]);
+    expect([found?.status, found?.locationFor(request("/a?b", {}, "h:80"), info)]).toEqual([301, "https://h:80/a?b"]);
   });
 });
 

@@ -61,7 +61,7 @@ export interface Route {
   /** The text of a direct response, its body_format applied. */
   directBody(info: StreamInfo): string;
   /** The Location of a redirect, or of a direct response that needs one (201 and 3xx). */
-  locationFor(head: RequestHead): string;
+  locationFor(head: RequestHead, info: StreamInfo): string;
 }
 
 /** What the HTTP filters have of a route: made once by LinkDeps.linkFilters. */
@@ -122,7 +122,7 @@ export interface RouteData {
   requestMutations: readonly HeaderMutations[];
   responseMutations: readonly HeaderMutations[];
   path: PathMatchSpec;
-  pathRewrite: PathRewrite;
+  pathRewrite: PathRewrite | null;
   hostRewrite: HostRewrite | null;
   /** host_rewrite_literal of a weighted entry: done before the route's own. */
   entryHostRewrite: HostRewrite | null;
@@ -199,10 +199,11 @@ class LinkedRoute implements Route {
     for (let i = 0; i < mutations.length; i++) (mutations[i] as HeaderMutations).apply(head, info);
     if (data.kind !== "cluster") return;
     // Envoy tells the old host of the route's own rewrite alone.
-    this.#rewriteHost(head, data.entryHostRewrite, false, false);
-    this.#rewriteHost(head, data.hostRewrite, data.appendXForwardedHost, keepOriginal);
-    if (data.pathRewrite.isNone || head.path === "") return;
-    const path = data.pathRewrite.apply(head.path, matchedLength(data.path, head.path));
+    this.#rewriteHost(head, info, data.entryHostRewrite, false, false);
+    this.#rewriteHost(head, info, data.hostRewrite, data.appendXForwardedHost, keepOriginal);
+    if (data.pathRewrite === null || head.path === "") return;
+    const path = data.pathRewrite.apply(head.path, matchedLength(data.path, head.path), info);
+    if (path === "") return;
     if (keepOriginal) head.set("x-envoy-original-path", head.path, Known["x-envoy-original-path"]);
     head.path = path;
   }
@@ -224,23 +225,24 @@ class LinkedRoute implements Route {
     return formatter.format(info);
   }
 
-  locationFor(head: RequestHead): string {
+  locationFor(head: RequestHead, info: StreamInfo): string {
     const redirect = this.#data.redirect;
     if (redirect === null) {
       // require_tls: https on the same authority, its port included (Envoy createSslRedirectPath).
       const scheme = this.kind === "redirect" ? "https" : head.scheme;
       return `${scheme}://${head.authority}${head.path}`;
     }
-    return redirect.locationFor(head, matchedLength(this.#data.path, head.path));
+    return redirect.locationFor(head, info, matchedLength(this.#data.path, head.path));
   }
 
   #rewriteHost(
     head: RequestHead,
+    info: StreamInfo,
     rewrite: HostRewrite | null,
     appendXForwardedHost: boolean,
     keepOriginal: boolean,
   ): void {
-    const authority = rewrite === null ? null : rewrite.authorityFor(head);
+    const authority = rewrite === null ? null : rewrite.authorityFor(head, info);
     if (authority === null) return;
     if (keepOriginal) head.set("x-envoy-original-host", head.authority, Known["x-envoy-original-host"]);
     updateAuthority(head, authority, appendXForwardedHost);
@@ -255,6 +257,7 @@ function matchedLength(match: PathMatchSpec, target: string): number {
       return match.value.length;
     case "path":
     case "regex":
+    case "template":
       return pathEnd(target);
     case "connect":
       return 0;

@@ -1,3 +1,5 @@
+import type { ValueConditionSpec } from "../observability/access-log-spec.ts";
+
 /** envoy.config.route.v3.RouteConfiguration as plain data: it can be posted to a worker. Strings are as configured (not wire bytes). */
 export interface RouteConfigSpec {
   name: string;
@@ -71,11 +73,36 @@ export interface RouteMatchSpec {
   cookies: CookieMatcherSpec[];
   runtimeFraction: RuntimeFractionSpec | null;
   grpc: boolean;
+  /** null without tls_context. */
+  tls: TlsMatchSpec | null;
+  metadata: MetadataMatcherSpec[];
+  filterState: FilterStateMatcherSpec[];
 }
 
-/** `value` is the prefix, the path or the regex; "" for connect. */
+/** Whether the client showed a certificate, and whether it was found good; null: no matter. */
+export interface TlsMatchSpec {
+  presented: boolean | null;
+  validated: boolean | null;
+}
+
+/** type.matcher.v3.MetadataMatcher of dynamic metadata. */
+export interface MetadataMatcherSpec {
+  /** The filter, then the keys. */
+  path: string[];
+  value: ValueConditionSpec;
+  invert: boolean;
+}
+
+/** type.matcher.v3.FilterStateMatcher; exactly one of string and ranges is set. */
+export interface FilterStateMatcherSpec {
+  key: string;
+  string: StringMatcherSpec | null;
+  ranges: { address: string; prefixLength: number }[] | null;
+}
+
+/** `value` is the prefix, the path, the regex or the URI template; "" for connect. */
 export interface PathMatchSpec {
-  kind: "prefix" | "path" | "pathSeparatedPrefix" | "regex" | "connect";
+  kind: "prefix" | "path" | "pathSeparatedPrefix" | "regex" | "template" | "connect";
   value: string;
 }
 
@@ -147,8 +174,7 @@ export interface ClusterActionSpec {
   target: ClusterTargetSpec;
   /** Status when the cluster is not known: 503, 404 or 500. */
   clusterNotFoundStatus: number;
-  prefixRewrite: string;
-  regexRewrite: RegexRewriteSpec | null;
+  pathRewrite: PathRewriteSpec | null;
   hostRewrite: HostRewriteSpec | null;
   appendXForwardedHost: boolean;
   /** 15000 by default, 0 for none. */
@@ -199,13 +225,24 @@ export interface RegexRewriteSpec {
   substitution: string;
 }
 
+/** How a path is changed; its query stays. */
+export type PathRewriteSpec =
+  | { kind: "prefix"; value: string }
+  | { kind: "regex"; rewrite: RegexRewriteSpec }
+  /** path_rewrite_policy: a path with variables of the route's template. */
+  | { kind: "template"; value: string }
+  /** path_rewrite: a format string with %OPERATORS%. */
+  | { kind: "format"; value: string };
+
 export type HostRewriteSpec =
   | { kind: "literal"; value: string }
   /** The host name of the chosen upstream, set by the router filter. */
   | { kind: "auto" }
   /** Lower-case field name. */
   | { kind: "header"; name: string }
-  | { kind: "pathRegex"; rewrite: RegexRewriteSpec };
+  | { kind: "pathRegex"; rewrite: RegexRewriteSpec }
+  /** host_rewrite: a format string with %OPERATORS%. */
+  | { kind: "format"; value: string };
 
 export interface MaxStreamDurationSpec {
   /** null: not said; 0 for none. */
@@ -277,8 +314,7 @@ export interface RedirectSpec {
   port: number;
   /** "" to keep. */
   path: string;
-  prefixRewrite: string;
-  regexRewrite: RegexRewriteSpec | null;
+  pathRewrite: PathRewriteSpec | null;
   stripQuery: boolean;
 }
 

@@ -32,7 +32,16 @@ export function match(
   value: string,
   more: Partial<RouteMatchSpec> = {},
 ): RouteMatchSpec {
-  const plain = { headers: [], query: [], cookies: [], runtimeFraction: null, grpc: false };
+  const plain = {
+    headers: [],
+    query: [],
+    cookies: [],
+    runtimeFraction: null,
+    grpc: false,
+    tls: null,
+    metadata: [],
+    filterState: [],
+  };
   return { path: { kind, value }, caseSensitive: true, ...plain, ...more };
 }
 
@@ -41,8 +50,7 @@ export function toCluster(name: string, more: Partial<ClusterActionSpec> = {}): 
     kind: "cluster",
     target: { kind: "cluster", name },
     clusterNotFoundStatus: 503,
-    prefixRewrite: "",
-    regexRewrite: null,
+    pathRewrite: null,
     hostRewrite: null,
     appendXForwardedHost: false,
     timeoutMs: 15_000,

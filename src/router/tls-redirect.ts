@@ -1,4 +1,3 @@
-import { PathRewrite } from "./rewrite.ts";
 import type { Route, VirtualHost } from "./route.ts";
 import { createRoute, noRouteFilters } from "./route.ts";
 
@@ -35,7 +34,7 @@ export function createTlsRedirect(virtualHost: VirtualHost): Route {
     requestMutations: [],
     responseMutations: [],
     path: { kind: "prefix", value: "/" },
-    pathRewrite: new PathRewrite("", null),
+    pathRewrite: null,
     hostRewrite: null,
     entryHostRewrite: null,
     appendXForwardedHost: false,

@@ -42,7 +42,7 @@ export class LinkedVirtualHost implements VirtualHost {
   /** By rising order. `key`: what the paths it matches begin with. */
   add(entry: RouteEntry, key: string, caseSensitive: boolean): void {
     if (entry.kind === "connect") this.#connects.push(entry);
-    else if (entry.kind === "regex") this.#regexes.insert(key, entry);
+    else if (entry.regex !== null) this.#regexes.insert(key, entry);
     else if (caseSensitive) this.#plain.insert(key, entry);
     else this.#folded.insert(asciiLower(key), entry);
   }
@@ -51,7 +51,7 @@ export class LinkedVirtualHost implements VirtualHost {
     if (this.#requireTls !== "NONE" && head.get(Known["x-forwarded-proto"]) !== "https") {
       if (this.#requireTls === "ALL" || head.get(Known["x-envoy-internal"]) !== "true") return this.#tlsRedirect;
     }
-    const entry = this.#find(head, random);
+    const entry = this.#find(head, info, random);
     if (entry === null) return null;
     return entry.weighted === null ? entry.route : entry.weighted.choose(head, info, random);
   }
@@ -63,7 +63,7 @@ export class LinkedVirtualHost implements VirtualHost {
     return this.#virtualClusters.length === 0 ? "" : "other";
   }
 
-  #find(head: RequestHead, random: number): RouteEntry | null {
+  #find(head: RequestHead, info: StreamInfo, random: number): RouteEntry | null {
     const path = head.path;
     let end = pathEnd(path);
     if (this.#ignoreParameters) {
@@ -71,6 +71,7 @@ export class LinkedVirtualHost implements VirtualHost {
       if (semicolon >= 0 && semicolon < end) end = semicolon;
     }
     candidate.head = head;
+    candidate.info = info;
     candidate.random = random;
     candidate.end = end;
     candidate.path = path;
@@ -96,6 +97,7 @@ export class LinkedVirtualHost implements VirtualHost {
       }
     }
     candidate.head = null;
+    candidate.info = null;
     return best;
   }
 }

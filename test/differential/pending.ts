@@ -20,8 +20,6 @@ export const pendingCases: Readonly<Record<string, string>> = {
 /** Setups that Nuncio refuses in words, as it does not implement a field of theirs. */
 export const refusedSetups: Readonly<Record<string, string>> = {
   userAgent: "add_user_agent is not implemented",
-  templates: "path_match_policy comes with issue 6",
-  formatRewrites: "path_rewrite comes with issue 6",
 };
 
 /** Cases of h1-malformed.json by id. */

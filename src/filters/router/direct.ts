@@ -8,7 +8,7 @@ import type { TerminalStream } from "../api.ts";
 export function answerWithoutUpstream(stream: TerminalStream, route: Route, head: RequestHead): void {
   const { status } = route;
   const needsLocation = route.kind === "redirect" || status === 201 || (status >= 300 && status < 400);
-  const location = needsLocation ? route.locationFor(head) : "";
+  const location = needsLocation ? route.locationFor(head, stream.info) : "";
   stream.sendLocalReply(localReply(status, route.directBody(stream.info), route.replyDetails), (reply) => {
     if (needsLocation) reply.set("location", location, Known.location);
     if (route.bodyContentType !== "") reply.set("content-type", route.bodyContentType, Known["content-type"]);

@@ -26,9 +26,13 @@ export class TlsInfo {
   /** The host of which the answer is known to be yes. */
   #covered = "";
 
+  /** The peer's certificate was looked at and found good; only a server says so. */
+  readonly isPeerValidated: boolean;
+
   /** `peer`: its certificate where somebody parsed it already. */
-  constructor(socket: TLSSocket, serverName: string, peer: X509Certificate | undefined) {
+  constructor(socket: TLSSocket, serverName: string, peer: X509Certificate | undefined, isPeerValidated: boolean) {
     this.#socket = socket;
+    this.isPeerValidated = isPeerValidated;
     this.#peer = peer;
     this.serverName = serverName;
     this.alpn = socket.alpnProtocol || "";
