@@ -1,9 +1,8 @@
-import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { ValueConditionSpec } from "../observability/access-log-spec.ts";
 import { StreamInfo } from "../observability/stream-info.ts";
 import type { LinkDeps } from "./link.ts";
-import type { FilterStateMatcherSpec, HeaderMatcherSpec, RouteMatchSpec, RouteSpec } from "./spec.ts";
+import type { FilterStateMatcherSpec, HeaderMatcherSpec, RouteMatchSpec } from "./spec.ts";
 import { config, deps, linkRouteTable, match, request, route, toCluster, vhost } from "./table.test-kit.ts";
 
 const info = new StreamInfo();
@@ -225,49 +224,6 @@ test("per-filter configs come to the filters by name, the most specific level fi
   ]);
 });
 
-describe("the compiled table gives what walking the routes gives", () => {
-  const word = fc.string({ unit: fc.constantFrom("a", "b", "/", "A"), maxLength: 6 });
-  const pattern = fc
-    .array(fc.constantFrom("a", "b", "/", ".*", "[^/]+", "a?", "(a|b)", "b+"), { maxLength: 5 })
-    .map((parts) => parts.join(""));
-  const path = fc.oneof(
-    fc.record({
-      kind: fc.constantFrom("prefix" as const, "path" as const, "pathSeparatedPrefix" as const),
-      value: word.map((w) => `/${w}`),
-    }),
-    pattern.map((value) => ({ kind: "regex" as const, value: `/${value}` })),
-  );
-  const spec = fc.record({
-    path,
-    caseSensitive: fc.boolean(),
-    headers: fc.constantFrom<HeaderMatcherSpec[][]>(
-      [],
-      [{ name: "x", string: null, range: null, present: true, invert: false, missingAsEmpty: false }],
-    ),
-  });
-  test("on random tables", () => {
-    fc.assert(
-      fc.property(
-        fc.array(spec, { maxLength: 25 }),
-        fc.array(word, { minLength: 1, maxLength: 12 }),
-        fc.boolean(),
-        fc.boolean(),
-        (specs, words, withHeader, withQuery) => {
-          const routes = specs.map((s, i) =>
-            route(String(i), match(s.path.kind, s.path.value, { caseSensitive: s.caseSensitive, headers: s.headers })),
-          );
-          const table = linkRouteTable(config([vhost(["*"], routes)]), deps);
-          for (const w of words) {
-            const head = request(`/${w}${withQuery ? "?a/b" : ""}`, withHeader ? { x: "1" } : {});
-            expect(table.match(head, info, 0)?.name ?? null).toBe(walk(routes, `/${w}`, withHeader));
-          }
-        },
-      ),
-      { numRuns: 1500 },
-    );
-  });
-});
-
 test("one of 10,000 prefixes", () => {
   const routes = Array.from({ length: 10_000 }, (_, i) =>
     route(`r${i}`, match("prefix", `/api/v${i % 10}/service-${i}/`)),
@@ -276,19 +232,3 @@ test("one of 10,000 prefixes", () => {
   expect(table.match(request("/api/v9/service-9999/x?y"), info, 0)?.name).toBe("r9999");
   expect(table.match(request("/api/v9/service-9999"), info, 0)).toBeNull();
 });
-
-/** The oracle: the first route that matches, one by one. */
-function walk(routes: readonly RouteSpec[], path: string, withHeader: boolean): string | null {
-  for (const { name, match: m } of routes) {
-    const fold = (text: string): string => (m.caseSensitive ? text : text.toLowerCase());
-    const [p, v] = [fold(path), fold(m.path.value)];
-    const isMatch =
-      m.path.kind === "regex"
-        ? new RegExp(`^(?:${m.path.value})$`).test(path)
-        : m.path.kind === "path"
-          ? p === v
-          : p.startsWith(v) && (m.path.kind === "prefix" || p.length === v.length || p[v.length] === "/");
-    if (isMatch && (m.headers.length === 0 || withHeader)) return name;
-  }
-  return null;
-}
