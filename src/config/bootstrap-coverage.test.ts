@@ -20,7 +20,7 @@ test("what the process does not read is refused where it changes a response, els
       "error admin.allow_paths",
       "warning admin.ignore_global_conn_limit",
       "error cluster_manager.upstream_bind_config",
-      "warning cluster_manager.local_cluster_name",
+      "error cluster_manager.local_cluster_name",
       "warning stats_config.stats_matcher",
     ].sort(),
   );

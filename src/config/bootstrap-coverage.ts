@@ -28,9 +28,15 @@ export function checkBootstrap(bootstrap: Bootstrap, problems: Problems): void {
   }
   if (bootstrap.clusterManager !== undefined) {
     checkCoverage(ClusterManagerSchema, bootstrap.clusterManager, problems.at("cluster_manager"), {
-      honoured: ["enable_deferred_cluster_creation"],
-      harmless: ["local_cluster_name", "outlier_detection", "load_stats_config"],
+      honoured: ["enable_deferred_cluster_creation", "local_cluster_name"],
+      harmless: ["outlier_detection", "load_stats_config"],
     });
+    const name = bootstrap.clusterManager.localClusterName;
+    if (name !== "" && bootstrap.staticResources?.clusters.some((cluster) => cluster.name === name) !== true) {
+      problems.error("cluster_manager.local_cluster_name", `there is no cluster "${name}" in static_resources`, {
+        envoyText: `local cluster '${name}' must be defined`,
+      });
+    }
   }
   if (bootstrap.statsConfig !== undefined) {
     checkCoverage(StatsConfigSchema, bootstrap.statsConfig, problems.at("stats_config"), {

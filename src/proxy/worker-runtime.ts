@@ -10,8 +10,10 @@ import type { RuntimeEntry } from "../router/runtime-fraction.ts";
 import type { Slices } from "../router/slices.ts";
 import type { RouteConfigSpec } from "../router/spec.ts";
 import { Cluster } from "../upstream/cluster.ts";
+import { realEnvironment } from "../upstream/environment.ts";
 import { GoneStats } from "../upstream/gone-stats.ts";
-import type { ClusterSpec, HostUpdate } from "../upstream/spec.ts";
+import { LocalZone, type LocalZoneSpec } from "../upstream/local-zone.ts";
+import type { ClusterSpec, HostUpdate, LocalitySpec } from "../upstream/spec.ts";
 import type { DrainPlan } from "./drain-plan.ts";
 import { linkChains } from "./linked-chain.ts";
 import { Listener } from "./listener.ts";
@@ -56,6 +58,7 @@ export interface RuntimeOptions {
   fileFlushMinSizeKb: number;
   /** node.cluster */
   nodeCluster: string;
+  localZone: LocalZoneSpec;
   drainTimeS: number;
   drainStrategy: string;
   /** Runtime keys at the start. */
@@ -84,6 +87,7 @@ export class WorkerRuntime {
   readonly #http2: Http2Stats;
   readonly #nodeCluster: string;
   readonly #drainPlan: DrainPlan;
+  readonly #localZone: LocalZone;
   #isHealthFailed = false;
 
   constructor(options: RuntimeOptions) {
@@ -91,6 +95,7 @@ export class WorkerRuntime {
     this.#slab = options.slab;
     this.#report = options.report;
     this.#nodeCluster = options.nodeCluster;
+    this.#localZone = new LocalZone(options.localZone);
     this.#drainPlan = { isGradual: options.drainStrategy !== "immediate", timeMs: options.drainTimeS * 1000 };
     this.#values = new RuntimeValues(options.runtime);
     this.#waitingHosts = new WaitingHosts((name, isWanted) => this.#report({ kind: "host", name, isWanted }));
@@ -120,7 +125,8 @@ export class WorkerRuntime {
     if (update.clusters.length > 0) this.#forgetGone();
     for (const spec of update.clusters) {
       this.#clusters.get(spec.name)?.close();
-      this.#clusters.set(spec.name, new Cluster(spec, this.#slab, this.#index));
+      this.#clusters.set(spec.name, new Cluster(spec, this.#slab, this.#index, realEnvironment, this.#localZone));
+      this.#onLocalHosts(spec.name, spec.localities);
     }
     for (const head of update.routes) {
       const spec = nextPart === null ? head : yield* joinRoutes(head, nextPart);
@@ -155,6 +161,7 @@ export class WorkerRuntime {
 
   applyHosts(update: HostUpdate): void {
     this.#clusters.get(update.cluster)?.updateHosts(update.localities);
+    this.#onLocalHosts(update.cluster, update.localities);
   }
 
   /** The secrets of a TLS context came or changed. */
@@ -206,6 +213,13 @@ export class WorkerRuntime {
       listener.destroyConnections();
     }
     await this.#logs.close();
+  }
+
+  /** Zone-aware routing of all clusters goes by the hosts of the local one. */
+  #onLocalHosts(cluster: string, localities: readonly LocalitySpec[]): void {
+    if (cluster !== this.#localZone.clusterName) return;
+    this.#localZone.localities = localities;
+    for (const other of this.#clusters.values()) other.onLocalHosts();
   }
 
   #forgetGone(): void {

@@ -13,6 +13,7 @@ import { type Node, NodeSchema } from "../proto/generated/envoy/config/core/v3/b
 import { ListenerSchema } from "../proto/generated/envoy/config/listener/v3/listener_pb.ts";
 import { type Secret, SecretSchema } from "../proto/generated/envoy/extensions/transport_sockets/tls/v3/secret_pb.ts";
 import { typeRegistry } from "../proto/type-registry.ts";
+import type { LocalZoneSpec } from "../upstream/local-zone.ts";
 import type { ConfigSnapshot, DumpedResource, DumpedSdsSecret, DynamicDump } from "./admin/state.ts";
 import { dumpedRefusal } from "./dumped-refusal.ts";
 import type { Flags } from "./flags.ts";
@@ -96,6 +97,17 @@ export function nodeMessage(bootstrap: Bootstrap, flags: Flags): Node {
     registry: typeRegistry,
     ignoreUnknownFields: true,
   });
+}
+
+/** Where the node stands, for zone-aware routing. */
+export function localZoneOf(bootstrap: Bootstrap | null, node: Node | null): LocalZoneSpec {
+  const locality = node?.locality;
+  return {
+    clusterName: bootstrap?.clusterManager?.localClusterName ?? "",
+    region: locality?.region ?? "",
+    zone: locality?.zone ?? "",
+    subZone: locality?.subZone ?? "",
+  };
 }
 
 function nodeJson(bootstrap: Bootstrap, flags: Flags): Json {

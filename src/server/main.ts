@@ -59,7 +59,7 @@ async function run(flags: Flags, log: ServerLog): Promise<number | undefined> {
     { formatProblems },
     { Problems },
     { bootstrapToSpecs },
-    { bootConfig, logPattern, nodeMessage, re2Finder, statsOptions },
+    { bootConfig, localZoneOf, logPattern, nodeMessage, re2Finder, statsOptions },
     { parseRuntimeLayers },
     { RuntimeLayers },
     { SecretStore },
@@ -91,6 +91,7 @@ async function run(flags: Flags, log: ServerLog): Promise<number | undefined> {
   const specs = bootstrap === null ? null : bootstrapToSpecs(bootstrap, problems, concurrency + 1, leniency, secrets);
   const node = bootstrap === null ? null : nodeMessage(bootstrap, flags);
   if (node !== null && specs !== null) checkNode(node, specs, runtimeSpecs, secrets.sdsSecrets.length > 0, problems);
+  const localZone = localZoneOf(bootstrap, node);
   const text = formatProblems(problems.list, (problem) => {
     return loaded.locations.get(problem) ?? (problem.path === "" ? null : loaded.locate(problem.path));
   });
@@ -170,6 +171,7 @@ async function run(flags: Flags, log: ServerLog): Promise<number | undefined> {
       fileFlushMinSizeKb: flags.fileFlushMinSizeKb,
       runtime: runtime.finalEntries(),
       nodeCluster,
+      localZone,
     }),
     exit: (code) => process.exit(code),
   });

@@ -42,6 +42,13 @@ export class ClusterStats {
   readonly flowDrained: number;
   readonly panic: number;
   readonly bindErrors: number;
+  readonly zoneRecalculate: number;
+  readonly zoneTooSmall: number;
+  readonly zoneDirect: number;
+  readonly zoneSampled: number;
+  readonly zoneCross: number;
+  readonly zoneNoCapacity: number;
+  readonly localClusterNotOk: number;
   readonly cxConnectMs: number;
   readonly cxLengthMs: number;
   readonly rqPerCx: number;
@@ -97,6 +104,13 @@ export class ClusterStats {
     this.flowDrained = slot("upstream_flow_control_drained_total");
     this.panic = slot("lb_healthy_panic");
     this.bindErrors = slot("bind_errors");
+    this.zoneRecalculate = slot("lb_recalculate_zone_structures");
+    this.zoneTooSmall = slot("lb_zone_cluster_too_small");
+    this.zoneDirect = slot("lb_zone_routing_all_directly");
+    this.zoneSampled = slot("lb_zone_routing_sampled");
+    this.zoneCross = slot("lb_zone_routing_cross_zone");
+    this.zoneNoCapacity = slot("lb_zone_no_capacity_left");
+    this.localClusterNotOk = slot("lb_local_cluster_not_ok");
     this.cxConnectMs = slot("upstream_cx_connect_ms");
     this.cxLengthMs = slot("upstream_cx_length_ms");
     this.rqPerCx = slot("upstream_rq_per_cx");

@@ -20,6 +20,7 @@ import { Host, HostSet } from "./host-set.ts";
 import { HostStat } from "./host-stats.ts";
 import type { LbContext } from "./lb/context.ts";
 import { linkSans } from "./link-sans.ts";
+import { type LocalZone, nowhere } from "./local-zone.ts";
 import type { Pool, PoolContext } from "./pool.ts";
 import { PoolH1 } from "./pool-h1.ts";
 import { PoolH2 } from "./pool-h2.ts";
@@ -51,6 +52,8 @@ export class Cluster {
   /** By address. */
   #hosts = new Map<string, Host>();
   #hostSet: HostSet;
+  #localities: readonly LocalitySpec[];
+  readonly #zone: LocalZone;
   #isClosed = false;
   readonly #onPanic = (): void => {
     this.stats.values[this.stats.panic]++;
@@ -61,12 +64,20 @@ export class Cluster {
   readonly #hashPolicy: HashPolicy | null;
 
   /** At most one per spec and worker at a time: its breakers take over the shared counters of this worker. */
-  constructor(spec: ClusterSpec, slab: StatsSlab, worker: number, environment: UpstreamEnvironment = realEnvironment) {
+  constructor(
+    spec: ClusterSpec,
+    slab: StatsSlab,
+    worker: number,
+    environment: UpstreamEnvironment = realEnvironment,
+    zone: LocalZone = nowhere,
+  ) {
     this.spec = spec;
     this.name = spec.name;
     this.observabilityName = spec.observabilityName;
     this.stats = new ClusterStats(slab, spec.observabilityName);
     this.#worker = worker;
+    this.#zone = zone;
+    this.#localities = spec.localities;
     const policies = spec.lb.hash?.policies ?? [];
     this.#hashPolicy = policies.length === 0 ? null : new HashPolicy(policies);
     const ssl = `cluster.${spec.observabilityName}.`;
@@ -200,8 +211,14 @@ export class Cluster {
   /** New endpoints. A host whose address stays keeps its connections; those of one that went drain. */
   updateHosts(localities: readonly LocalitySpec[]): void {
     const before = this.#hosts;
+    this.#localities = localities;
     this.#hostSet = this.#link(localities);
     for (const [address, host] of before) if (this.#hosts.get(address) !== host) drainHost(host);
+  }
+
+  /** The hosts of the local cluster changed: zone-aware routing goes by them. */
+  onLocalHosts(): void {
+    if (!this.spec.lb.isLocalityWeighted && this.spec.lb.hash === null) this.#hostSet = this.#link(this.#localities);
   }
 
   /** The cluster is removed or replaced: streams in flight go on, and so does who still borrows, but nothing stays idle. */
@@ -234,6 +251,8 @@ export class Cluster {
       random: this.#context.environment.random,
       onPanic: this.#onPanic,
       activeRequests: this.#activeRequests,
+      zone: this.#zone,
+      stats: this.stats,
     });
   }
 

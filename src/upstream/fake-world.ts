@@ -201,6 +201,13 @@ export function fakeSpec(hosts: HostSpec[], change: Partial<ClusterSpec> = {}): 
       activeRequestBias: 1,
       isFullScan: false,
       isLocalityWeighted: false,
+      zoneAware: {
+        routingEnabledPct: 100,
+        minClusterSize: 6,
+        failsOnPanic: false,
+        forceLocalMinSize: null,
+        isByWeight: false,
+      },
       panicThresholdPct: 50,
     },
     localities: [fakeLocality(hosts)],

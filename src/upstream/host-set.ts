@@ -2,11 +2,14 @@ import type { SocketAddress } from "../net/address.ts";
 import { addressText } from "../net/address.ts";
 import type { ProxyTlv } from "../net/proxy-protocol.ts";
 import type { Word64 } from "../net/word64.ts";
+import type { ClusterStats } from "./cluster-stats.ts";
 import { HostStats } from "./host-stats.ts";
 import { ConsistentHash } from "./lb/consistent-hash.ts";
 import { LocalityPicker } from "./lb/locality.ts";
 import type { HostPicker } from "./lb/policy.ts";
 import { createPicker } from "./lb/policy.ts";
+import { ZonePicker, ZoneRouting } from "./lb/zone-aware.ts";
+import { type LocalZone, mergeLocalities } from "./local-zone.ts";
 import type { Pool } from "./pool.ts";
 import { byPriority, countHealth } from "./priority-groups.ts";
 import { priorityLoads } from "./priority-load.ts";
@@ -71,12 +74,15 @@ export interface HostSetContext {
   onPanic: () => void;
   /** Of the whole cluster, all workers. */
   activeRequests: () => number;
+  zone: LocalZone;
+  stats: ClusterStats;
 }
 
 /** The hosts of a cluster in an order of choice: first the priority by its load, then health or panic, then locality, then the policy. */
 export class HostSet {
   readonly #context: HostSetContext;
   readonly #isHashed: boolean;
+  readonly #failsOnPanic: boolean;
   readonly #priorities: Priority[] = [];
   /** Where all traffic goes; null when priorities, degraded hosts or panic make it a choice. */
   readonly #only: HostPicker | null;
@@ -84,6 +90,7 @@ export class HostSet {
   constructor(lb: LbSpec, localities: readonly LiveLocality[], context: HostSetContext) {
     this.#context = context;
     this.#isHashed = lb.hash !== null;
+    this.#failsOnPanic = lb.zoneAware.failsOnPanic;
     const groups = byPriority(localities);
     const loads = priorityLoads(groups.map(countHealth), context.overprovisioningPct, lb.panicThresholdPct);
     for (const [i, group] of groups.entries()) {
@@ -92,7 +99,7 @@ export class HostSet {
         healthyLoad: loads.healthy[i] as number,
         degradedLoad: loads.degraded[i] as number,
         isPanic,
-        ...pickersOf(lb, group, isPanic, context),
+        ...pickersOf(lb, group, i, isPanic, context),
       });
     }
     const first = this.#priorities.find((priority) => priority.healthyLoad === 100 && !priority.isPanic);
@@ -120,7 +127,7 @@ export class HostSet {
   #pick(priority: Priority, picker: HostPicker, hash: Word64): Host | null {
     if (!priority.isPanic) return picker.pick(hash);
     this.#context.onPanic();
-    return priority.all.pick(hash);
+    return this.#failsOnPanic ? null : priority.all.pick(hash);
   }
 }
 
@@ -137,13 +144,42 @@ interface Pickers {
   all: HostPicker;
 }
 
-function pickersOf(lb: LbSpec, group: readonly LiveLocality[], isPanic: boolean, context: HostSetContext): Pickers {
+function pickersOf(
+  lb: LbSpec,
+  group: readonly LiveLocality[],
+  priority: number,
+  isPanic: boolean,
+  context: HostSetContext,
+): Pickers {
   if (lb.hash !== null) {
     // One table a priority, whatever health was drawn: Envoy's has healthy hosts alone, or all in panic.
-    const hash = new ConsistentHash(lb.hash, group, isPanic, lb.isLocalityWeighted, context.activeRequests);
+    const hash = new ConsistentHash(
+      lb.hash,
+      group,
+      isPanic,
+      lb.isLocalityWeighted,
+      context.zone.key,
+      context.activeRequests,
+    );
     return { healthy: hash, degraded: hash, all: hash };
   }
   const { overprovisioningPct, random } = context;
+  if (priority === 0 && !lb.isLocalityWeighted) {
+    const localities = mergeLocalities(group, context.zone.key);
+    const routing = ZoneRouting.plan(lb.zoneAware, localities, lb.panicThresholdPct, context);
+    if (routing !== null) {
+      const near = (health: HostHealth): HostPicker => {
+        const ofHealth = (hosts: readonly Host[]): Host[] => hosts.filter((host) => host.health === health);
+        const pickers = localities.map(({ hosts }) => createPicker(lb, ofHealth(hosts), random));
+        return new ZonePicker(routing, pickers, createPicker(lb, hostsOf(group, health), random));
+      };
+      return {
+        healthy: near("HEALTHY"),
+        degraded: near("DEGRADED"),
+        all: createPicker(lb, hostsOf(group, null), random),
+      };
+    }
+  }
   return {
     healthy: healthPicker(lb, group, "HEALTHY", overprovisioningPct, random),
     degraded: healthPicker(lb, group, "DEGRADED", overprovisioningPct, random),

@@ -2,12 +2,19 @@ import { unpackAny } from "../proto/any.ts";
 import { checkCoverage } from "../proto/coverage.ts";
 import {
   type Cluster,
+  type Cluster_CommonLbConfig_ZoneAwareLbConfig,
+  Cluster_CommonLbConfig_ZoneAwareLbConfigSchema,
   Cluster_CommonLbConfigSchema,
   Cluster_DiscoveryType,
   Cluster_LbPolicy,
 } from "../proto/generated/envoy/config/cluster/v3/cluster_pb.ts";
 import type { RuntimeDouble } from "../proto/generated/envoy/config/core/v3/base_pb.ts";
-import type { LocalityLbConfig } from "../proto/generated/envoy/extensions/load_balancing_policies/common/v3/common_pb.ts";
+import {
+  type LocalityLbConfig,
+  type LocalityLbConfig_ZoneAwareLbConfig,
+  LocalityLbConfig_ZoneAwareLbConfig_LocalityBasis,
+  LocalityLbConfig_ZoneAwareLbConfigSchema,
+} from "../proto/generated/envoy/extensions/load_balancing_policies/common/v3/common_pb.ts";
 import {
   type LeastRequest,
   LeastRequest_SelectionMethod,
@@ -31,7 +38,7 @@ import {
 } from "../proto/generated/envoy/extensions/load_balancing_policies/round_robin/v3/round_robin_pb.ts";
 import type { Problems } from "../proto/problems.ts";
 import { parseMaglev, parseMaglevPolicy, parseRingHash, parseRingHashPolicy } from "./parse-hash-lb.ts";
-import type { LbSpec } from "./spec.ts";
+import type { LbSpec, ZoneAwareSpec } from "./spec.ts";
 
 /** How a cluster chooses hosts: load_balancing_policy where it is set, else lb_policy with its config. */
 export function parseLb(message: Cluster, problems: Problems): LbSpec {
@@ -42,6 +49,7 @@ export function parseLb(message: Cluster, problems: Problems): LbSpec {
     activeRequestBias: 1,
     isFullScan: false,
     isLocalityWeighted: false,
+    zoneAware: parseZoneAware(undefined),
     panicThresholdPct: 50,
   };
   parseCommon(message, lb, problems);
@@ -54,9 +62,13 @@ function parseCommon(message: Cluster, lb: LbSpec, problems: Problems): void {
   const common = message.commonLbConfig;
   if (common === undefined) return;
   checkCoverage(Cluster_CommonLbConfigSchema, common, problems.at("common_lb_config"), {
-    honoured: ["healthy_panic_threshold", "locality_weighted_lb_config", "consistent_hashing_lb_config"],
-    harmless: [
+    honoured: [
+      "healthy_panic_threshold",
+      "locality_weighted_lb_config",
       "zone_aware_lb_config",
+      "consistent_hashing_lb_config",
+    ],
+    harmless: [
       "update_merge_window",
       "ignore_new_hosts_until_first_hc",
       "close_connections_on_host_set_change",
@@ -65,7 +77,21 @@ function parseCommon(message: Cluster, lb: LbSpec, problems: Problems): void {
   });
   if (common.consistentHashingLbConfig?.useHostnameForHashing === true) checkHostnames(message, problems);
   lb.panicThresholdPct = common.healthyPanicThreshold?.value ?? 50;
-  lb.isLocalityWeighted = common.localityConfigSpecifier.case === "localityWeightedLbConfig";
+  // A typed policy has a locality config of its own.
+  if (message.loadBalancingPolicy !== undefined) return;
+  const locality = common.localityConfigSpecifier;
+  lb.isLocalityWeighted = locality.case === "localityWeightedLbConfig";
+  if (locality.case !== "zoneAwareLbConfig") return;
+  checkCoverage(
+    Cluster_CommonLbConfig_ZoneAwareLbConfigSchema,
+    locality.value,
+    problems.at("common_lb_config.zone_aware_lb_config"),
+    {
+      honoured: ["routing_enabled", "min_cluster_size", "fail_traffic_on_panic"],
+      harmless: [],
+    },
+  );
+  lb.zoneAware = parseZoneAware(locality.value);
 }
 
 /** Envoy takes the legacy field for type STRICT_DNS alone, whatever the policy. */
@@ -184,9 +210,41 @@ function parseLocality(config: LocalityLbConfig | undefined, lb: LbSpec, problem
   if (config === undefined) return;
   const choice = config.localityConfigSpecifier.case;
   lb.isLocalityWeighted = choice === "localityWeightedLbConfig";
-  if (choice === "zoneAwareLbConfig") {
-    problems.warning("locality_lb_config.zone_aware_lb_config", "is accepted, but has no effect in Nuncio yet");
-  }
+  if (choice !== "zoneAwareLbConfig") return;
+  const zoneAware = config.localityConfigSpecifier.value as LocalityLbConfig_ZoneAwareLbConfig;
+  checkCoverage(
+    LocalityLbConfig_ZoneAwareLbConfigSchema,
+    zoneAware,
+    problems.at("locality_lb_config.zone_aware_lb_config"),
+    {
+      honoured: [
+        "routing_enabled",
+        "min_cluster_size",
+        "fail_traffic_on_panic",
+        "force_locality_direct_routing",
+        "force_local_zone",
+        "locality_basis",
+      ],
+      harmless: [],
+    },
+  );
+  lb.zoneAware = parseZoneAware(zoneAware);
+}
+
+/** Envoy routes so by default, once there is a local cluster. */
+function parseZoneAware(
+  config: LocalityLbConfig_ZoneAwareLbConfig | Cluster_CommonLbConfig_ZoneAwareLbConfig | undefined,
+): ZoneAwareSpec {
+  const typed = config?.$typeName === LocalityLbConfig_ZoneAwareLbConfigSchema.typeName ? config : undefined;
+  const force = typed?.forceLocalZone;
+  const always = typed?.forceLocalityDirectRouting === true ? 1 : null;
+  return {
+    routingEnabledPct: Math.round(config?.routingEnabled?.value ?? 100),
+    minClusterSize: Number(config?.minClusterSize ?? 6),
+    failsOnPanic: config?.failTrafficOnPanic ?? false,
+    forceLocalMinSize: force === undefined ? always : (force.minSize ?? 1),
+    isByWeight: typed?.localityBasis === LocalityLbConfig_ZoneAwareLbConfig_LocalityBasis.HEALTHY_HOSTS_WEIGHT,
+  };
 }
 
 function warnSlowStart(problems: Problems, path: string): void {

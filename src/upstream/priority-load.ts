@@ -44,7 +44,8 @@ export function priorityLoads(
   return loads;
 }
 
-function isPanic(count: PriorityCount, thresholdPct: number): boolean {
+/** Whether a priority has too few hosts that can be used. Envoy: isHostSetInPanic. */
+export function isPanic(count: PriorityCount, thresholdPct: number): boolean {
   const pct = count.total === 0 ? 0 : (100 * count.healthy) / count.total + (100 * count.degraded) / count.total;
   return pct < thresholdPct;
 }

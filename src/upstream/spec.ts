@@ -93,8 +93,24 @@ export interface LbSpec {
   isFullScan: boolean;
   /** Localities share the traffic by their weights. */
   isLocalityWeighted: boolean;
+  /** Where localities are not weighted: how near hosts are preferred, if the local cluster is known. */
+  zoneAware: ZoneAwareSpec;
   /** Percent of hosts that must be healthy; below it all are used. 0: never panic. */
   panicThresholdPct: number;
+}
+
+/** Envoy: LocalityLbConfig.ZoneAwareLbConfig. */
+export interface ZoneAwareSpec {
+  /** Percent of requests. */
+  routingEnabledPct: number;
+  /** Fewer healthy hosts in the cluster: localities make no difference. */
+  minClusterSize: number;
+  /** A priority in panic, or a local cluster in panic, answers nothing. */
+  failsOnPanic: boolean;
+  /** force_local_zone.min_size: as many healthy hosts here take all traffic; null: they take their share. */
+  forceLocalMinSize: number | null;
+  /** locality_basis HEALTHY_HOSTS_WEIGHT: shares by weight, not by number of hosts. */
+  isByWeight: boolean;
 }
 
 /** How a consistent hash is made. Envoy: RingHash, Maglev and ConsistentHashingLbConfig. */

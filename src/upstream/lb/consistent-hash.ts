@@ -11,15 +11,16 @@ import type { HostPicker } from "./policy.ts";
 export class ConsistentHash implements HostPicker {
   readonly #table: HashTable<Host>;
 
-  /** `activeRequests`: of the whole cluster, all workers. */
+  /** `localKey`: of the locality that comes first; `activeRequests`: of the whole cluster, all workers. */
   constructor(
     spec: HashLbSpec,
     group: readonly LiveLocality[],
     isPanic: boolean,
     isLocalityWeighted: boolean,
+    localKey: string,
     activeRequests: () => number,
   ) {
-    const shares = hostShares(group, isPanic, isLocalityWeighted);
+    const shares = hostShares(group, isPanic, isLocalityWeighted, localKey);
     const table = createHashTable(spec, shares, (host) => hashKeyOf(host, spec.usesHostname));
     this.#table =
       spec.balanceFactorPct === 0 ? table : new BoundedLoad(table, shares, spec.balanceFactorPct, activeRequests);

@@ -21,7 +21,7 @@ export function hashStats(
   const groups = byPriority(localities.map((locality) => ({ spec: locality, hosts: locality.hosts })));
   const { panic } = priorityLoads(groups.map(countHealth), overprovisioningPct, lb.panicThresholdPct);
   const tables = groups.map((group, i) =>
-    createHashTable(spec, hostShares(group, panic[i] as boolean, lb.isLocalityWeighted), (host) =>
+    createHashTable(spec, hostShares(group, panic[i] as boolean, lb.isLocalityWeighted, ""), (host) =>
       hashKeyOf(host, spec.usesHostname),
     ),
   );

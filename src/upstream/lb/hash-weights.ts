@@ -1,3 +1,4 @@
+import { mergeLocalities } from "../local-zone.ts";
 import type { HostHealth } from "../spec.ts";
 
 /** What weighing reads of a host: HostSpec and Host have it. */
@@ -23,13 +24,14 @@ export interface HostShares<H> {
 }
 
 /**
- * Shares by host weight, where localities are weighted by those first. In panic health does not matter. Degraded hosts take
+ * Shares by host weight, in the order of the hosts; where localities are weighted by those first. In panic health does not matter. Degraded hosts take
  * no part. Envoy: normalizeWeights of ThreadAwareLoadBalancerBase, which leaves localities their weight whatever their health.
  */
 export function hostShares<H extends Weighable>(
   group: readonly WeighableLocality<H>[],
   isPanic: boolean,
   isLocalityWeighted: boolean,
+  localKey: string,
 ): HostShares<H> {
   const result: HostShares<H> = { hosts: [], shares: [], least: 1, most: 0 };
   const usable = (hosts: readonly H[]): H[] => hosts.filter((host) => isPanic || host.health === "HEALTHY");
@@ -41,7 +43,7 @@ export function hostShares<H extends Weighable>(
     );
     return result;
   }
-  const localities = mergedLocalities(group);
+  const localities = mergeLocalities(group, localKey);
   const total = localities.reduce((sum, { weight }) => sum + weight, 0);
   for (const { hosts, weight } of localities) {
     if (weight > 0) addShares(result, usable(hosts), weight / total);
@@ -58,17 +60,4 @@ function addShares<H extends Weighable>(into: HostShares<H>, hosts: readonly H[]
     into.least = Math.min(into.least, own);
     into.most = Math.max(into.most, own);
   }
-}
-
-/** One entry a locality, by region, zone and sub-zone as Envoy's HostsPerLocality; where it is given twice the last weight holds. */
-function mergedLocalities<H extends Weighable>(
-  group: readonly WeighableLocality<H>[],
-): { hosts: H[]; weight: number }[] {
-  const byName = new Map<string, { hosts: H[]; weight: number }>();
-  for (const { spec, hosts } of group) {
-    const name = [spec.region, spec.zone, spec.subZone].join("\0");
-    const known = byName.get(name);
-    byName.set(name, { hosts: [...(known?.hosts ?? []), ...hosts], weight: spec.weight });
-  }
-  return [...byName].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, locality]) => locality);
 }

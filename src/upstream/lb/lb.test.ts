@@ -1,8 +1,10 @@
 import { expect, test } from "vitest";
 import { Word64 } from "../../net/word64.ts";
+import { ClusterStats } from "../cluster-stats.ts";
 import { FakeWorld, fakeHost, fakeLocality, fakeSpec } from "../fake-world.ts";
 import { Host, HostSet } from "../host-set.ts";
 import { HostStat } from "../host-stats.ts";
+import { nowhere } from "../local-zone.ts";
 import type { HostHealth, LbSpec, LocalitySpec } from "../spec.ts";
 import { createPicker } from "./policy.ts";
 
@@ -82,6 +84,8 @@ function hostSet(
       random,
       onPanic: () => panics.push(1),
       activeRequests: () => 0,
+      zone: nowhere,
+      stats: new ClusterStats(new FakeWorld().slab, "c"),
     }),
     panics,
   };
