@@ -1,5 +1,5 @@
 import { type ProxyHeader, readProxyHeader } from "./proxy-protocol.ts";
-import { type ClientHello, readClientHello } from "./tls/client-hello.ts";
+import { type ClientHello, type Fingerprints, readClientHello } from "./tls/client-hello.ts";
 
 /** What the first bytes of a connection told. */
 export interface Inspection {
@@ -68,14 +68,20 @@ export class ProxyProtocolInspector implements Inspector {
 }
 
 /** Envoy: tls_inspector. */
-export const tlsInspector: Inspector = {
-  inspect(bytes, into) {
-    const hello = readClientHello(bytes);
+export class TlsInspector implements Inspector {
+  readonly #fingerprints: Fingerprints;
+
+  constructor(fingerprints: Fingerprints) {
+    this.#fingerprints = fingerprints;
+  }
+
+  inspect(bytes: Buffer, into: Inspection): number | "more" {
+    const hello = readClientHello(bytes, this.#fingerprints);
     if (hello === "more") return "more";
     into.hello = hello;
     return 0;
-  },
-};
+  }
+}
 
 /** Envoy: http_inspector. Of what is not TLS. */
 export const httpInspector: Inspector = {

@@ -115,8 +115,6 @@ export const emptyFields = new Set([
   "DOWNSTREAM_HANDSHAKE_DURATION",
   "TRACE_ID",
   "SPAN_ID",
-  "TLS_JA3_FINGERPRINT",
-  "TLS_JA4_FINGERPRINT",
   // Node does not tell the names of other kinds.
   "DOWNSTREAM_LOCAL_OTHERNAME_SAN",
   "DOWNSTREAM_PEER_OTHERNAME_SAN",

@@ -9,6 +9,8 @@ const sanTypes = { DNS: "DNS", URI: "URI", IP: "IP_ADDRESS", EMAIL: "EMAIL" } as
 /** The operators of both connections, `DOWNSTREAM_TLS_VERSION` to `UPSTREAM_PEER_CERT`; null is no value. */
 export const tlsFields: Record<string, (info: StreamInfo) => string | null> = {
   REQUESTED_SERVER_NAME: (info) => info.downstreamTls?.serverName || null,
+  TLS_JA3_FINGERPRINT: (info) => info.downstreamTls?.ja3 || null,
+  TLS_JA4_FINGERPRINT: (info) => info.downstreamTls?.ja4 || null,
   UPSTREAM_SERVER_NAME: (info) => info.upstreamTls?.serverName || null,
   ...fieldsOf("DOWNSTREAM_", (info) => info.downstreamTls),
   ...fieldsOf("UPSTREAM_", (info) => info.upstreamTls),

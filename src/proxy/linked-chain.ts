@@ -1,5 +1,5 @@
 import { ServerExchanges } from "../http/h1/server-exchange.ts";
-import { httpInspector, type Inspector, ProxyProtocolInspector, tlsInspector } from "../net/inspector.ts";
+import { httpInspector, type Inspector, ProxyProtocolInspector, TlsInspector } from "../net/inspector.ts";
 import type { TlsContextSpec } from "../net/tls/contexts.ts";
 import { ServerTls } from "../net/tls/secure-context.ts";
 import type { DownstreamTlsSpec } from "../net/tls/spec.ts";
@@ -54,7 +54,7 @@ export function linkChains(spec: ListenerSpec, deps: HcmDeps): LinkedChains {
   const needsHello = all.length > 1 || all.some((chain) => chain.tls !== null || !matchesAll(chain.match));
   const hasTlsInspector = spec.listenerFilters.some((filter) => filter.kind === "tls_inspector");
   const inspectors = spec.listenerFilters.map((filter) => linkInspector(filter, deps.slab));
-  if (needsHello && !hasTlsInspector) inspectors.push(tlsInspector);
+  if (needsHello && !hasTlsInspector) inspectors.push(new TlsInspector({ ja3: false, ja4: false }));
   // Without a choice to make nobody needs to know how the bytes begin.
   const needsInspection = needsHello || spec.listenerFilters.some((filter) => filter.kind === "proxy_protocol");
   return {
@@ -126,7 +126,7 @@ export function updateFilterConfig(chains: LinkedChains, name: string): void {
 function linkInspector(spec: ListenerFilterSpec, slab: StatsSlab): Inspector {
   switch (spec.kind) {
     case "tls_inspector":
-      return tlsInspector;
+      return new TlsInspector(spec);
     case "http_inspector":
       return httpInspector;
     case "proxy_protocol":

@@ -3,6 +3,7 @@ import type { TLSSocket } from "node:tls";
 import { type AcceptedHandle, listen } from "../net/listen.ts";
 import type { ProxiedAddresses } from "../net/proxy-protocol.ts";
 import { InspectedSocket, type InspectionOwner } from "../net/tls/accept.ts";
+import type { ClientHello } from "../net/tls/client-hello.ts";
 import type { TlsContextSpec } from "../net/tls/contexts.ts";
 import type { ServerTls } from "../net/tls/secure-context.ts";
 import { TlsInfo } from "../net/tls/tls-info.ts";
@@ -181,7 +182,7 @@ export class Listener implements ConnectionOwner, InspectionOwner {
       hello,
       certificate,
       stapling === "stapled",
-      (socket) => this.#onSecure(chain, tls, socket, hello.serverName, proxied),
+      (socket) => this.#onSecure(chain, tls, socket, hello, proxied),
       () => {
         this.#ssl.count("connection_error");
         this.#onInsecure(chain);
@@ -205,7 +206,7 @@ export class Listener implements ConnectionOwner, InspectionOwner {
     chain: LinkedChain,
     tls: ServerTls,
     socket: TLSSocket,
-    serverName: string,
+    hello: ClientHello,
     proxied: ProxiedAddresses | null,
   ): void {
     const { validation, requireClientCertificate } = tls.spec;
@@ -222,7 +223,7 @@ export class Listener implements ConnectionOwner, InspectionOwner {
       }
     }
     const known = isVerifying(validation) ? peer : undefined;
-    const info = new TlsInfo(socket, serverName, known, known !== undefined && fault === null);
+    const info = new TlsInfo(socket, hello, known, known !== undefined && fault === null);
     this.#ssl.onHandshake(info, socket.isSessionReused(), known !== undefined);
     const isHttp2 = socket.alpnProtocol === "h2";
     this.#serve(chain, info, isHttp2, proxied, (sink) => openTransport(socket, sink, chain.hcm.bufferLimitBytes));

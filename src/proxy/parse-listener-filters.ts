@@ -37,17 +37,7 @@ function parse(message: ListenerFilter, problems: Problems): ListenerFilterSpec 
     case undefined:
       return null;
     case TlsInspectorSchema.typeName:
-      checkCoverage(TlsInspectorSchema, unpacked?.message as TlsInspector, scope, {
-        honoured: [],
-        harmless: [
-          "enable_ja3_fingerprinting",
-          "enable_ja4_fingerprinting",
-          "initial_read_buffer_size",
-          "close_connection_on_client_hello_parsing_errors",
-          "max_client_hello_size",
-        ],
-      });
-      return { kind: "tls_inspector" };
+      return parseTlsInspector(unpacked?.message as TlsInspector, scope);
     case HttpInspectorSchema.typeName:
       return { kind: "http_inspector" };
     case ProxyProtocolSchema.typeName:
@@ -56,6 +46,15 @@ function parse(message: ListenerFilter, problems: Problems): ListenerFilterSpec 
       problems.error("typed_config", `the listener filter ${unpacked?.desc.typeName} is not implemented in Nuncio yet`);
       return null;
   }
+}
+
+function parseTlsInspector(message: TlsInspector, problems: Problems): ListenerFilterSpec {
+  checkCoverage(TlsInspectorSchema, message, problems, {
+    honoured: ["enable_ja3_fingerprinting", "enable_ja4_fingerprinting"],
+    harmless: ["initial_read_buffer_size", "close_connection_on_client_hello_parsing_errors", "max_client_hello_size"],
+  });
+  const { enableJa3Fingerprinting, enableJa4Fingerprinting } = message;
+  return { kind: "tls_inspector", ja3: enableJa3Fingerprinting ?? false, ja4: enableJa4Fingerprinting ?? false };
 }
 
 function parseProxyProtocol(message: ProxyProtocol, problems: Problems): ListenerFilterSpec {

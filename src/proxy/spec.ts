@@ -1,6 +1,7 @@
 import type { HttpFilterSpec } from "../filters/http-filters.ts";
 import type { SocketAddress } from "../net/address.ts";
 import type { ProxyProtocolSpec } from "../net/inspector.ts";
+import type { Fingerprints } from "../net/tls/client-hello.ts";
 import type { TlsContextSpec } from "../net/tls/contexts.ts";
 import type { DownstreamTlsSpec } from "../net/tls/spec.ts";
 import type { AccessLogFilterSpec, AccessLogSpec, LogFormatSpec } from "../observability/access-log-spec.ts";
@@ -35,7 +36,7 @@ export interface ListenerSpec {
 
 /** A listener filter. */
 export type ListenerFilterSpec =
-  | { kind: "tls_inspector" }
+  | ({ kind: "tls_inspector" } & Fingerprints)
   | { kind: "http_inspector" }
   | ({ kind: "proxy_protocol" } & ProxyProtocolSpec);
 

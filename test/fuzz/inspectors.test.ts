@@ -5,7 +5,7 @@ import {
   type Inspection,
   type Inspector,
   ProxyProtocolInspector,
-  tlsInspector,
+  TlsInspector,
 } from "../../src/net/inspector.ts";
 import { captures, mutated, runs } from "./mutate.ts";
 
@@ -15,6 +15,7 @@ const proxyInspector = new ProxyProtocolInspector(
   { allowsNone: true, disallowed: [], passedTlvs: "all", statPrefix: "" },
   { onHeader() {} },
 );
+const tlsInspector = new TlsInspector({ ja3: true, ja4: true });
 const hellos = captures("clientHellos");
 const proxied = [
   "PROXY TCP4 10.1.2.3 10.9.8.7 4321 80\r\nGET / HTTP/1.1\r\n",

@@ -1,3 +1,5 @@
+import { ja3Of, ja4Of } from "./fingerprint.ts";
+
 /** What a ClientHello tells before anything is decided. */
 export interface ClientHello {
   /** server_name, lower-case; "" without one. */
@@ -8,22 +10,39 @@ export interface ClientHello {
   asksOcsp: boolean;
   /** It takes an ECDSA certificate on P-256. */
   isEcdsaCapable: boolean;
+  /** Fingerprints; "" where nobody asked for them. */
+  ja3: string;
+  ja4: string;
+}
+
+/** Which fingerprints are made. */
+export interface Fingerprints {
+  ja3: boolean;
+  ja4: boolean;
 }
 
 /**
  * Reads the ClientHello at the start of a connection (RFC 8446 section 4.1.2, RFC 6066 section 3, RFC 7301). "more" when it is
  * not whole yet, null when the bytes are no TLS.
  */
-export function readClientHello(bytes: Buffer): ClientHello | "more" | null {
+export function readClientHello(bytes: Buffer, fingerprints: Fingerprints): ClientHello | "more" | null {
   const message = handshakeBytes(bytes);
   if (message === null || message === "more") return message;
   if (message.length < 4) return "more";
   if (message[0] !== 1) return null;
   const end = 4 + message.readUIntBE(1, 3);
   if (message.length < end) return "more";
-  const hello: ClientHello = { serverName: "", alpn: [], asksOcsp: false, isEcdsaCapable: false };
+  const body = message.subarray(4, end);
+  const hello: ClientHello = {
+    serverName: "",
+    alpn: [],
+    asksOcsp: false,
+    isEcdsaCapable: false,
+    ja3: fingerprints.ja3 ? ja3Of(body) : "",
+    ja4: fingerprints.ja4 ? ja4Of(body) : "",
+  };
   try {
-    readBody(message.subarray(4, end), hello);
+    readBody(body, hello);
   } catch {
     // Lengths that point outside: the TLS library will say so to the peer.
     return hello;

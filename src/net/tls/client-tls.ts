@@ -69,7 +69,7 @@ export class ClientTls {
       if (spec.maxSessionKeys > 0) this.#sessions = [ticket, ...this.#sessions].slice(0, spec.maxSessionKeys);
     });
     socket.once("secureConnect", () => {
-      const info = new TlsInfo(socket, servername, undefined, false);
+      const info = new TlsInfo(socket, { serverName: servername, ja3: "", ja4: "" }, undefined, false);
       const fault = faultOf(linked, socket, info, asked.san);
       if (fault !== null) this.#stats.count(fault);
       if (fault === null || isSuffered(fault, spec.validation)) {

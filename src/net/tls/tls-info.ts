@@ -1,6 +1,7 @@
 import type { X509Certificate } from "node:crypto";
 import type { DetailedPeerCertificate, TLSSocket } from "node:tls";
 import { alternativeNames, coversName } from "./alternative-names.ts";
+import type { ClientHello } from "./client-hello.ts";
 
 /** An issuer of a peer's certificate, as OpenSSL found it among what was sent and what is trusted. */
 export interface IssuerFacts {
@@ -10,6 +11,9 @@ export interface IssuerFacts {
   fingerprint256: string;
 }
 
+/** What the client's first message said. */
+export type Asked = Pick<ClientHello, "serverName" | "ja3" | "ja4">;
+
 /** What is known of an encrypted connection. Certificates are parsed when somebody asks. Envoy: Ssl::ConnectionInfo. */
 export class TlsInfo {
   /** "TLSv1.3" */
@@ -18,6 +22,9 @@ export class TlsInfo {
   readonly cipher: string;
   /** What the client asked for by SNI; "" for nothing. */
   readonly serverName: string;
+  /** Fingerprints of the client; "" where they are not made. */
+  readonly ja3: string;
+  readonly ja4: string;
   /** "" where none was agreed on. */
   readonly alpn: string;
   readonly #socket: TLSSocket;
@@ -30,11 +37,13 @@ export class TlsInfo {
   readonly isPeerValidated: boolean;
 
   /** `peer`: its certificate where somebody parsed it already. */
-  constructor(socket: TLSSocket, serverName: string, peer: X509Certificate | undefined, isPeerValidated: boolean) {
+  constructor(socket: TLSSocket, asked: Asked, peer: X509Certificate | undefined, isPeerValidated: boolean) {
     this.#socket = socket;
     this.isPeerValidated = isPeerValidated;
     this.#peer = peer;
-    this.serverName = serverName;
+    this.serverName = asked.serverName;
+    this.ja3 = asked.ja3;
+    this.ja4 = asked.ja4;
     this.alpn = socket.alpnProtocol || "";
     this.version = socket.getProtocol() ?? "";
     this.cipher = socket.getCipher()?.name ?? "";
