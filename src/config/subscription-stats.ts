@@ -1,3 +1,5 @@
+import { Word64 } from "../net/word64.ts";
+import { xxHash64 } from "../net/xx-hash.ts";
 import type { StatsSlab } from "../observability/stats.ts";
 
 /** The stats of one subscription (`sds.<name>.`, `cluster_manager.cds.`), counted on the main thread. Envoy: SubscriptionStats. */
@@ -33,8 +35,14 @@ export class SubscriptionStats {
       if (count > 0) slab.values[slot] = count;
     }
     slab.histogram(`${this.#prefix}update_duration`);
+    const version = slab.gauge64(`${this.#prefix}version`);
     const updatedAt = slab.gauge(`${this.#prefix}update_time`);
-    if (this.#updatedAtMs > 0) slab.values[updatedAt] = this.#updatedAtMs;
+    if (this.#updatedAtMs > 0) {
+      slab.values[updatedAt] = this.#updatedAtMs;
+      xxHash64(Buffer.from(this.#versionText).toString("latin1"), hash);
+      slab.values[version] = hash.high >>> 0;
+      slab.values[version + 1] = hash.low >>> 0;
+    }
     setTextReadout(`${this.#prefix}version_text`, this.#versionText);
   }
 }
@@ -53,3 +61,4 @@ type SubscriptionCounter =
   | "config_fail"
   | "config_conflict"
   | "update_empty";
+const hash = new Word64();

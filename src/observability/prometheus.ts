@@ -24,7 +24,7 @@ export function renderPrometheus(
       out,
       kind,
       group(ofKind, tags),
-      (name, labels, { value }) => `${name}{${labels}} ${numberText(value)}\n`,
+      (name, labels, { value, exact }) => `${name}{${labels}} ${numberText(exact ?? value)}\n`,
     );
   }
   if (query.textReadouts && (query.type === "All" || query.type === "TextReadouts")) {

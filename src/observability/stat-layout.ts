@@ -1,6 +1,7 @@
 import { decades } from "./histogram.ts";
 
-type StatKind = "counter" | "gauge" | "histogram";
+/** "gauge64": more than a double holds, as two halves of 32 bits; one thread sets it. */
+type StatKind = "counter" | "gauge" | "gauge64" | "histogram";
 /** "ms" is what most histograms hold. */
 export type StatUnit = "" | "ms" | "us" | "bytes" | "percent";
 
@@ -43,6 +44,7 @@ export function defineLayout(
   names: {
     counters?: readonly string[];
     gauges?: readonly string[];
+    gauges64?: readonly string[];
     histograms?: readonly (readonly [string, StatUnit])[];
   },
 ): StatLayout {
@@ -50,10 +52,11 @@ export function defineLayout(
   let offset = 0;
   const add = (member: string, kind: StatKind, unit: StatUnit) => {
     members.push({ name: member, kind, unit, offset });
-    offset += kind === "histogram" ? histogramSlots : 1;
+    offset += kind === "histogram" ? histogramSlots : kind === "gauge64" ? 2 : 1;
   };
   for (const counter of names.counters ?? []) add(counter, "counter", "");
   for (const gauge of names.gauges ?? []) add(gauge, "gauge", "");
+  for (const gauge of names.gauges64 ?? []) add(gauge, "gauge64", "");
   for (const [histogram, unit] of names.histograms ?? []) add(histogram, "histogram", unit);
   const layout = new StatLayout(name, members, offset);
   layouts.set(name, layout);

@@ -8,6 +8,8 @@ export interface NumberReading {
   name: string;
   kind: "counter" | "gauge";
   value: number;
+  /** The value where a double would round it; else null. */
+  exact: bigint | null;
   /** Whether it was ever written. */
   used: boolean;
 }
@@ -77,8 +79,9 @@ export class StatsAggregate {
         if (kind === "histogram") continue;
         list.push({
           name: group.prefix + member.name,
-          kind,
+          kind: kind === "counter" ? kind : "gauge",
           value: group.value(member.offset),
+          exact: kind === "gauge64" ? group.exact(member.offset) : null,
           used: group.isUsed(member.offset),
         });
       }
@@ -139,6 +142,11 @@ class StatGroup {
 
   value(offset: number): number {
     return this.#sum(offset) - (this.#baseline?.[offset] ?? 0);
+  }
+
+  /** Of a gauge64. */
+  exact(offset: number): bigint {
+    return (BigInt(this.#sum(offset)) << 32n) | BigInt(this.#sum(offset + 1));
   }
 
   isUsed(offset: number): boolean {

@@ -17,8 +17,8 @@ export function renderText(
     for (const [name, value] of stats.textReadouts()) if (passes(query, name)) lines.push(`${name}: "${value}"\n`);
   }
   if (query.type === "All" || query.type === "Counters" || query.type === "Gauges") {
-    for (const { name, kind, value, used } of stats.numbers()) {
-      if (isWanted(query, kind, used) && passes(query, name)) lines.push(`${name}: ${numberText(value)}\n`);
+    for (const { name, kind, value, exact, used } of stats.numbers()) {
+      if (isWanted(query, kind, used) && passes(query, name)) lines.push(`${name}: ${numberText(exact ?? value)}\n`);
     }
   }
   if (query.type === "All" || query.type === "Histograms") {
@@ -43,9 +43,9 @@ export function renderJson(
     }
   }
   if (query.type === "All" || query.type === "Counters" || query.type === "Gauges") {
-    for (const { name, kind, value, used } of stats.numbers()) {
+    for (const { name, kind, value, exact, used } of stats.numbers()) {
       if (isWanted(query, kind, used) && passes(query, name)) {
-        items.push(`{"name":${JSON.stringify(name)},"value":${numberText(value)}}`);
+        items.push(`{"name":${JSON.stringify(name)},"value":${numberText(exact ?? value)}}`);
       }
     }
   }
@@ -59,8 +59,8 @@ export function renderJson(
 }
 
 /** Digits of an unsigned 64-bit number, as far as a double knows them. */
-export function numberText(value: number): string {
-  if (value <= Number.MAX_SAFE_INTEGER) return String(value);
+export function numberText(value: number | bigint): string {
+  if (typeof value === "bigint" || value <= Number.MAX_SAFE_INTEGER) return String(value);
   return value >= 2 ** 64 ? "18446744073709551615" : BigInt(value).toString();
 }
 

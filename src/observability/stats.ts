@@ -43,6 +43,11 @@ export class StatsSlab {
     return this.group(name, gauge);
   }
 
+  /** Slot of a gauge of 64 bits, for one thread to set: its upper half, and the lower one in the slot behind it, both unsigned. */
+  gauge64(name: string): number {
+    return this.group(name, gauge64);
+  }
+
   /** Slot of a histogram, for record() only. */
   histogram(name: string, unit: StatUnit = "ms"): number {
     return this.group(name, histograms[unit]);
@@ -128,6 +133,7 @@ const overflowSlot = 1;
 const firstSlot = 1024;
 const counter = defineLayout("counter", { counters: [""] });
 const gauge = defineLayout("gauge", { gauges: [""] });
+const gauge64 = defineLayout("gauge64", { gauges64: [""] });
 const histogramOf = (unit: StatUnit): StatLayout => defineLayout(`histogram ${unit}`, { histograms: [["", unit]] });
 const histograms: Readonly<Record<StatUnit, StatLayout>> = {
   "": histogramOf(""),

@@ -80,6 +80,7 @@ export class Membership {
 /** Where they come from an EDS subscription its own stats have these names. */
 export const updateLayout = defineLayout("cluster updates", {
   counters: ["update_attempt", "update_success", "update_failure", "update_empty"],
+  gauges: ["version"],
 });
 export const membershipLayout = defineLayout("cluster membership", {
   counters: ["membership_change", "update_no_rebuild"],
@@ -89,7 +90,6 @@ export const membershipLayout = defineLayout("cluster membership", {
     "membership_degraded",
     "membership_excluded",
     "max_host_weight",
-    "version",
     "warming_state",
   ],
 });

@@ -147,6 +147,7 @@ export class XdsClient implements XdsSource, XdsStreamSink {
     this.#queue.clear();
     if (this.#isStopped) return;
     this.#options.observer.onConnected(false);
+    for (const { isWanted, handler } of this.#subscriptions.values()) if (isWanted) handler.onFailure("*");
     const { baseDelayMs, maxDelayMs, clock, observer } = this.#options;
     const window = Math.min(maxDelayMs, baseDelayMs * 2 ** Math.min(this.#failures, 16));
     const delayMs = Math.floor(clock.random() * window);

@@ -267,7 +267,7 @@ class EndpointTaker implements ResourceTaker {
       }
       this.#clusters.countEndpoints(name, (stats) => {
         if (problems.hasErrors) stats.count("update_rejected");
-        else stats.onSuccess(version, Date.now());
+        else stats.onSuccess(update.version, Date.now());
       });
       if (!problems.hasErrors) continue;
       const text = this.records.refuse(name, version, problems, message, value.value);

@@ -104,7 +104,7 @@ export class RouteTaker implements ResourceTaker {
             : this.records.acceptPartly(name, version, whole.message, problems, message, value.value);
         refusals.push(`${name}: ${text}`);
         this.#count(name, (stats) => stats.count("update_rejected"));
-      } else this.#count(name, (stats) => stats.onSuccess(version, Date.now()));
+      } else this.#count(name, (stats) => stats.onSuccess(update.version, Date.now()));
       if (whole === null) continue;
       if (!problems.hasErrors) this.records.accept(name, version, whole.message, value.value, false);
       this.#count(name, (stats) => stats.count("config_reload"));

@@ -1,0 +1,87 @@
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { freePorts } from "../differential/process.ts";
+import { requirePeer } from "../peers.ts";
+import { type Nuncio, startNuncio } from "../proxy/nuncio.ts";
+import { apiSource, ask, ControlPlane, modes, until, xdsCluster } from "./control-plane.ts";
+import { TestResources } from "./test-resources.ts";
+
+// The stats of subscriptions after the same snapshots from go-control-plane, Nuncio's and real Envoy's.
+
+const backend = createServer((request, response) => response.end(`a ${request.headers["x-version"] ?? "-"}`));
+let backendPort = 0;
+
+beforeAll(async () => {
+  await new Promise<void>((resolve) => backend.listen(0, "127.0.0.1", () => resolve()));
+  backendPort = (backend.address() as AddressInfo).port;
+});
+afterAll(() => {
+  backend.closeAllConnections();
+  backend.close();
+});
+
+const prefixes = ["cluster_manager.cds", "listener_manager.lds", "http.in.rds.routes", "cluster.app"];
+// Not update_rejected: go-control-plane sends what was refused again and again by state of the world.
+const names = ["version", "version_text", "update_success", "init_fetch_timeout"];
+
+describe.each(modes)("$name", ({ isAds, apiType, server }) => {
+  test("counts and versions as Envoy has them", { timeout: 120_000 }, async (context) => {
+    const seen: Record<string, string>[] = [];
+    for (const binary of [undefined, requirePeer("envoy", context)]) {
+      const plane = new ControlPlane(requirePeer("go-control-plane", context), server);
+      const api = apiSource(apiType);
+      const resources = new TestResources(() => ({
+        ...(isAds ? { ads: {} } : { api_config_source: api }),
+        resource_api_version: "V3",
+        initial_fetch_timeout: "0s",
+      }));
+      const [port = 0] = await freePorts(1);
+      const all = (version: string, manager = {}) => [
+        ...resources.clusters(["app"]),
+        ...resources.endpoints(backendPort),
+        ...resources.listeners([["main", port]], "stats", [], manager),
+        ...resources.routes(version, "app"),
+      ];
+      // 32 bytes and more are hashed otherwise than less.
+      const long = "the first version, which has a long name ä";
+      plane.send(long, all("1"));
+      const proxy = await startNuncio({
+        backendPort: 0,
+        args: ["--concurrency", "1"],
+        ...(binary === undefined ? {} : { binary }),
+        bootstrap: {
+          node: { id: "nuncio", cluster: "test" },
+          static_resources: { clusters: [xdsCluster(await plane.port)] },
+          dynamic_resources: {
+            ...(resources.bootstrap(0).dynamic_resources as object),
+            ...(isAds ? { ads_config: api } : {}),
+          },
+        },
+      });
+      expect(await ask(port)).toBe("a 1");
+      plane.send("2", all("2"));
+      await until(async () => (await ask(port)) === "a 2");
+      plane.send("3", all("3", { stat_prefix: "" }));
+      await until(async () => (await proxy.stat("listener_manager.lds.update_rejected")) > 0);
+      await until(async () => (await ask(port)) === "a 3");
+      await until(async () => plane.of("Listener").some(({ error }) => error !== undefined));
+      seen.push(await statsOf(proxy));
+      await plane.stop();
+      for (const prefix of prefixes) await until(async () => (await proxy.stat(`${prefix}.update_failure`)) > 0);
+      await proxy.stop();
+    }
+    expect(seen[0]).toEqual(seen[1]);
+    expect(Object.keys(seen[0] ?? {})).toHaveLength(prefixes.length * names.length);
+  });
+});
+
+async function statsOf(proxy: Nuncio): Promise<Record<string, string>> {
+  const { body } = await proxy.admin(`/stats?filter=^(${prefixes.join("|")})\\.(${names.join("|")})$`);
+  return Object.fromEntries(
+    body
+      .trim()
+      .split("\n")
+      .map((line) => line.split(": ") as [string, string]),
+  );
+}
