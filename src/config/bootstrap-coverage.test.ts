@@ -26,13 +26,17 @@ test("what the process does not read is refused where it changes a response, els
   );
 });
 
-test("a tag's regex must be one of RE2 with a group", () => {
+test("a tag's regex is ECMAScript's with POSIX classes, and has a group", () => {
   expect(verdicts(`stats_config: {stats_tags: [{tag_name: a, regex: "x("}]}`)).toEqual([
     "error stats_config.stats_tags[0].regex",
   ]);
   expect(verdicts(`stats_config: {stats_tags: [{tag_name: a, regex: "x"}]}`)).toEqual([
+    "warning stats_config.stats_tags[0].regex",
+  ]);
+  expect(verdicts(`stats_config: {stats_tags: [{tag_name: a, regex: "[[:foo:]](x)"}]}`)).toEqual([
     "error stats_config.stats_tags[0].regex",
   ]);
+  expect(verdicts(`stats_config: {stats_tags: [{tag_name: a, regex: "x(?=y)([[:digit:]_]+)"}]}`)).toEqual([]);
   expect(verdicts(`stats_config: {stats_tags: [{tag_name: a, regex: "(x)"}, {tag_name: b, fixed_value: c}]}`)).toEqual(
     [],
   );

@@ -1,4 +1,4 @@
-import { RE2JS } from "re2js";
+import { tagRegex } from "../observability/tag-regex.ts";
 import { checkCoverage } from "../proto/coverage.ts";
 import {
   AdminSchema,
@@ -45,8 +45,7 @@ export function checkBootstrap(bootstrap: Bootstrap, problems: Problems): void {
     });
     for (const [i, { tagValue }] of bootstrap.statsConfig.statsTags.entries()) {
       if (tagValue.case !== "regex") continue;
-      const fault = tagRegexFault(tagValue.value);
-      if (fault !== "") problems.error(`stats_config.stats_tags[${i}].regex`, fault);
+      checkTagRegex(tagValue.value, problems.at(`stats_config.stats_tags[${i}]`));
     }
   }
   for (const [i, layer] of (bootstrap.layeredRuntime?.layers ?? []).entries()) {
@@ -57,12 +56,14 @@ export function checkBootstrap(bootstrap: Bootstrap, problems: Problems): void {
   }
 }
 
-/** "" for none. */
-function tagRegexFault(regex: string): string {
+function checkTagRegex(regex: string, problems: Problems): void {
   try {
-    return RE2JS.compile(regex).groupCount() === 0 && regex !== "" ? "has no group to cut out" : "";
+    // With an empty alternative it matches, and tells its groups.
+    const groups = (tagRegex(`${regex}|`, "").exec("")?.length ?? 1) - 1;
+    if (groups === 0 && regex !== "") problems.warning("regex", "has no group to cut out, so it makes no tag");
   } catch (error) {
-    return `RE2 refuses "${regex}": ${error instanceof Error ? error.message : String(error)}`;
+    if (!(error instanceof SyntaxError)) throw error;
+    problems.error("regex", error.message, { envoyText: `Invalid regex '${regex}': ` });
   }
 }
 

@@ -1,3 +1,5 @@
+import { tagRegex } from "./tag-regex.ts";
+
 /** A stat's name with its tags cut out, and what was cut: `cluster.c1.upstream_rq_2xx` is `cluster.upstream_rq_xx`. */
 export interface TaggedName {
   name: string;
@@ -13,8 +15,8 @@ export interface TagSpec {
   fixedValue: string | null;
 }
 
-/** Anything that finds groups, such as a compiled RE2. Start and end of groups 0 to 2 in pairs, -1 for none. */
-export interface GroupFinder {
+/** Start and end of groups 0 to 2 in pairs, -1 for none. */
+interface GroupFinder {
   find(text: string): number[] | null;
 }
 
@@ -24,17 +26,13 @@ export class TagExtractor {
   readonly #fixed: [string, string][] = [];
   readonly #cache = new Map<string, TaggedName>();
 
-  /** `compile` makes a finder of a configured regex that the parser has found sound. */
-  constructor(
-    specs: readonly TagSpec[] = [],
-    useAllDefaultTags = true,
-    compile: (regex: string) => GroupFinder = nativeFinder,
-  ) {
+  /** Regexes are such as the parser has found sound. */
+  constructor(specs: readonly TagSpec[] = [], useAllDefaultTags = true) {
     if (useAllDefaultTags) this.#rules.push(...defaultRules);
     for (const spec of specs) {
       if (spec.fixedValue !== null) this.#fixed.push([spec.name, spec.fixedValue]);
       else if (spec.regex !== "")
-        this.#rules.push({ tag: spec.name, finder: compile(spec.regex), contains: "", not: "" });
+        this.#rules.push({ tag: spec.name, finder: finderOf(tagRegex(spec.regex, "d")), contains: "", not: "" });
       else if (!useAllDefaultTags) this.#rules.push(...defaultRules.filter((rule) => rule.tag === spec.name));
     }
   }
@@ -83,8 +81,7 @@ interface Rule {
   not: string;
 }
 
-function nativeFinder(regex: string): GroupFinder {
-  const compiled = new RegExp(regex, "d");
+function finderOf(compiled: RegExp): GroupFinder {
   return {
     find: (text) => {
       const indices = compiled.exec(text)?.indices;
@@ -105,7 +102,7 @@ function tokens(pattern: string): string {
 }
 
 function rule(tag: string, regex: string, contains = "", not = ""): Rule {
-  return { tag: `envoy.${tag}`, finder: nativeFinder(regex), contains, not };
+  return { tag: `envoy.${tag}`, finder: finderOf(new RegExp(regex, "d")), contains, not };
 }
 
 function tokenRule(tag: string, pattern: string): Rule {

@@ -1,10 +1,9 @@
 import { create, type DescMessage, fromJson, type JsonValue, type Message } from "@bufbuild/protobuf";
-import { RE2JS } from "re2js";
 import { protoJson, redact, typedJson, typePrefix } from "../config/resource-json.ts";
 import type { SdsSecret } from "../config/sds-secret.ts";
 import type { SecretStore } from "../config/secret-store.ts";
 import type { SocketAddress } from "../net/address.ts";
-import type { GroupFinder, TagSpec } from "../observability/tags.ts";
+import type { TagSpec } from "../observability/tags.ts";
 import { durationMsOr } from "../proto/duration.ts";
 import { type Bootstrap, BootstrapSchema } from "../proto/generated/envoy/config/bootstrap/v3/bootstrap_pb.ts";
 import { ClusterSchema } from "../proto/generated/envoy/config/cluster/v3/cluster_pb.ts";
@@ -36,7 +35,7 @@ export interface StatsOptions {
   flushIntervalMs: number;
 }
 
-/** stats_config and stats_flush_interval. Regexes are RE2, which the loader has found sound. */
+/** stats_config and stats_flush_interval. Regexes are such as the loader has found sound. */
 export function statsOptions(bootstrap: Bootstrap): StatsOptions {
   const config = bootstrap.statsConfig;
   return {
@@ -47,20 +46,6 @@ export function statsOptions(bootstrap: Bootstrap): StatsOptions {
     })),
     useAllDefaultTags: config?.useAllDefaultTags ?? true,
     flushIntervalMs: durationMsOr(bootstrap.statsFlushInterval, 5000),
-  };
-}
-
-/** A regex of stats_tags as Envoy runs it. */
-export function re2Finder(regex: string): GroupFinder {
-  const pattern = RE2JS.compile(regex);
-  const hasValue = pattern.groupCount() > 1;
-  return {
-    find(text) {
-      const matcher = pattern.matcher(text);
-      if (!matcher.find()) return null;
-      const found = [matcher.start(), matcher.end(), matcher.start(1), matcher.end(1)];
-      return hasValue ? [...found, matcher.start(2), matcher.end(2)] : found;
-    },
   };
 }
 

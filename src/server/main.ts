@@ -59,7 +59,7 @@ async function run(flags: Flags, log: ServerLog): Promise<number | undefined> {
     { formatProblems },
     { Problems },
     { bootstrapToSpecs },
-    { bootConfig, localZoneOf, logPattern, nodeMessage, re2Finder, statsOptions },
+    { bootConfig, localZoneOf, logPattern, nodeMessage, statsOptions },
     { parseRuntimeLayers },
     { RuntimeLayers },
     { SecretStore },
@@ -117,7 +117,7 @@ async function run(flags: Flags, log: ServerLog): Promise<number | undefined> {
   const pattern = logPattern(bootstrap);
   if (pattern !== null) log.setPattern(pattern);
   const { tags, useAllDefaultTags, flushIntervalMs } = statsOptions(bootstrap);
-  const extractor = new TagExtractor([...tags, ...fixedTags(flags)], useAllDefaultTags, re2Finder);
+  const extractor = new TagExtractor([...tags, ...fixedTags(flags)], useAllDefaultTags);
   const stats = new ProcessStats(concurrency, extractor, flushIntervalMs);
   const clusters = new MainClusters(concurrency + 1, stats);
   for (const spec of specs.clusters) clusters.add(spec, false);
