@@ -45,9 +45,18 @@ export class ControlPlane {
   readonly #told = new EventEmitter();
   readonly port: Promise<number>;
 
-  /** `listen`: an address with its port, or the path of a Unix socket; `heartbeat`: how often resources with a time to live are renewed. */
-  constructor(program: string, mode: "ads" | "per-type" | "rest", listen = "127.0.0.1:0", heartbeat = "0s") {
-    this.#child = spawn(program, [mode, listen, heartbeat], { stdio: ["pipe", "pipe", "inherit"] });
+  /**
+   * `listen`: an address with its port, or the path of a Unix socket; `heartbeat`: how often resources with a time to live are renewed;
+   * `tls`: the files of a certificate and its key.
+   */
+  constructor(
+    program: string,
+    mode: "ads" | "per-type" | "rest",
+    listen = "127.0.0.1:0",
+    heartbeat = "0s",
+    tls: readonly string[] = [],
+  ) {
+    this.#child = spawn(program, [mode, listen, heartbeat, ...tls], { stdio: ["pipe", "pipe", "inherit"] });
     const lines = createInterface({ input: this.#child.stdout as NodeJS.ReadableStream });
     this.port = new Promise((resolve) => {
       lines.on("line", (text) => {

@@ -4,7 +4,8 @@
 //
 // With "hold": true it is made ready, told as {"held": "1"}, and in force from {"set": "1"} on, which is told too.
 //
-// Arguments: "ads", "per-type" or "rest"; where to listen, "127.0.0.1:0" or "/a/socket"; how often heartbeats are sent, "0s" for never.
+// Arguments: "ads", "per-type" or "rest"; where to listen, "127.0.0.1:0" or "/a/socket"; how often heartbeats are sent, "0s" for never; the files of a
+// certificate and its key for gRPC over TLS.
 package main
 
 import (
@@ -41,6 +42,7 @@ import (
 	"github.com/envoyproxy/go-control-plane/pkg/resource/v3"
 	"github.com/envoyproxy/go-control-plane/pkg/server/v3"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/types/known/anypb"
@@ -125,7 +127,7 @@ func main() {
 	if mode == "rest" {
 		go func() { panic(http.Serve(socket, rest{server.HTTPGateway{Server: xds}})) }()
 	} else {
-		go func() { panic(grpcServer(xds).Serve(socket)) }()
+		go func() { panic(grpcServer(xds, argument(4, ""), argument(5, "")).Serve(socket)) }()
 	}
 	port := 0
 	if tcp, isTcp := socket.Addr().(*net.TCPAddr); isTcp {
@@ -143,8 +145,16 @@ func main() {
 	}
 }
 
-func grpcServer(xds server.Server) *grpc.Server {
-	grpcServer := grpc.NewServer()
+func grpcServer(xds server.Server, certificate, key string) *grpc.Server {
+	options := []grpc.ServerOption{}
+	if certificate != "" {
+		tls, err := credentials.NewServerTLSFromFile(certificate, key)
+		if err != nil {
+			panic(err)
+		}
+		options = append(options, grpc.Creds(tls))
+	}
+	grpcServer := grpc.NewServer(options...)
 	discovery.RegisterAggregatedDiscoveryServiceServer(grpcServer, xds)
 	cluster.RegisterClusterDiscoveryServiceServer(grpcServer, xds)
 	endpoint.RegisterEndpointDiscoveryServiceServer(grpcServer, xds)
