@@ -229,6 +229,7 @@ export class Cluster {
 
   #link(localities: readonly LocalitySpec[]): HostSet {
     const before = this.#hosts;
+    const now = this.#context.environment.now();
     const hosts = new Map<string, Host>();
     const live = localities.map((spec) => ({
       spec,
@@ -238,8 +239,8 @@ export class Cluster {
         if (hosts.has(address)) return [];
         const last = before.get(address);
         const known = last?.socket === hostSpec.socket ? last : undefined;
-        const host = known ?? new Host(hostSpec, this.#worker);
-        known?.update(hostSpec);
+        const host = known ?? new Host(hostSpec, this.#worker, now);
+        known?.update(hostSpec, now);
         hosts.set(address, host);
         return [host];
       }),
@@ -249,6 +250,7 @@ export class Cluster {
     return new HostSet(lb, live, {
       overprovisioningPct,
       random: this.#context.environment.random,
+      now: this.#context.environment.now,
       onPanic: this.#onPanic,
       activeRequests: this.#activeRequests,
       zone: this.#zone,

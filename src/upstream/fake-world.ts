@@ -200,6 +200,7 @@ export function fakeSpec(hosts: HostSpec[], change: Partial<ClusterSpec> = {}): 
       choiceCount: 2,
       activeRequestBias: 1,
       isFullScan: false,
+      slowStart: null,
       isLocalityWeighted: false,
       zoneAware: {
         routingEnabledPct: 100,

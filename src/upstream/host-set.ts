@@ -8,6 +8,7 @@ import { ConsistentHash } from "./lb/consistent-hash.ts";
 import { LocalityPicker } from "./lb/locality.ts";
 import type { HostPicker } from "./lb/policy.ts";
 import { createPicker } from "./lb/policy.ts";
+import type { PickerContext } from "./lb/slow-start.ts";
 import { ZonePicker, ZoneRouting } from "./lb/zone-aware.ts";
 import { type LocalZone, mergeLocalities } from "./local-zone.ts";
 import type { Pool } from "./pool.ts";
@@ -38,7 +39,11 @@ export class Host {
   /** How many of them there are when it is next looked which are over. */
   namedPoolsLimit = 16;
 
-  constructor(spec: HostSpec, worker: number) {
+  /** When it was first found healthy, in monotonic milliseconds: slow start goes by it; -1 before. */
+  healthySinceMs = -1;
+
+  /** `now`: monotonic milliseconds. */
+  constructor(spec: HostSpec, worker: number, now: number) {
     this.address = spec.address;
     this.addressText = addressText(spec.address);
     this.stats = new HostStats(spec.shared, worker);
@@ -48,10 +53,12 @@ export class Host {
     this.weight = spec.weight;
     this.health = spec.health;
     this.tlvs = spec.tlvs;
+    if (spec.health === "HEALTHY") this.healthySinceMs = now;
   }
 
   /** Takes over what an update may change; the address is the same. */
-  update(spec: HostSpec): void {
+  update(spec: HostSpec, now: number): void {
+    if (spec.health === "HEALTHY" && this.healthySinceMs < 0) this.healthySinceMs = now;
     this.lbMetadata = spec.lbMetadata;
     this.hostname = spec.hostname;
     this.weight = spec.weight;
@@ -67,10 +74,8 @@ export interface LiveLocality {
 }
 
 /** What host sets of one cluster share. */
-export interface HostSetContext {
+export interface HostSetContext extends PickerContext {
   overprovisioningPct: number;
-  /** [0, 1) */
-  random: () => number;
   onPanic: () => void;
   /** Of the whole cluster, all workers. */
   activeRequests: () => number;
@@ -163,27 +168,26 @@ function pickersOf(
     );
     return { healthy: hash, degraded: hash, all: hash };
   }
-  const { overprovisioningPct, random } = context;
   if (priority === 0 && !lb.isLocalityWeighted) {
     const localities = mergeLocalities(group, context.zone.key);
     const routing = ZoneRouting.plan(lb.zoneAware, localities, lb.panicThresholdPct, context);
     if (routing !== null) {
       const near = (health: HostHealth): HostPicker => {
         const ofHealth = (hosts: readonly Host[]): Host[] => hosts.filter((host) => host.health === health);
-        const pickers = localities.map(({ hosts }) => createPicker(lb, ofHealth(hosts), random));
-        return new ZonePicker(routing, pickers, createPicker(lb, hostsOf(group, health), random));
+        const pickers = localities.map(({ hosts }) => createPicker(lb, ofHealth(hosts), context));
+        return new ZonePicker(routing, pickers, createPicker(lb, hostsOf(group, health), context));
       };
       return {
         healthy: near("HEALTHY"),
         degraded: near("DEGRADED"),
-        all: createPicker(lb, hostsOf(group, null), random),
+        all: createPicker(lb, hostsOf(group, null), context),
       };
     }
   }
   return {
-    healthy: healthPicker(lb, group, "HEALTHY", overprovisioningPct, random),
-    degraded: healthPicker(lb, group, "DEGRADED", overprovisioningPct, random),
-    all: createPicker(lb, hostsOf(group, null), random),
+    healthy: healthPicker(lb, group, "HEALTHY", context),
+    degraded: healthPicker(lb, group, "DEGRADED", context),
+    all: createPicker(lb, hostsOf(group, null), context),
   };
 }
 
@@ -191,16 +195,15 @@ function healthPicker(
   lb: LbSpec,
   group: readonly LiveLocality[],
   health: HostHealth,
-  overprovisioningPct: number,
-  random: () => number,
+  context: HostSetContext,
 ): HostPicker {
-  const all = createPicker(lb, hostsOf(group, health), random);
+  const all = createPicker(lb, hostsOf(group, health), context);
   if (!lb.isLocalityWeighted) return all;
   const entries = group.map((locality) => {
     const hosts = hostsOf([locality], health);
     const availability =
-      locality.hosts.length === 0 ? 0 : (overprovisioningPct / 100) * (hosts.length / locality.hosts.length);
-    return { picker: createPicker(lb, hosts, random), weight: locality.spec.weight * Math.min(1, availability) };
+      locality.hosts.length === 0 ? 0 : (context.overprovisioningPct / 100) * (hosts.length / locality.hosts.length);
+    return { picker: createPicker(lb, hosts, context), weight: locality.spec.weight * Math.min(1, availability) };
   });
   const usable = entries.filter((entry) => entry.weight > 0);
   return usable.length === 0 ? all : new LocalityPicker(usable);

@@ -38,6 +38,7 @@ import {
 } from "../proto/generated/envoy/extensions/load_balancing_policies/round_robin/v3/round_robin_pb.ts";
 import type { Problems } from "../proto/problems.ts";
 import { parseMaglev, parseMaglevPolicy, parseRingHash, parseRingHashPolicy } from "./parse-hash-lb.ts";
+import { parseSlowStart } from "./parse-slow-start.ts";
 import type { LbSpec, ZoneAwareSpec } from "./spec.ts";
 
 /** How a cluster chooses hosts: load_balancing_policy where it is set, else lb_policy with its config. */
@@ -48,6 +49,7 @@ export function parseLb(message: Cluster, problems: Problems): LbSpec {
     choiceCount: 2,
     activeRequestBias: 1,
     isFullScan: false,
+    slowStart: null,
     isLocalityWeighted: false,
     zoneAware: parseZoneAware(undefined),
     panicThresholdPct: 50,
@@ -143,7 +145,7 @@ function parsePolicy(message: Cluster, lb: LbSpec, problems: Problems): void {
   const config = message.lbConfig;
   if (config.case === "roundRobinLbConfig" || config.case === "leastRequestLbConfig") {
     const path = config.case === "roundRobinLbConfig" ? "round_robin_lb_config" : "least_request_lb_config";
-    if (config.value.slowStartConfig !== undefined) warnSlowStart(problems, path);
+    lb.slowStart = parseSlowStart(config.value.slowStartConfig, problems.at(`${path}.slow_start_config`));
   }
 }
 
@@ -193,7 +195,7 @@ function parseTyped(message: Cluster, lb: LbSpec, problems: Problems): void {
 
 function parseRoundRobin(config: RoundRobin, lb: LbSpec, problems: Problems): void {
   lb.policy = "ROUND_ROBIN";
-  if (config.slowStartConfig !== undefined) warnSlowStart(problems, "");
+  lb.slowStart = parseSlowStart(config.slowStartConfig, problems.at("slow_start_config"));
   parseLocality(config.localityLbConfig, lb, problems);
 }
 
@@ -202,7 +204,7 @@ function parseLeastRequest(config: LeastRequest, lb: LbSpec, problems: Problems)
   lb.choiceCount = config.choiceCount ?? 2;
   lb.activeRequestBias = runtimeDouble(config.activeRequestBias, 1);
   lb.isFullScan = config.selectionMethod === LeastRequest_SelectionMethod.FULL_SCAN || (config.enableFullScan ?? false);
-  if (config.slowStartConfig !== undefined) warnSlowStart(problems, "");
+  lb.slowStart = parseSlowStart(config.slowStartConfig, problems.at("slow_start_config"));
   parseLocality(config.localityLbConfig, lb, problems);
 }
 
@@ -245,13 +247,6 @@ function parseZoneAware(
     forceLocalMinSize: force === undefined ? always : (force.minSize ?? 1),
     isByWeight: typed?.localityBasis === LocalityLbConfig_ZoneAwareLbConfig_LocalityBasis.HEALTHY_HOSTS_WEIGHT,
   };
-}
-
-function warnSlowStart(problems: Problems, path: string): void {
-  problems.warning(
-    path === "" ? "slow_start_config" : `${path}.slow_start_config`,
-    "is accepted, but has no effect in Nuncio yet",
-  );
 }
 
 function runtimeDouble(value: RuntimeDouble | undefined, otherwise: number): number {

@@ -91,12 +91,23 @@ export interface LbSpec {
   activeRequestBias: number;
   /** LEAST_REQUEST: compare all hosts. */
   isFullScan: boolean;
+  /** ROUND_ROBIN and LEAST_REQUEST: null without. */
+  slowStart: SlowStartSpec | null;
   /** Localities share the traffic by their weights. */
   isLocalityWeighted: boolean;
   /** Where localities are not weighted: how near hosts are preferred, if the local cluster is known. */
   zoneAware: ZoneAwareSpec;
   /** Percent of hosts that must be healthy; below it all are used. 0: never panic. */
   panicThresholdPct: number;
+}
+
+/** How new hosts come to their weight. Envoy: SlowStartConfig. */
+export interface SlowStartSpec {
+  windowMs: number;
+  /** > 0. Above 1 it goes faster at first, below 1 slower. */
+  aggression: number;
+  /** 0 to 1: no host has less of its weight. */
+  leastFactor: number;
 }
 
 /** Envoy: LocalityLbConfig.ZoneAwareLbConfig. */

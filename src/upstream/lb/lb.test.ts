@@ -7,13 +7,15 @@ import { HostStat } from "../host-stats.ts";
 import { nowhere } from "../local-zone.ts";
 import type { HostHealth, LbSpec, LocalitySpec } from "../spec.ts";
 import { createPicker } from "./policy.ts";
+import type { PickerContext } from "./slow-start.ts";
 
 const lb: LbSpec = fakeSpec([]).lb;
 const hash = new Word64();
 const first = (): number => 0;
+const drawing = (random: () => number): PickerContext => ({ random, now: () => 0 });
 
 function hosts(...weights: number[]): Host[] {
-  return weights.map((weight, i) => new Host(fakeHost(i + 1, { weight }), 0));
+  return weights.map((weight, i) => new Host(fakeHost(i + 1, { weight }), 0, 0));
 }
 
 function picks(pick: () => Host | null, times: number): string {
@@ -21,12 +23,16 @@ function picks(pick: () => Host | null, times: number): string {
 }
 
 test("round robin goes round from a random start", () => {
-  const picker = createPicker(lb, hosts(1, 1, 1), () => 0.4);
+  const picker = createPicker(
+    lb,
+    hosts(1, 1, 1),
+    drawing(() => 0.4),
+  );
   expect(picks(() => picker.pick(hash), 7)).toBe("2312312");
 });
 
 test("weights share the picks exactly and smoothly", () => {
-  const picker = createPicker(lb, hosts(3, 1, 2), first);
+  const picker = createPicker(lb, hosts(3, 1, 2), drawing(first));
   const round = picks(() => picker.pick(hash), 600);
   for (const [port, count] of [
     ["1", 300],
@@ -40,7 +46,11 @@ test("weights share the picks exactly and smoothly", () => {
 
 test("random ignores weights", () => {
   const values = [0, 0.99, 0.5];
-  const picker = createPicker({ ...lb, policy: "RANDOM" }, hosts(1, 9), () => values.shift() as number);
+  const picker = createPicker(
+    { ...lb, policy: "RANDOM" },
+    hosts(1, 9),
+    drawing(() => values.shift() as number),
+  );
   expect(picks(() => picker.pick(hash), 3)).toBe("122");
 });
 
@@ -51,9 +61,13 @@ test("least request takes the less busy of two drawn", () => {
     const stats = (list[i] as Host).stats;
     stats.cells[stats.base + HostStat.rqActive] = active;
   }
-  const picker = createPicker({ ...lb, policy: "LEAST_REQUEST" }, list, () => values.shift() as number);
+  const picker = createPicker(
+    { ...lb, policy: "LEAST_REQUEST" },
+    list,
+    drawing(() => values.shift() as number),
+  );
   expect(picks(() => picker.pick(hash), 3)).toBe("322");
-  const scan = createPicker({ ...lb, policy: "LEAST_REQUEST", isFullScan: true }, list, first);
+  const scan = createPicker({ ...lb, policy: "LEAST_REQUEST", isFullScan: true }, list, drawing(first));
   expect(picks(() => scan.pick(hash), 2)).toBe("22");
 });
 
@@ -61,13 +75,34 @@ test("least request with weights sends less to a busy host", () => {
   const list = hosts(2, 1);
   const stats = (list[0] as Host).stats;
   stats.cells[stats.base + HostStat.rqActive] = 7;
-  const picker = createPicker({ ...lb, policy: "LEAST_REQUEST" }, list, first);
+  const picker = createPicker({ ...lb, policy: "LEAST_REQUEST" }, list, drawing(first));
   expect(picks(() => picker.pick(hash), 100).split("1").length - 1).toBeLessThan(25);
+});
+
+test("new hosts come to their weight as Envoy's formula says", () => {
+  // weight x max((age / window) ^ (1 / aggression), least): the documentation of SlowStartConfig.
+  const cases: [ageMs: number, aggression: number, leastFactor: number, factor: number][] = [
+    [0, 1, 0.1, 0.1],
+    [50, 1, 0.1, 0.5],
+    [99, 1, 0.1, 0.99],
+    [100, 1, 0.1, 1],
+    [25, 2, 0, 0.5],
+    [50, 0.5, 0, 0.25],
+    [10, 1, 0.35, 0.35],
+  ];
+  for (const [ageMs, aggression, leastFactor, factor] of cases) {
+    const [old, fresh] = hosts(1, 1) as [Host, Host];
+    old.healthySinceMs = -1000;
+    const slowStart = { windowMs: 100, aggression, leastFactor };
+    const picker = createPicker({ ...lb, slowStart }, [old, fresh], { random: first, now: () => ageMs });
+    const share = picks(() => picker.pick(hash), 2000).split("2").length - 1;
+    expect(Math.abs(share - (2000 * factor) / (1 + factor))).toBeLessThanOrEqual(2);
+  }
 });
 
 test("no picker finds a host in an empty list", () => {
   for (const policy of ["ROUND_ROBIN", "LEAST_REQUEST", "RANDOM"] as const) {
-    expect(createPicker({ ...lb, policy }, [], first).pick(hash)).toBe(null);
+    expect(createPicker({ ...lb, policy }, [], drawing(first)).pick(hash)).toBe(null);
   }
 });
 
@@ -77,11 +112,12 @@ function hostSet(
   ...localities: LocalitySpec[]
 ): { set: HostSet; panics: number[] } {
   const panics: number[] = [];
-  const live = localities.map((spec) => ({ spec, hosts: spec.hosts.map((host) => new Host(host, 0)) }));
+  const live = localities.map((spec) => ({ spec, hosts: spec.hosts.map((host) => new Host(host, 0, 0)) }));
   return {
     set: new HostSet({ ...lb, ...change }, live, {
       overprovisioningPct: 140,
       random,
+      now: () => 0,
       onPanic: () => panics.push(1),
       activeRequests: () => 0,
       zone: nowhere,

@@ -2,6 +2,7 @@ import type { Host } from "../host-set.ts";
 import type { LbSpec } from "../spec.ts";
 import { EdfScheduler, hasEqualWeights } from "./edf.ts";
 import type { HostPicker } from "./policy.ts";
+import type { SlowStart } from "./slow-start.ts";
 
 /**
  * The least busy of `choiceCount` hosts drawn at random (with repeats, as Envoy draws). Where weights differ: an EDF schedule whose
@@ -14,16 +15,20 @@ export class LeastRequest implements HostPicker {
   readonly #isFullScan: boolean;
   readonly #schedule: EdfScheduler<Host> | null;
 
-  constructor(hosts: readonly Host[], spec: LbSpec, random: () => number) {
+  /** `slowStart`: null where no host is new. */
+  constructor(hosts: readonly Host[], spec: LbSpec, slowStart: SlowStart | null, random: () => number) {
     this.#hosts = hosts;
     this.#random = random;
     this.#choices = spec.choiceCount;
     this.#isFullScan = spec.isFullScan;
     const bias = spec.activeRequestBias;
     this.#schedule =
-      hosts.length === 0 || hasEqualWeights(hosts)
+      hosts.length === 0 || (slowStart === null && hasEqualWeights(hosts))
         ? null
-        : new EdfScheduler(hosts, (host) => host.weight / (host.stats.activeRequests + 1) ** bias);
+        : new EdfScheduler(hosts, (host) => {
+            const weight = host.weight / (host.stats.activeRequests + 1) ** bias;
+            return slowStart === null ? weight : weight * slowStart.factor(host);
+          });
   }
 
   pick(): Host | null {

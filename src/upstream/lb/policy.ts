@@ -4,6 +4,7 @@ import type { LbSpec } from "../spec.ts";
 import { LeastRequest } from "./least-request.ts";
 import { RandomChoice } from "./random.ts";
 import { RoundRobin } from "./round-robin.ts";
+import { type PickerContext, SlowStart } from "./slow-start.ts";
 
 /** Chooses among a fixed list of hosts. Made anew when the list, a weight or a health changes. */
 export interface HostPicker {
@@ -11,14 +12,21 @@ export interface HostPicker {
   pick(hash: Word64): Host | null;
 }
 
-/** The picker of `policy`. `random` gives [0, 1). */
-export function createPicker(spec: LbSpec, hosts: readonly Host[], random: () => number): HostPicker {
+/** The picker of `policy`. */
+export function createPicker(spec: LbSpec, hosts: readonly Host[], context: PickerContext): HostPicker {
   switch (spec.policy) {
     case "ROUND_ROBIN":
-      return new RoundRobin(hosts, random);
+      return new RoundRobin(hosts, slowStartOf(spec, hosts, context), context.random);
     case "LEAST_REQUEST":
-      return new LeastRequest(hosts, spec, random);
+      return new LeastRequest(hosts, spec, slowStartOf(spec, hosts, context), context.random);
     case "RANDOM":
-      return new RandomChoice(hosts, random);
+      return new RandomChoice(hosts, context.random);
   }
+}
+
+/** null where no host is new. */
+function slowStartOf(spec: LbSpec, hosts: readonly Host[], { now }: PickerContext): SlowStart | null {
+  if (spec.slowStart === null) return null;
+  const slowStart = new SlowStart(spec.slowStart, now);
+  return slowStart.isDue(hosts) ? slowStart : null;
 }

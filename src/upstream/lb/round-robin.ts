@@ -1,6 +1,7 @@
 import type { Host } from "../host-set.ts";
 import { EdfScheduler, hasEqualWeights } from "./edf.ts";
 import type { HostPicker } from "./policy.ts";
+import type { SlowStart } from "./slow-start.ts";
 
 /** One after the other; by an EDF schedule where weights differ. The start is random, so that workers do not march in step. */
 export class RoundRobin implements HostPicker {
@@ -8,15 +9,16 @@ export class RoundRobin implements HostPicker {
   readonly #schedule: EdfScheduler<Host> | null;
   #next = 0;
 
-  constructor(hosts: readonly Host[], random: () => number) {
+  /** `slowStart`: null where no host is new. */
+  constructor(hosts: readonly Host[], slowStart: SlowStart | null, random: () => number) {
     this.#hosts = hosts;
     const start = Math.floor(random() * hosts.length);
-    if (hosts.length === 0 || hasEqualWeights(hosts)) {
+    if (hosts.length === 0 || (slowStart === null && hasEqualWeights(hosts))) {
       this.#schedule = null;
       this.#next = start;
       return;
     }
-    this.#schedule = new EdfScheduler(hosts, (host) => host.weight);
+    this.#schedule = new EdfScheduler(hosts, (host) => host.weight * (slowStart === null ? 1 : slowStart.factor(host)));
     for (let i = 0; i < start; i++) this.#schedule.pick();
   }
 
