@@ -115,9 +115,6 @@ export const emptyFields = new Set([
   "DOWNSTREAM_HANDSHAKE_DURATION",
   "TRACE_ID",
   "SPAN_ID",
-  // Node does not tell the names of other kinds.
-  "DOWNSTREAM_LOCAL_OTHERNAME_SAN",
-  "DOWNSTREAM_PEER_OTHERNAME_SAN",
 ]);
 
 /** The same, but they take arguments. */

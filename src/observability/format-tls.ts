@@ -4,7 +4,7 @@ import type { TlsInfo } from "../net/tls/tls-info.ts";
 import type { StreamInfo } from "./stream-info.ts";
 
 /** By Envoy's name. */
-const sanTypes = { DNS: "DNS", URI: "URI", IP: "IP_ADDRESS", EMAIL: "EMAIL" } as const;
+const sanTypes = { DNS: "DNS", URI: "URI", IP: "IP_ADDRESS", EMAIL: "EMAIL", OTHERNAME: "OTHER_NAME" } as const;
 
 /** The operators of both connections, `DOWNSTREAM_TLS_VERSION` to `UPSTREAM_PEER_CERT`; null is no value. */
 export const tlsFields: Record<string, (info: StreamInfo) => string | null> = {
@@ -51,6 +51,7 @@ function fieldsOf(prefix: string, side: Side): Record<string, (info: StreamInfo)
   add("PEER_CHAIN_FINGERPRINTS_1", (tls) => tls.chain.map((one) => digest("sha1", one)).join(","));
   add("PEER_CHAIN_FINGERPRINTS_256", (tls) => tls.chain.map((one) => digest("sha256", one)).join(","));
   for (const [name, type] of Object.entries(sanTypes)) {
+    if (prefix === "UPSTREAM_" && (name === "EMAIL" || name === "OTHERNAME")) continue;
     add(`PEER_${name}_SAN`, (tls) => sans(tls.peer, type));
     add(`LOCAL_${name}_SAN`, (tls) => sans(tls.own, type));
   }

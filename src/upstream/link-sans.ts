@@ -10,9 +10,9 @@ import { StringMatcher } from "../router/matchers.ts";
 export function linkSans(validation: TlsValidationSpec | null): SanMatcher[] {
   return (validation?.sans ?? []).map((san) => {
     if (san.type === "DNS" && san.kind === "exact") {
-      return { type: "DNS", matches: (value) => coversName(value, san.value) };
+      return { type: "DNS", oid: "", matches: (value) => coversName(value, san.value) };
     }
     const matcher = new StringMatcher(san);
-    return { type: san.type, matches: (value) => matcher.matches(value) };
+    return { type: san.type, oid: san.oid, matches: (value) => matcher.matches(value) };
   });
 }

@@ -1,10 +1,13 @@
 import type { X509Certificate } from "node:crypto";
+import { otherNames } from "./other-names.ts";
 import type { SanMatcherSpec } from "./spec.ts";
 
 /** One alternative name of a certificate. */
 export interface AlternativeName {
   type: SanMatcherSpec["type"] | "OTHER";
   value: string;
+  /** What kind of OTHER_NAME it is, in numbers with dots; "" of the others. */
+  oid: string;
 }
 
 /** subjectAltName in Node's text form: "DNS:a, URI:\"b, c\", IP Address:1.2.3.4". */
@@ -13,8 +16,11 @@ export function alternativeNames(certificate: X509Certificate): AlternativeName[
   for (const [, label = "", quoted, plain] of (certificate.subjectAltName ?? "").matchAll(entry)) {
     const value = quoted === undefined ? (plain ?? "") : unquote(quoted);
     const type = types[label] ?? "OTHER";
-    names.push({ type, value: type === "IP_ADDRESS" && value.includes(":") ? shortIpv6(value) : value });
+    names.push({ type, value: type === "IP_ADDRESS" && value.includes(":") ? shortIpv6(value) : value, oid: "" });
   }
+  // Node does not tell what they are.
+  if (certificate.subjectAltName?.includes("othername:") === true)
+    for (const name of otherNames(certificate.raw)) names.push({ type: "OTHER_NAME", ...name });
   return names;
 }
 

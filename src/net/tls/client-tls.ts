@@ -122,9 +122,9 @@ function faultOf({ spec, sans }: Linked, socket: TLSSocket, info: TlsInfo, asked
 /** A certificate for a name or an address. */
 function nameMatchers(name: string): SanMatcher[] {
   return [
-    { type: "DNS", matches: (value) => coversName(value, name) },
-    { type: "URI", matches: (value) => value === name },
-    { type: "IP_ADDRESS", matches: (value) => value === name },
+    { type: "DNS", oid: "", matches: (value) => coversName(value, name) },
+    { type: "URI", oid: "", matches: (value) => value === name },
+    { type: "IP_ADDRESS", oid: "", matches: (value) => value === name },
   ];
 }
 

@@ -40,16 +40,34 @@ export function extensionOf(certificate: Buffer, oid: string): Buffer | null {
   return null;
 }
 
+/** An OBJECT IDENTIFIER in numbers with dots (X.690 section 8.19). */
+export function oidText(content: Buffer): string {
+  const arcs: bigint[] = [];
+  let arc = 0n;
+  for (const byte of content) {
+    arc = (arc << 7n) | BigInt(byte & 0x7f);
+    if (byte >= 0x80) continue;
+    arcs.push(arc);
+    arc = 0n;
+  }
+  const first = arcs.shift() ?? 0n;
+  const root = first < 40n ? 0n : first < 80n ? 1n : 2n;
+  return [root, first - 40n * root, ...arcs].join(".");
+}
+
 /** Identifier octets. */
 export const DerTag = {
+  boolean: 0x01,
   integer: 0x02,
+  bitString: 0x03,
   octetString: 0x04,
+  null: 0x05,
   oid: 0x06,
   enumerated: 0x0a,
   generalizedTime: 0x18,
+  bmpString: 0x1e,
   sequence: 0x30,
+  set: 0x31,
   context0: 0xa0,
-  context1: 0xa1,
-  context2: 0xa2,
   context3: 0xa3,
 } as const;

@@ -45,7 +45,8 @@ export function parseValidation(
   // The older field means any type.
   for (const [i, matcher] of message.matchSubjectAltNames.entries()) {
     const text = parseString(matcher, problems.at(`match_subject_alt_names[${i}]`));
-    if (text !== null) for (const type of ["DNS", "URI", "EMAIL", "IP_ADDRESS"] as const) sans.push({ type, ...text });
+    if (text !== null)
+      for (const type of ["DNS", "URI", "EMAIL", "IP_ADDRESS"] as const) sans.push({ type, oid: "", ...text });
   }
   if (sans.length > 0 && ca === null) {
     problems.error("match_typed_subject_alt_names", "means nothing without trusted_ca", {
@@ -84,14 +85,27 @@ export function parseAuthorities(message: CertificateValidationContext, problems
 function parseSan(message: SubjectAltNameMatcher, problems: Problems): SanMatcherSpec | null {
   const type = sanTypes[message.sanType];
   if (type === undefined) {
-    problems.error("san_type", "OTHER_NAME is not implemented in Nuncio yet");
+    problems.error("san_type", "must say which kind of name it is");
     return null;
   }
+  if (type === "OTHER_NAME" && !isOid(message.oid)) {
+    problems.error("oid", `"${message.oid}" is no object identifier in numbers with dots`, {
+      envoyText: `Failed to create SAN matcher for OTHER_NAME with OID: ${message.oid}`,
+    });
+  }
   const text = parseString(message.matcher, problems.at("matcher"));
-  return text === null ? null : { type, ...text };
+  return text === null ? null : { type, oid: type === "OTHER_NAME" ? message.oid : "", ...text };
 }
 
-function parseString(message: StringMatcher | undefined, problems: Problems): Omit<SanMatcherSpec, "type"> | null {
+function isOid(text: string): boolean {
+  const [, root, second] = /^([0-2])\.(0|[1-9]\d*)(\.(0|[1-9]\d*))*$/.exec(text) ?? [];
+  return root !== undefined && (root === "2" || Number(second) < 40);
+}
+
+function parseString(
+  message: StringMatcher | undefined,
+  problems: Problems,
+): Omit<SanMatcherSpec, "type" | "oid"> | null {
   const pattern = message?.matchPattern;
   const ignoreCase = message?.ignoreCase ?? false;
   switch (pattern?.case) {
@@ -115,4 +129,5 @@ const sanTypes: Record<number, SanMatcherSpec["type"]> = {
   [SubjectAltNameMatcher_SanType.URI]: "URI",
   [SubjectAltNameMatcher_SanType.EMAIL]: "EMAIL",
   [SubjectAltNameMatcher_SanType.IP_ADDRESS]: "IP_ADDRESS",
+  [SubjectAltNameMatcher_SanType.OTHER_NAME]: "OTHER_NAME",
 };

@@ -52,7 +52,9 @@ export interface SpiffeDomainSpec {
 
 /** One SubjectAltNameMatcher; the text is that of the certificate. */
 export interface SanMatcherSpec {
-  type: "DNS" | "URI" | "EMAIL" | "IP_ADDRESS";
+  type: "DNS" | "URI" | "EMAIL" | "IP_ADDRESS" | "OTHER_NAME";
+  /** Of an OTHER_NAME, in numbers with dots; "" of the others. */
+  oid: string;
   kind: "exact" | "prefix" | "suffix" | "contains" | "regex";
   value: string;
   ignoreCase: boolean;

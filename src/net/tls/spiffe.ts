@@ -1,6 +1,7 @@
 import type { X509Certificate } from "node:crypto";
 import type { DetailedPeerCertificate, TLSSocket } from "node:tls";
 import { alternativeNames } from "./alternative-names.ts";
+import { DerTag, derValues, extensionOf } from "./der.ts";
 import type { SpiffeDomainSpec } from "./spec.ts";
 
 /**
@@ -28,17 +29,13 @@ export function isOfItsTrustDomain(
 }
 
 /** X509-SVID section 4.3: a key usage must be there, and not that of an authority. Node does not tell it (RFC 5280 section 4.2.1.3). */
-function isUsedAsLeaf(der: Buffer): boolean {
-  let at = der.indexOf(keyUsageOid);
-  if (at < 0) return false;
-  at += keyUsageOid.length;
-  // critical
-  if (der[at] === 1) at += 3;
-  const [octetString, , bitString, length = 0, , bits = 0] = der.subarray(at, at + 6);
-  return octetString === 4 && bitString === 3 && length > 1 && (bits & (keyCertSign | crlSign)) === 0;
+function isUsedAsLeaf(certificate: Buffer): boolean {
+  const usage = derValues(extensionOf(certificate, keyUsage) ?? Buffer.alloc(0))?.[0];
+  if (usage?.tag !== DerTag.bitString || usage.content.length < 2) return false;
+  return ((usage.content[1] as number) & (keyCertSign | crlSign)) === 0;
 }
 
-/** OBJECT IDENTIFIER 2.5.29.15. */
-const keyUsageOid = Buffer.from([6, 3, 0x55, 0x1d, 0x0f]);
+/** 2.5.29.15 in DER. */
+const keyUsage = "551d0f";
 const keyCertSign = 0x04;
 const crlSign = 0x02;

@@ -1,6 +1,6 @@
 import { createHash, type X509Certificate } from "node:crypto";
 import type { TLSSocket } from "node:tls";
-import { alternativeNames } from "./alternative-names.ts";
+import { type AlternativeName, alternativeNames } from "./alternative-names.ts";
 import type { SanMatcherSpec, TlsValidationSpec } from "./spec.ts";
 import { isOfItsTrustDomain } from "./spiffe.ts";
 
@@ -10,6 +10,8 @@ export type PeerFault = "fail_verify_no_cert" | "fail_verify_error" | "fail_veri
 /** Decides on one value of a SAN. */
 export interface SanMatcher {
   readonly type: SanMatcherSpec["type"];
+  /** As in SanMatcherSpec. */
+  readonly oid: string;
   matches(value: string): boolean;
 }
 
@@ -31,7 +33,7 @@ export function verifyPeer(
   if (spec.spiffe !== null && !isOfItsTrustDomain(socket, certificate, spec.spiffe)) return "fail_verify_error";
   if (sans.length > 0) {
     const names = alternativeNames(certificate);
-    const isKnown = names.some(({ type, value }) => sans.some((san) => san.type === type && san.matches(value)));
+    const isKnown = names.some((name) => sans.some((san) => isOf(san, name) && san.matches(name.value)));
     if (!isKnown) return "fail_verify_san";
   }
   if (spec.hashes.length > 0 || spec.spki.length > 0) {
@@ -42,6 +44,10 @@ export function verifyPeer(
     if (!spec.hashes.includes(hash) && !spec.spki.includes(spki)) return "fail_verify_cert_hash";
   }
   return null;
+}
+
+function isOf(san: SanMatcher, { type, oid }: AlternativeName): boolean {
+  return san.type === type && san.oid === oid;
 }
 
 /** Whether a peer with this fault is served all the same: Envoy's ACCEPT_UNTRUSTED is for chains, names and hashes, and they are counted. */
