@@ -90,5 +90,5 @@ const honoured = [
   "stream_reset_burst",
   "stream_reset_rate",
 ];
-/** Malformed messages cost their stream anyway; METADATA frames are passed over; there is one codec. */
-const harmless = ["stream_error_on_invalid_http_messaging", "allow_metadata", "max_metadata_size", "use_oghttp2_codec"];
+/** Malformed messages cost their stream anyway; there is one codec; without METADATA frames, which are refused, they have no size. */
+const harmless = ["stream_error_on_invalid_http_messaging", "max_metadata_size", "use_oghttp2_codec"];

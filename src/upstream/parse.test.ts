@@ -271,6 +271,19 @@ const refused: { name: string; json: object; path: string; envoyText: string | n
     envoyText: "Invalid TLV configuration: one of 'value' or 'format_string' must be set.",
   },
   {
+    name: "METADATA frames",
+    json: {
+      typed_extension_protocol_options: {
+        [httpName]: {
+          "@type": type(httpName),
+          explicit_http_config: { http2_protocol_options: { allow_metadata: true } },
+        },
+      },
+    },
+    path: `typed_extension_protocol_options["${httpName}"].explicit_http_config.http2_protocol_options.allow_metadata`,
+    envoyText: null,
+  },
+  {
     name: "outlier detection",
     json: { outlier_detection: { consecutive_5xx: 3 } },
     path: "outlier_detection",
