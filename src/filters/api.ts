@@ -70,8 +70,6 @@ export interface Filter {
 export interface TerminalStream extends FilterStream {
   /** The response timeout in force, 0 for none; the router sets it before startRouteTimers. */
   timeoutMs: number;
-  /** What a timeout is answered with. */
-  timeoutReply: LocalReply;
   /** The limits of the chosen route run from now. */
   startRouteTimers(): void;
   /** The response's head goes through the filters and out. The head stays the codec's. */
@@ -87,6 +85,10 @@ export interface TerminalStream extends FilterStream {
   pauseRequest(): void;
   resumeRequest(): void;
   readonly isResponseStarted: boolean;
+  /** The route that a changed head leads to; `route` stays, the log tells of the new one. */
+  routeAgain(head: RequestHead): Route | null;
+  /** The complete request, its head changed, goes through the chain again as one of its own. Envoy: recreateStream. */
+  restart(body: Buffer, trailers: HeaderBlock | null): void;
 }
 
 /** The end of the chain: what the last filter hands the request to. One object a stream, reused. */
@@ -95,7 +97,7 @@ export interface Terminal {
   data(bytes: Buffer, endStream: boolean): void;
   trailers(trailers: HeaderBlock): void;
   onResponseWritable(): void;
-  /** The response timeout passed: count it. */
+  /** The response timeout passed: answer. */
   onTimeout(): void;
   /** The downstream is gone or answered otherwise: let the upstream go. */
   cancel(): void;

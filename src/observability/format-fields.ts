@@ -35,15 +35,13 @@ export const textFields: Record<string, (info: StreamInfo) => string | null> = {
   UPSTREAM_HOST: (info) => orNull(info.upstreamHost),
   UPSTREAM_HOST_NAME: (info) => named(info.upstreamHostName || info.upstreamHost),
   UPSTREAM_HOST_NAME_WITHOUT_PORT: (info) => named(withoutPort(info.upstreamHostName || info.upstreamHost)),
-  UPSTREAM_HOSTS_ATTEMPTED: (info) => info.upstreamHostsAttempted?.join(",") ?? null,
-  UPSTREAM_HOSTS_ATTEMPTED_WITHOUT_PORT: (info) => info.upstreamHostsAttempted?.map(withoutPort).join(",") ?? null,
-  UPSTREAM_HOST_NAMES_ATTEMPTED: (info) =>
-    info.upstreamHostsAttempted === null ? null : named(info.upstreamHostName || info.upstreamHostsAttempted.join(",")),
-  UPSTREAM_HOST_NAMES_ATTEMPTED_WITHOUT_PORT: (info) =>
-    info.upstreamHostsAttempted === null
-      ? null
-      : named(withoutPort(info.upstreamHostName || info.upstreamHostsAttempted.join(","))),
-  UPSTREAM_CONNECTION_IDS_ATTEMPTED: (info) => info.upstreamConnectionIdsAttempted?.join(",") ?? null,
+  // Envoy keeps these by attempt, and the log sees the last one's. A host that could not be connected to is none.
+  UPSTREAM_HOSTS_ATTEMPTED: (info) => orNull(attempted(info)),
+  UPSTREAM_HOSTS_ATTEMPTED_WITHOUT_PORT: (info) => orNull(withoutPort(attempted(info))),
+  UPSTREAM_HOST_NAMES_ATTEMPTED: (info) => named(nameAttempted(info)),
+  UPSTREAM_HOST_NAMES_ATTEMPTED_WITHOUT_PORT: (info) => named(withoutPort(nameAttempted(info))),
+  UPSTREAM_CONNECTION_IDS_ATTEMPTED: (info) =>
+    info.upstreamConnectionId === 0 ? null : String(info.upstreamConnectionId),
   ...tlsFields,
 };
 
@@ -124,6 +122,14 @@ export const emptyFieldsWithArgs = new Set(["CEL", "TYPED_CEL", "UPSTREAM_FILTER
 export function oneWord(text: string): string | null {
   if (text === "") return null;
   return text.includes(" ") ? text.replaceAll(" ", "_") : text;
+}
+
+function attempted(info: StreamInfo): string {
+  return info.upstreamConnectionId === 0 ? "" : info.upstreamHost;
+}
+
+function nameAttempted(info: StreamInfo): string {
+  return info.upstreamConnectionId === 0 ? "" : info.upstreamHostName || info.upstreamHost;
 }
 
 function between(from: number, to: number): number {

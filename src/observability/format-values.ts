@@ -134,7 +134,7 @@ function compressIPv6(groups: number[]): string {
  * Envoy prints flags in the order they were set. Filters set theirs before the router does, and the router notes that
  * retries are spent before it says how the last try failed; the others follow in the order of the enum.
  */
-const setFirst = (["DI", "FI", "UAEX", "RLSE", "RL", "URX"] as const).map((name) => ResponseFlag[name]);
+const setFirst = (["DI", "FI", "UAEX", "RLSE", "RL", "URX", "UO"] as const).map((name) => ResponseFlag[name]);
 const printOrder: { bit: number; names: readonly [string, string] }[] = responseFlagNames
   .map((names, i) => ({ bit: 1 << i, names }))
   .sort((a, b) => rank(a.bit) - rank(b.bit));

@@ -17,6 +17,11 @@ export const localReplies = {
   responseTimeout: localReply(504, "upstream request timeout", "response_timeout", ResponseFlag.UT),
   /** x-envoy-upstream-rq-timeout-alt-response. */
   altResponseTimeout: localReply(204, "", "response_timeout", ResponseFlag.UT),
+  retryBufferOverflow: localReply(
+    507,
+    "exceeded request buffer limit while retrying upstream",
+    "request_payload_exceeded_retry_buffer_limit",
+  ),
   maxStreamDuration: localReply(504, "downstream duration timeout", "max_duration_timeout"),
   maxStreamDurationOfRequest: localReply(408, "downstream duration timeout", "max_duration_timeout"),
   streamIdleTimeout: localReply(504, "stream timeout", "stream_idle_timeout", ResponseFlag.SI),

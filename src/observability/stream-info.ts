@@ -57,9 +57,10 @@ export class StreamInfo {
   upstreamTransportFailureReason = "";
   upstreamConnectionId = 0;
   attemptCount = 0;
-  /** Of each attempt that got a connection; null before one did. */
-  upstreamHostsAttempted: string[] | null = null;
-  upstreamConnectionIdsAttempted: number[] | null = null;
+  /** How many redirects of upstreams were followed. */
+  internalRedirects = 0;
+  /** previous_routes: "from\0to" by route name; null without any. */
+  redirectSteps: Set<string> | null = null;
   /** After PROXY protocol; the direct ones are the socket's. */
   downstreamLocalAddress = "";
   downstreamDirectLocalAddress = "";
@@ -99,6 +100,17 @@ export class StreamInfo {
   upstreamHostMetadata: Record<string, Record<string, unknown>> | null = null;
   virtualHostMetadata: Record<string, Record<string, unknown>> | null = null;
   listenerMetadata: Record<string, Record<string, unknown>> | null = null;
+
+  /** The request goes on as another one: what came of it stays. Envoy: StreamInfoImpl::setFromForRecreateStream. */
+  restart(): void {
+    const { requestEnd, bytesReceived, downstreamRemoteAddress, internalRedirects, redirectSteps } = this;
+    this.reset();
+    this.requestEnd = requestEnd;
+    this.bytesReceived = bytesReceived;
+    this.downstreamRemoteAddress = downstreamRemoteAddress;
+    this.internalRedirects = internalRedirects;
+    this.redirectSteps = redirectSteps;
+  }
 
   reset(): void {
     this.request = emptyRequest;
@@ -142,8 +154,8 @@ export class StreamInfo {
     this.upstreamTransportFailureReason = "";
     this.upstreamConnectionId = 0;
     this.attemptCount = 0;
-    this.upstreamHostsAttempted = null;
-    this.upstreamConnectionIdsAttempted = null;
+    this.internalRedirects = 0;
+    this.redirectSteps = null;
     this.downstreamLocalAddress = "";
     this.downstreamDirectLocalAddress = "";
     this.downstreamRemoteAddress = "";

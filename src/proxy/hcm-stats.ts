@@ -169,6 +169,11 @@ const counterNames = [
   "rq_direct_response",
   "rq_redirect",
   "rq_reset_after_downstream_response_started",
+  "passthrough_internal_redirect_bad_location",
+  "passthrough_internal_redirect_no_route",
+  "passthrough_internal_redirect_predicate",
+  "passthrough_internal_redirect_too_many_redirects",
+  "passthrough_internal_redirect_unsafe_scheme",
   "rq_total",
 ] as const;
 export type CounterName = (typeof counterNames)[number];

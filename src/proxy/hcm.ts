@@ -1,7 +1,8 @@
 import type { FilterStream, Terminal, TerminalStream } from "../filters/api.ts";
-import type { ClusterDirectory } from "../filters/router/router-request.ts";
+import type { ClusterDirectory } from "../filters/router/router-parts.ts";
 import type { Http2Shared } from "../http/h2/connection-core.ts";
 import type { RequestHead, ResponseHead } from "../http/header-block.ts";
+import { eventClock } from "../net/event-clock.ts";
 import type { TlsInfo } from "../net/tls/tls-info.ts";
 import type { AccessLog } from "../observability/access-log.ts";
 import type { StatsSlab } from "../observability/stats.ts";
@@ -17,6 +18,7 @@ import { ResponseHeaderPolicy } from "./response-policy.ts";
 import type { ScopedTables } from "./scoped-tables.ts";
 import type { HcmSpec } from "./spec.ts";
 import { Stream } from "./stream.ts";
+import { describeConnection, type StreamConnection } from "./stream-connection.ts";
 
 /** The routes of all, or by scope. */
 export type Routing = RouteTable | ScopedTables;
@@ -123,8 +125,30 @@ export class Hcm {
 
   /** The log tells the cluster that a request would have gone to, if it is there, when a filter answers first. */
   noteCluster({ info, route, request }: FilterStream): void {
-    if (info.clusterName !== "" || route?.kind !== "cluster") return;
-    info.clusterName = this.#clusters(route.clusterFor(request))?.observabilityName ?? "";
+    if (info.clusterName === "") info.clusterName = this.#clusterNameFor(route, request);
+  }
+
+  onStreamBegin(info: StreamInfo, connection: StreamConnection): void {
+    this.stats.onRequestBegin(connection.isHttp2);
+    describeConnection(info, connection);
+    info.start = eventClock.now;
+    info.startTimeMs = eventClock.wallNow;
+    info.filterChainName = this.filterChainName;
+    info.listenerName = this.listenerName;
+  }
+
+  /** Where a request is led to now; its log tells of it. */
+  routeAgain(head: RequestHead, info: StreamInfo): Route | null {
+    const route = this.routeFor(head, info);
+    info.routeName = route === null ? "" : route.name;
+    info.routeMetadata = route === null ? null : route.metadata;
+    info.virtualHostName = route === null ? "" : route.virtualHost.name;
+    info.clusterName = this.#clusterNameFor(route, head);
+    return route;
+  }
+
+  #clusterNameFor(route: Route | null, head: RequestHead): string {
+    return route?.kind === "cluster" ? (this.#clusters(route.clusterFor(head))?.observabilityName ?? "") : "";
   }
 
   /** Route-level upgrade_configs win over the connection manager's. */
@@ -138,8 +162,19 @@ export class Hcm {
     return this.#localReplies.map(head, info, body);
   }
 
+  /** A redirect was followed: what comes next is another request. */
+  onStreamRestart(info: StreamInfo): void {
+    this.stats.onRequestEnd(0, info.end - info.start);
+    this.#log(info);
+    info.restart();
+  }
+
   onStreamEnd(info: StreamInfo): void {
     this.stats.onRequestEnd(info.responseCode, info.end - info.start);
+    this.#log(info);
+  }
+
+  #log(info: StreamInfo): void {
     for (let i = 0; i < this.#accessLogs.length; i++) (this.#accessLogs[i] as AccessLog).log(info);
   }
 }

@@ -1,7 +1,8 @@
 import type { FilterConfigSpec, HttpFilterSpec } from "../filters/http-filters.ts";
 import { type FilterDeps, linkFilter } from "../filters/linkers.ts";
 import type { RouterSpec } from "../filters/router/parse.ts";
-import { type ClusterDirectory, type RouterOptions, RouterRequest } from "../filters/router/router-request.ts";
+import type { ClusterDirectory, RouterOptions } from "../filters/router/router-parts.ts";
+import { RouterRequest } from "../filters/router/router-request.ts";
 import type { Http1Options } from "../http/h1/options.ts";
 import type { Http2Counters } from "../http/h2/counters.ts";
 import { HeadPool } from "../http/h2/message-head.ts";

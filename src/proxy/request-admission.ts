@@ -22,9 +22,10 @@ export function chooseRoute(stream: Stream, head: RequestHead, slot: number): Ro
 
 /**
  * The connection manager's checks of a request head, in Envoy's order (ConnectionManagerImpl::ActiveStream::decodeHeaders):
- * host, path, normalisation, header policy, route, upgrade. False: it was answered.
+ * host, path, normalisation, header policy, route, upgrade. False: it was answered. `isRedirected`: the proxy made it of one that
+ * was admitted.
  */
-export function admitRequest(stream: Stream, head: RequestHead): boolean {
+export function admitRequest(stream: Stream, head: RequestHead, isRedirected: boolean): boolean {
   const connection = stream.connection;
   const hcm = stream.hcm;
   const spec = hcm.spec;
@@ -68,7 +69,7 @@ export function admitRequest(stream: Stream, head: RequestHead): boolean {
     stream.answer100Continue();
     head.remove("expect", Known.expect);
   }
-  hcm.requestPolicy.apply(head, stream.info, connection, upgrade !== "");
+  if (!isRedirected) hcm.requestPolicy.apply(head, stream.info, connection, upgrade !== "");
   const route = chooseRoute(stream, head, -1);
   if (upgrade !== "" && !hcm.allowsUpgrade(upgrade, route)) {
     hcm.stats.count("downstream_rq_ws_on_non_ws_route");

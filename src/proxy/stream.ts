@@ -13,8 +13,9 @@ import { type ChainVariant, joinVariants } from "./filter-chain.ts";
 import type { Hcm } from "./hcm.ts";
 import { Iteration } from "./iteration.ts";
 import { writeLocalReply } from "./local-reply.ts";
+import { replayRequest } from "./replay.ts";
 import { admitRequest } from "./request-admission.ts";
-import { describeConnection, noConnection, resetFlag, type StreamConnection } from "./stream-connection.ts";
+import { noConnection, resetFlag, type StreamConnection } from "./stream-connection.ts";
 import { type Limit, replyToLimit, StreamLimits } from "./stream-limits.ts";
 
 /**
@@ -44,6 +45,8 @@ export class Stream implements RequestSink, TerminalStream {
   #isResponseHeadSent = false;
   #isLocal = false;
   #isUpgraded = false;
+  /** A filter stopped a walk of an earlier pass. */
+  #mayWait = false;
   #pauses = 0;
   readonly #limits: StreamLimits;
 
@@ -71,21 +74,18 @@ export class Stream implements RequestSink, TerminalStream {
 
   /** A request begins: its first byte was seen. */
   begin(connection: StreamConnection, writer: ResponseWriter): void {
-    const hcm = this.hcm;
     this.connection = connection;
     this.#writer = writer;
     this.#isActive = true;
-    const info = this.info;
-    const now = eventClock.now;
-    info.start = now;
-    info.startTimeMs = eventClock.wallNow;
-    describeConnection(info, connection);
-    info.filterChainName = hcm.filterChainName;
-    info.listenerName = hcm.listenerName;
-    this.#limits.begin(now, hcm.spec.streamIdleTimeoutMs, hcm.spec.requestTimeoutMs, hcm.spec.maxStreamDurationMs);
-    this.#beginWalks(hcm.chain.variants[0] as ChainVariant);
-    hcm.stats.onRequestBegin(connection.isHttp2);
+    this.#beginPass(this.hcm.spec.requestTimeoutMs);
     connection.onStreamBegin();
+  }
+
+  #beginPass(requestTimeoutMs: number): void {
+    const { info, hcm, connection } = this;
+    hcm.onStreamBegin(info, connection);
+    this.#limits.begin(info.start, hcm.spec.streamIdleTimeoutMs, requestTimeoutMs, hcm.spec.maxStreamDurationMs);
+    this.#beginWalks(hcm.chain.variants[0] as ChainVariant);
   }
 
   /** Which of the chain's variants the filters are: of all, -1, or of those behind the one in `slot`, which holds the request. */
@@ -112,7 +112,7 @@ export class Stream implements RequestSink, TerminalStream {
   onHead(head: RequestHead, endStream: boolean): void {
     this.adopt(head);
     if (endStream) this.#onRequestComplete();
-    if (!admitRequest(this, head)) return;
+    if (!admitRequest(this, head, false)) return;
     this.#requestWalk.head(head, endStream);
   }
 
@@ -243,6 +243,19 @@ export class Stream implements RequestSink, TerminalStream {
     writer?.reset("local_reset");
   }
 
+  routeAgain(head: RequestHead): Route | null {
+    return this.hcm.routeAgain(head, this.info);
+  }
+
+  restart(body: Buffer, trailers: HeaderBlock | null): void {
+    this.#endPass();
+    this.hcm.onStreamRestart(this.info);
+    this.#terminal.reset();
+    this.scratch.length = 0;
+    this.#beginPass(0);
+    replayRequest(this, this.#requestWalk, body, trailers);
+  }
+
   pauseRequest(): void {
     if (this.#pauses++ === 0) this.#writer?.pauseReading();
   }
@@ -272,10 +285,9 @@ export class Stream implements RequestSink, TerminalStream {
   }
 
   sendData(bytes: Buffer, endStream: boolean): void {
-    const writer = this.#writer as ResponseWriter;
     this.info.bytesSent += bytes.length;
     if (endStream) this.#beforeLastWrite();
-    if (!writer.writeData(bytes, endStream)) this.#isAboveWatermark = true;
+    if (!(this.#writer as ResponseWriter).writeData(bytes, endStream)) this.#isAboveWatermark = true;
     if (endStream) this.#finish();
   }
 
@@ -293,12 +305,10 @@ export class Stream implements RequestSink, TerminalStream {
 
   /** A filter holds more of a message than its limit allows. */
   onBufferFull(isRequest: boolean, isWatermark: boolean): void {
-    if (isRequest) {
-      if (isWatermark) this.pauseRequest();
-      else {
-        this.hcm.stats.count("downstream_rq_too_large");
-        this.sendLocalReply(localReplies.requestPayloadTooLarge);
-      }
+    if (isRequest && isWatermark) this.pauseRequest();
+    else if (isRequest) {
+      this.hcm.stats.count("downstream_rq_too_large");
+      this.sendLocalReply(localReplies.requestPayloadTooLarge);
     } else if (!this.#isResponseHeadSent) {
       this.#isResponseStarted = false;
       this.sendLocalReply(localReplies.responsePayloadTooLarge);
@@ -311,7 +321,6 @@ export class Stream implements RequestSink, TerminalStream {
   }
   /** The response timeout in force, set by the router from the route and the x-envoy-* fields. 0: none. */
   timeoutMs = 0;
-  timeoutReply: LocalReply = localReplies.responseTimeout;
 
   /** Ends it without another word: the connection closes. */
   drop(): void {
@@ -334,9 +343,8 @@ export class Stream implements RequestSink, TerminalStream {
   #onRequestComplete(): void {
     this.#isRequestComplete = true;
     this.#limits.clearRequest();
-    const now = eventClock.now;
-    this.info.requestEnd = now;
-    if (this.timeoutMs > 0 && !this.#isResponseHeadSent) this.#limits.setResponse(now, this.timeoutMs);
+    this.info.requestEnd = eventClock.now;
+    if (this.timeoutMs > 0 && !this.#isResponseHeadSent) this.#limits.setResponse(this.info.requestEnd, this.timeoutMs);
   }
 
   #beforeLastWrite(): void {
@@ -346,33 +354,32 @@ export class Stream implements RequestSink, TerminalStream {
 
   #onLimit(limit: Limit): void {
     if (!this.#isActive) return;
+    const reply = limit === "response" ? null : replyToLimit(limit, this.#isRequestComplete, this.hcm.stats);
     if (limit === "response") this.#terminal.onTimeout();
-    const isComplete = this.#isRequestComplete;
-    const reply = limit === "response" ? this.timeoutReply : replyToLimit(limit, isComplete, this.hcm.stats);
-    if (reply === null) return;
-    // A reply while there is none, a cut after it began.
-    if (this.#isResponseStarted) this.abort(reply.flags, reply.details);
-    else this.sendLocalReply(reply);
+    else if (reply !== null) this.sendLocalReply(reply);
   }
 
   #finish(): void {
     if (!this.#isActive) return;
     this.#isActive = false;
-    const info = this.info;
-    const hcm = this.hcm;
-    info.end = eventClock.now;
-    this.#limits.clear();
+    const { hcm, connection } = this;
     if (!this.#isLocal) this.#terminal.cancel();
     if (this.#isUpgraded) hcm.stats.onUpgrade(-1);
-    for (const entry of this.#filters.destroy) entry.filter.onDestroy?.(this);
-    hcm.onStreamEnd(info);
-    const connection = this.connection;
-    const mayWait = this.#requestWalk.wasStopped || this.#responseWalk.wasStopped;
+    this.#endPass();
+    hcm.onStreamEnd(this.info);
+    const mayWait = this.#mayWait;
     this.#reset();
     connection.onStreamEnd();
     // A filter that stopped the walk may hold the stream and go on late: it must not meet another request.
     if (mayWait) this.#limits.dispose();
     else hcm.giveStream(this);
+  }
+
+  #endPass(): void {
+    this.info.end = eventClock.now;
+    this.#limits.clear();
+    for (const entry of this.#filters.destroy) entry.filter.onDestroy?.(this);
+    this.#mayWait ||= this.#requestWalk.wasStopped || this.#responseWalk.wasStopped;
   }
 
   #reset(): void {
@@ -389,6 +396,7 @@ export class Stream implements RequestSink, TerminalStream {
     this.#isResponseHeadSent = false;
     this.#isLocal = false;
     this.#isUpgraded = false;
+    this.#mayWait = false;
     this.isGrpcRequest = false;
     this.#pauses = 0;
   }

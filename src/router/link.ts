@@ -5,6 +5,7 @@ import type { CompileValue } from "./header-mutation.ts";
 import { compileKnown, HeaderMutations, mutationOrder } from "./header-mutation.ts";
 import { Mirror } from "./mirror.ts";
 import { Regex } from "./regex.ts";
+import { RetryPolicy } from "./retry-policy.ts";
 import { HostRewrite, linkPathRewrite, Redirect } from "./rewrite.ts";
 import type { PerFilter, Route, RouteData, RouteFilters } from "./route.ts";
 import { createRoute, noRouteFilters } from "./route.ts";
@@ -15,6 +16,7 @@ import type {
   HeaderMutationsSpec,
   PathMatchSpec,
   PerFilterConfigSpec,
+  RetryPolicySpec,
   RouteConfigSpec,
   RouteSpec,
   VirtualHostSpec,
@@ -48,6 +50,7 @@ export function* linkVirtualHost(
     spec,
     config,
     deps,
+    retryPolicy: linkRetry(spec, deps),
     vhostRequest: requestMutations(spec.headers, deps),
     vhostResponse: responseMutations(spec.headers, deps),
     configRequest: requestMutations(config.headers, deps),
@@ -86,6 +89,8 @@ interface Levels {
   spec: VirtualHostSpec;
   config: RouteConfigSpec;
   deps: LinkDeps;
+  /** Of routes without one of their own. */
+  retryPolicy: RetryPolicy | null;
   vhostRequest: HeaderMutations;
   vhostResponse: HeaderMutations;
   configRequest: HeaderMutations;
@@ -148,7 +153,9 @@ function routeData(route: RouteSpec, levels: Levels): RouteData {
     timeoutMs: cluster?.timeoutMs ?? 0,
     idleTimeoutMs: cluster?.idleTimeoutMs ?? null,
     maxStreamDuration: cluster?.maxStreamDuration ?? null,
-    retryPolicy: cluster === null ? null : (cluster.retryPolicy ?? spec.retryPolicy),
+    retryPolicy: cluster === null || cluster.retryPolicy === null ? levels.retryPolicy : linkRetry(cluster, deps),
+    hedgeOnPerTryTimeout: cluster?.hedgeOnPerTryTimeout ?? spec.hedgeOnPerTryTimeout ?? false,
+    bodyBufferLimitBytes: route.bodyBufferLimitBytes ?? spec.bodyBufferLimitBytes,
     hashPolicy: cluster === null || cluster.hashPolicies.length === 0 ? null : new HashPolicy(cluster.hashPolicies),
     priority: cluster?.priority ?? "DEFAULT",
     mirrors: firstNonEmpty(cluster?.mirrors ?? [], spec.mirrors, config.mirrors).map(
@@ -203,6 +210,10 @@ function mergePerFilter(levels: readonly PerFilterConfigSpec[], base: PerFilter)
     for (const [name, spec] of Object.entries(level)) merged.set(name, [spec, ...(merged.get(name) ?? [])]);
   }
   return merged;
+}
+
+function linkRetry(level: { retryPolicy: RetryPolicySpec | null }, { runtime }: LinkDeps): RetryPolicy | null {
+  return level.retryPolicy === null ? null : new RetryPolicy(level.retryPolicy, runtime);
 }
 
 function firstNonEmpty<T>(...lists: readonly T[][]): readonly T[] {

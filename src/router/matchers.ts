@@ -1,4 +1,4 @@
-import type { RequestHead } from "../http/header-block.ts";
+import type { HeaderBlock, RequestHead } from "../http/header-block.ts";
 import { Regex } from "./regex.ts";
 import type { CookieMatcherSpec, HeaderMatcherSpec, QueryMatcherSpec, StringMatcherSpec } from "./spec.ts";
 import { asciiLower, wire } from "./text.ts";
@@ -47,7 +47,7 @@ export class HeaderMatcher {
     this.#isListed = !spec.name.startsWith(":") && spec.name !== "host";
   }
 
-  matches(head: RequestHead): boolean {
+  matches(head: HeaderBlock): boolean {
     const spec = this.#spec;
     const first = head.find(spec.name) ?? (spec.missingAsEmpty ? "" : null);
     if (this.#string === null && spec.range === null) return ((first !== null) === spec.present) !== spec.invert;
@@ -61,7 +61,7 @@ export class HeaderMatcher {
     return isInRange(value, this.#spec.range as { start: number; end: number });
   }
 
-  #acceptsLater(head: RequestHead): boolean {
+  #acceptsLater(head: HeaderBlock): boolean {
     let isFirst = true;
     for (let i = 0; i < head.size; i++) {
       if (head.names[i] !== this.#spec.name) continue;

@@ -12,12 +12,13 @@ import type { CompileValue } from "./header-mutation.ts";
 import type { ParseDeps, RouteContext } from "./parse.ts";
 import { parseHeaderName, parseMutations } from "./parse-headers.ts";
 import { parseFormatRewrite, parsePathRewritePolicy } from "./parse-path-policy.ts";
-import { parseHashPolicy, parseMirrors, parseRegexRewrite, parseRetryPolicy } from "./parse-policies.ts";
+import { parseHashPolicy, parseMirrors, parseRegexRewrite } from "./parse-policies.ts";
+import { parseInternalRedirect } from "./parse-redirect-policy.ts";
+import { parseHedgePolicy, parseRetryPolicy } from "./parse-retry.ts";
 import type {
   ClusterActionSpec,
   ClusterTargetSpec,
   HostRewriteSpec,
-  InternalRedirectSpec,
   MaxStreamDurationSpec,
   PathMatchSpec,
   PathRewriteSpec,
@@ -44,6 +45,7 @@ export function parseClusterAction(
     maxStreamDuration: parseMaxStreamDuration(message),
     retryPolicy:
       message.retryPolicy === undefined ? null : parseRetryPolicy(message.retryPolicy, problems.at("retry_policy")),
+    hedgeOnPerTryTimeout: parseHedgePolicy(message.hedgePolicy, problems.at("hedge_policy")),
     hashPolicies: message.hashPolicy
       .map((policy, i) => parseHashPolicy(policy, problems.at(`hash_policy[${i}]`)))
       .filter((policy) => policy !== null),
@@ -212,19 +214,6 @@ function parseUpgrades(message: RouteAction, problems: Problems): ClusterActionS
   });
 }
 
-function parseInternalRedirect(message: RouteAction, problems: Problems): InternalRedirectSpec | null {
-  const policy = message.internalRedirectPolicy;
-  if (policy === undefined) return null;
-  if (policy.predicates.length > 0)
-    problems.error("internal_redirect_policy.predicates", "is not implemented in Nuncio yet");
-  return {
-    maxInternalRedirects: policy.maxInternalRedirects ?? 1,
-    codes: policy.redirectResponseCodes.length === 0 ? [302] : policy.redirectResponseCodes,
-    allowCrossScheme: policy.allowCrossSchemeRedirect,
-    headersToCopy: policy.responseHeadersToCopy.map(parseHeaderName),
-  };
-}
-
 function subsetOf(metadata: Metadata | undefined): Record<string, unknown> | null {
   return metadata?.filterMetadata["envoy.lb"] ?? null;
 }
@@ -257,12 +246,10 @@ const honoured = [
   "cors",
   "request_mirror_policies",
   "hash_policy",
-] as const;
-/** Retries change no answer of an upstream that works. */
-const harmless = [
   "retry_policy",
-  "flush_timeout",
-  "early_data_policy",
   "hedge_policy",
-  "include_vh_rate_limits",
+  "internal_redirect_policy",
+  "internal_redirect_action",
+  "max_internal_redirects",
 ] as const;
+const harmless = ["flush_timeout", "early_data_policy", "include_vh_rate_limits"] as const;

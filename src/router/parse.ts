@@ -16,7 +16,8 @@ import type { CompileValue } from "./header-mutation.ts";
 import { parseAction } from "./parse-action.ts";
 import { parseHeaderName, parseMutations } from "./parse-headers.ts";
 import { parseHeaderMatcher, parseMatch } from "./parse-match.ts";
-import { parseMirrors, parseRetryPolicy } from "./parse-policies.ts";
+import { parseMirrors } from "./parse-policies.ts";
+import { parseHedgePolicy, parseRetryPolicy } from "./parse-retry.ts";
 import {
   legacyCors,
   type MetadataSpec,
@@ -124,15 +125,13 @@ function parseVirtualHost(
       "metadata",
       "cors",
       "request_mirror_policies",
-    ],
-    harmless: [
-      "virtual_clusters",
       "retry_policy",
       "hedge_policy",
       "include_is_timeout_retry_header",
       "per_request_buffer_limit_bytes",
       "request_body_buffer_limit",
     ],
+    harmless: ["virtual_clusters"],
   });
   return {
     name: message.name,
@@ -149,6 +148,9 @@ function parseVirtualHost(
     mirrors: parseMirrors(message.requestMirrorPolicies, problems),
     includeRequestAttemptCount: message.includeRequestAttemptCount,
     includeAttemptCountInResponse: message.includeAttemptCountInResponse,
+    includeIsTimeoutRetryHeader: message.includeIsTimeoutRetryHeader,
+    hedgeOnPerTryTimeout: parseHedgePolicy(message.hedgePolicy, problems.at("hedge_policy")),
+    bodyBufferLimitBytes: bodyBufferLimit(message),
     virtualClusters: message.virtualClusters.map((cluster, i) => ({
       name: cluster.name,
       headers: cluster.headers.map((matcher, j) =>
@@ -175,8 +177,10 @@ function parseRoute(message: Route, problems: Problems, deps: ParseDeps, context
       "request_headers_to_remove",
       "response_headers_to_add",
       "response_headers_to_remove",
+      "per_request_buffer_limit_bytes",
+      "request_body_buffer_limit",
     ],
-    harmless: ["decorator", "stat_prefix", "tracing", "per_request_buffer_limit_bytes", "request_body_buffer_limit"],
+    harmless: ["decorator", "stat_prefix", "tracing"],
   });
   const match = parseMatch(message.match, problems.at("match"));
   const cors = message.action.case === "route" ? message.action.value.cors : undefined;
@@ -195,7 +199,14 @@ function parseRoute(message: Route, problems: Problems, deps: ParseDeps, context
       message.decorator === undefined
         ? null
         : { operation: message.decorator.operation, propagate: message.decorator.propagate ?? true },
+    bodyBufferLimitBytes: bodyBufferLimit(message),
   };
+}
+
+/** The deprecated field of 32 bits counts where the new one is not set. */
+function bodyBufferLimit(message: Pick<Route, "requestBodyBufferLimit" | "perRequestBufferLimitBytes">): number | null {
+  if (message.requestBodyBufferLimit !== undefined) return Number(message.requestBodyBufferLimit);
+  return message.perRequestBufferLimitBytes ?? null;
 }
 
 function parseCors(policy: CorsPolicy | undefined, problems: Problems, deps: ParseDeps): PerFilterConfigSpec {

@@ -4,6 +4,7 @@ import type { StreamInfo } from "../observability/stream-info.ts";
 import type { HashPolicy } from "./hash-policy.ts";
 import type { HeaderMutations, ValueFormatter } from "./header-mutation.ts";
 import type { Mirror } from "./mirror.ts";
+import type { RetryPolicy } from "./retry-policy.ts";
 import type { HostRewrite, PathRewrite, Redirect } from "./rewrite.ts";
 import { updateAuthority } from "./rewrite.ts";
 import type {
@@ -12,7 +13,6 @@ import type {
   MetadataSpec,
   PathMatchSpec,
   PerFilterSpec,
-  RetryPolicySpec,
   UpgradeSpec,
 } from "./spec.ts";
 import { pathEnd } from "./text.ts";
@@ -38,7 +38,11 @@ export interface Route {
   readonly idleTimeoutMs: number | null;
   /** null: the connection manager's. */
   readonly maxStreamDuration: MaxStreamDurationSpec | null;
-  readonly retryPolicy: RetryPolicySpec | null;
+  /** What stands in the route or its virtual host; null where neither says anything. */
+  readonly retryPolicy: RetryPolicy | null;
+  readonly hedgeOnPerTryTimeout: boolean;
+  /** Bytes of a request body that may be kept for retries; null: as the listener's buffer. */
+  readonly bodyBufferLimitBytes: number | null;
   /** null without policies. */
   readonly hashPolicy: HashPolicy | null;
   readonly priority: "DEFAULT" | "HIGH";
@@ -83,6 +87,7 @@ export interface VirtualHost {
   readonly name: string;
   readonly includeRequestAttemptCount: boolean;
   readonly includeAttemptCountInResponse: boolean;
+  readonly includeIsTimeoutRetryHeader: boolean;
   /** The virtual cluster whose matchers pass, "other" where there are some and none passes, "" without any. */
   virtualClusterFor(head: RequestHead): string;
 }
@@ -103,7 +108,9 @@ export interface RouteData {
   timeoutMs: number;
   idleTimeoutMs: number | null;
   maxStreamDuration: MaxStreamDurationSpec | null;
-  retryPolicy: RetryPolicySpec | null;
+  retryPolicy: RetryPolicy | null;
+  hedgeOnPerTryTimeout: boolean;
+  bodyBufferLimitBytes: number | null;
   hashPolicy: HashPolicy | null;
   priority: "DEFAULT" | "HIGH";
   mirrors: readonly Mirror[];
@@ -149,7 +156,9 @@ class LinkedRoute implements Route {
   readonly timeoutMs: number;
   readonly idleTimeoutMs: number | null;
   readonly maxStreamDuration: MaxStreamDurationSpec | null;
-  readonly retryPolicy: RetryPolicySpec | null;
+  readonly retryPolicy: RetryPolicy | null;
+  readonly hedgeOnPerTryTimeout: boolean;
+  readonly bodyBufferLimitBytes: number | null;
   readonly hashPolicy: HashPolicy | null;
   readonly priority: "DEFAULT" | "HIGH";
   readonly mirrors: readonly Mirror[];
@@ -176,6 +185,8 @@ class LinkedRoute implements Route {
     this.idleTimeoutMs = data.idleTimeoutMs;
     this.maxStreamDuration = data.maxStreamDuration;
     this.retryPolicy = data.retryPolicy;
+    this.hedgeOnPerTryTimeout = data.hedgeOnPerTryTimeout;
+    this.bodyBufferLimitBytes = data.bodyBufferLimitBytes;
     this.hashPolicy = data.hashPolicy;
     this.priority = data.priority;
     this.mirrors = data.mirrors;

@@ -32,6 +32,11 @@ export interface VirtualHostSpec {
   mirrors: MirrorSpec[];
   includeRequestAttemptCount: boolean;
   includeAttemptCountInResponse: boolean;
+  includeIsTimeoutRetryHeader: boolean;
+  /** hedge_on_per_try_timeout; null without a hedge_policy. */
+  hedgeOnPerTryTimeout: boolean | null;
+  /** Bytes of request bodies that may be kept for retries; null: not said. */
+  bodyBufferLimitBytes: number | null;
   virtualClusters: { name: string; headers: HeaderMatcherSpec[] }[];
   metadata: MetadataSpec | null;
 }
@@ -45,6 +50,8 @@ export interface RouteSpec {
   metadata: MetadataSpec | null;
   statPrefix: string;
   decorator: { operation: string; propagate: boolean } | null;
+  /** null: the virtual host's. */
+  bodyBufferLimitBytes: number | null;
 }
 
 /** Filter name to its filter_metadata. */
@@ -183,6 +190,8 @@ export interface ClusterActionSpec {
   idleTimeoutMs: number | null;
   maxStreamDuration: MaxStreamDurationSpec | null;
   retryPolicy: RetryPolicySpec | null;
+  /** null: the virtual host's. */
+  hedgeOnPerTryTimeout: boolean | null;
   hashPolicies: HashPolicySpec[];
   priority: "DEFAULT" | "HIGH";
   mirrors: MirrorSpec[];
@@ -252,22 +261,39 @@ export interface MaxStreamDurationSpec {
 }
 
 export interface RetryPolicySpec {
-  /** Lower-case words of retry_on, unknown ones left in. */
-  retryOn: string[];
+  /** Bits of RetryOn. */
+  retryOn: number;
   numRetries: number;
   /** 0 for none. */
   perTryTimeoutMs: number;
   perTryIdleTimeoutMs: number;
   retriableStatusCodes: number[];
   retriableHeaders: HeaderMatcherSpec[];
+  /** A request is retried only if one of them matches it. */
   retriableRequestHeaders: HeaderMatcherSpec[];
+  /** 0 where none is configured: the runtime's, or 25. */
   backoffBaseMs: number;
   backoffMaxMs: number;
-  rateLimitedBackoff: { headers: { name: string; format: "SECONDS" | "UNIX_TIMESTAMP" }[]; maxMs: number } | null;
-  /** Names of retry_host_predicate ("envoy.retry_host_predicates.previous_hosts"). */
-  hostPredicates: string[];
+  rateLimitedBackoff: RateLimitedBackoffSpec | null;
+  hostPredicates: HostPredicateSpec[];
+  /** How often another host is chosen for one that a predicate does not want. */
   hostSelectionMaxAttempts: number;
+  /** previous_priorities: after how many attempts the priorities tried are left out; 0 without it. */
+  priorityUpdateFrequency: number;
 }
+
+/** Waits as the response asks, by the first of the headers that has a time up to `maxMs`. */
+export interface RateLimitedBackoffSpec {
+  headers: { name: string; format: "SECONDS" | "UNIX_TIMESTAMP" }[];
+  maxMs: number;
+}
+
+/** Which hosts a retry does not want. */
+export type HostPredicateSpec =
+  | { kind: "previousHosts" }
+  | { kind: "omitCanaryHosts" }
+  /** Hosts whose filter_metadata["envoy.lb"] has all of these. */
+  | { kind: "omitHostMetadata"; labels: Record<string, unknown> };
 
 export type HashPolicySpec = { terminal: boolean } & (
   | { kind: "header"; name: string; rewrite: RegexRewriteSpec | null }
@@ -300,8 +326,16 @@ export interface InternalRedirectSpec {
   maxInternalRedirects: number;
   codes: number[];
   allowCrossScheme: boolean;
+  /** Lower-case names of response fields that the next request gets. */
   headersToCopy: string[];
+  predicates: RedirectPredicateSpec[];
 }
+
+/** Which routes a redirect may lead to. */
+export type RedirectPredicateSpec =
+  | { kind: "previousRoutes" }
+  | { kind: "allowListedRoutes"; names: string[] }
+  | { kind: "safeCrossScheme" };
 
 export interface RedirectSpec {
   kind: "redirect";

@@ -57,6 +57,7 @@ export function toCluster(name: string, more: Partial<ClusterActionSpec> = {}): 
     idleTimeoutMs: null,
     maxStreamDuration: null,
     retryPolicy: null,
+    hedgeOnPerTryTimeout: null,
     hashPolicies: [],
     priority: "DEFAULT",
     mirrors: [],
@@ -82,6 +83,7 @@ export function route(
     metadata: null,
     statPrefix: "",
     decorator: null,
+    bodyBufferLimitBytes: null,
     ...more,
   };
 }
@@ -98,6 +100,9 @@ export function vhost(domains: string[], routes: RouteSpec[], more: Partial<Virt
     mirrors: [],
     includeRequestAttemptCount: false,
     includeAttemptCountInResponse: false,
+    includeIsTimeoutRetryHeader: false,
+    hedgeOnPerTryTimeout: null,
+    bodyBufferLimitBytes: null,
     virtualClusters: [],
     metadata: null,
     ...more,

@@ -18,6 +18,8 @@ export function createTlsRedirect(virtualHost: VirtualHost): Route {
     idleTimeoutMs: null,
     maxStreamDuration: null,
     retryPolicy: null,
+    hedgeOnPerTryTimeout: false,
+    bodyBufferLimitBytes: null,
     hashPolicy: null,
     priority: "DEFAULT",
     mirrors: [],

@@ -15,6 +15,7 @@ export class LinkedVirtualHost implements VirtualHost {
   readonly name: string;
   readonly includeRequestAttemptCount: boolean;
   readonly includeAttemptCountInResponse: boolean;
+  readonly includeIsTimeoutRetryHeader: boolean;
   readonly #requireTls: VirtualHostSpec["requireTls"];
   readonly #tlsRedirect: Route;
   readonly #ignoreParameters: boolean;
@@ -30,6 +31,7 @@ export class LinkedVirtualHost implements VirtualHost {
     this.name = spec.name;
     this.includeRequestAttemptCount = spec.includeRequestAttemptCount;
     this.includeAttemptCountInResponse = spec.includeAttemptCountInResponse;
+    this.includeIsTimeoutRetryHeader = spec.includeIsTimeoutRetryHeader;
     this.#requireTls = spec.requireTls;
     this.#tlsRedirect = createTlsRedirect(this);
     this.#ignoreParameters = ignorePathParameters;

@@ -30,7 +30,8 @@ export class BreakerGauges {
 
   sync(): void {
     for (const [priority, { open: firstOpen, remaining: firstRemaining }] of this.#slots.entries()) {
-      const limits = thresholdLimits(this.#breakers.thresholds[priority === 0 ? 0 : 1]);
+      const thresholds = this.#breakers.thresholds[priority === 0 ? 0 : 1];
+      const limits = thresholdLimits(thresholds);
       const first = priority * resourceCount;
       const hadRequest = Atomics.load(this.#cells, first + Resource.pools) > 0;
       for (let resource = 0; resource < resourceCount; resource++) {
@@ -41,7 +42,9 @@ export class BreakerGauges {
         // A first request takes one of each of these; Envoy has them unused before it.
         const isUsed = count > 0 || (hadRequest && resource !== Resource.requests && resource !== Resource.retries);
         if (isUsed || this.#values[open] !== isOpen) this.#values[open] = isOpen;
-        if (firstRemaining >= 0) this.#values[firstRemaining + resource] = Math.max(0, limit - count);
+        // Under a budget Envoy does not say how many remain; its other gauge goes by max_retries all the same.
+        const isUnknown = resource === Resource.retries && thresholds.retryBudget !== null && hadRequest;
+        if (firstRemaining >= 0) this.#values[firstRemaining + resource] = isUnknown ? 0 : Math.max(0, limit - count);
       }
     }
   }

@@ -1,4 +1,4 @@
-import type { BreakersSpec, ThresholdsSpec } from "./spec.ts";
+import type { BreakersSpec, RetryBudgetSpec, ThresholdsSpec } from "./spec.ts";
 
 /** What a circuit breaker counts. */
 export const Resource = { connections: 0, pending: 1, requests: 2, retries: 3, pools: 4 } as const;
@@ -14,13 +14,16 @@ export class CircuitBreaker {
   readonly #sums: number;
   readonly #own: number;
   readonly #limits: readonly number[];
+  readonly #retryBudget: RetryBudgetSpec | null;
 
   /** One object per spec, priority and worker at a time: making it gives back what a dead predecessor held. */
   constructor(spec: BreakersSpec, priority: number, worker: number) {
     this.#cells = new Int32Array(spec.counters);
     this.#sums = priority * resourceCount;
     this.#own = rowCells * (1 + worker) + priority * resourceCount;
-    this.#limits = thresholdLimits(spec.thresholds[priority] as ThresholdsSpec);
+    const thresholds = spec.thresholds[priority] as ThresholdsSpec;
+    this.#limits = thresholdLimits(thresholds);
+    this.#retryBudget = thresholds.retryBudget;
     for (let i = 0; i < resourceCount; i++) {
       Atomics.sub(this.#cells, this.#sums + i, this.#cells[this.#own + i] as number);
       this.#cells[this.#own + i] = 0;
@@ -30,6 +33,16 @@ export class CircuitBreaker {
   /** Whether one more fits. */
   canTake(resource: Resource): boolean {
     return Atomics.load(this.#cells, this.#sums + resource) < (this.#limits[resource] as number);
+  }
+
+  /** Whether one more retry fits: by the retry budget, or by max_retries where there is none. */
+  canRetry(): boolean {
+    const budget = this.#retryBudget;
+    if (budget === null) return this.canTake(Resource.retries);
+    return (
+      this.count(Resource.retries) <
+      retriesAllowed(budget, this.count(Resource.requests) + this.count(Resource.pending))
+    );
   }
 
   take(resource: Resource): void {
@@ -46,6 +59,11 @@ export class CircuitBreaker {
   count(resource: Resource): number {
     return Atomics.load(this.#cells, this.#sums + resource);
   }
+}
+
+/** How many retries a budget allows at once. Envoy: RetryBudgetImpl::max. */
+function retriesAllowed(budget: RetryBudgetSpec, activeRequests: number): number {
+  return Math.max(Math.floor((budget.budgetPct / 100) * activeRequests), budget.minConcurrency);
 }
 
 /** Memory for the counters of a cluster's breakers. */

@@ -1,5 +1,6 @@
 import { defineLayout } from "../observability/stat-layout.ts";
 import type { StatsSlab } from "../observability/stats.ts";
+import { RetryStats } from "./retry-stats.ts";
 
 /** Slots of a cluster's stats in a worker's slab, and the counting that is more than one store. */
 export class ClusterStats {
@@ -52,6 +53,7 @@ export class ClusterStats {
   readonly cxConnectMs: number;
   readonly cxLengthMs: number;
   readonly rqPerCx: number;
+  readonly retries: RetryStats;
   readonly #slab: StatsSlab;
   readonly #prefix: string;
   /** By `rankOf` a status: the slots of its code and class, of all and of external requests. undefined: not seen yet. */
@@ -114,6 +116,7 @@ export class ClusterStats {
     this.cxConnectMs = slot("upstream_cx_connect_ms");
     this.cxLengthMs = slot("upstream_cx_length_ms");
     this.rqPerCx = slot("upstream_rq_per_cx");
+    this.retries = new RetryStats(slab, this.#prefix, slot);
   }
 
   /** A status given downstream for a request to this cluster, by the upstream or in its place. */

@@ -185,6 +185,7 @@ export function fakeSpec(hosts: HostSpec[], change: Partial<ClusterSpec> = {}): 
     maxPendingRequests: 1024,
     maxRequests: 1024,
     maxRetries: 3,
+    retryBudget: null,
     maxConnectionPools: Number.MAX_SAFE_INTEGER,
     trackRemaining: false,
   };
@@ -228,6 +229,7 @@ export function fakeSpec(hosts: HostSpec[], change: Partial<ClusterSpec> = {}): 
     socketMatches: [],
     autoSni: null,
     credential: null,
+    retryPolicy: null,
     protocol: "HTTP1",
     http2: {
       options: defaultHttp2Options,

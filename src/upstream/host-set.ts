@@ -3,6 +3,7 @@ import { addressText } from "../net/address.ts";
 import type { ProxyTlv } from "../net/proxy-protocol.ts";
 import type { Word64 } from "../net/word64.ts";
 import type { ClusterStats } from "./cluster-stats.ts";
+import type { HostSelection, Priorities } from "./host-selection.ts";
 import { HostStats } from "./host-stats.ts";
 import { ConsistentHash } from "./lb/consistent-hash.ts";
 import { LocalityPicker } from "./lb/locality.ts";
@@ -13,7 +14,7 @@ import { ZonePicker, ZoneRouting } from "./lb/zone-aware.ts";
 import { type LocalZone, mergeLocalities } from "./local-zone.ts";
 import type { Pool } from "./pool.ts";
 import { byPriority, countHealth } from "./priority-groups.ts";
-import { priorityLoads } from "./priority-load.ts";
+import { type PriorityCount, type PriorityLoads, priorityLoads, priorityLoadsWithout } from "./priority-load.ts";
 import type { HostHealth, HostSpec, LbSpec, LocalitySpec } from "./spec.ts";
 
 /** One upstream endpoint, live in this worker. It stays the same object as long as its address stays in the cluster. */
@@ -84,11 +85,13 @@ export interface HostSetContext extends PickerContext {
 }
 
 /** The hosts of a cluster in an order of choice: first the priority by its load, then health or panic, then locality, then the policy. */
-export class HostSet {
+export class HostSet implements Priorities {
   readonly #context: HostSetContext;
   readonly #isHashed: boolean;
   readonly #failsOnPanic: boolean;
   readonly #priorities: Priority[] = [];
+  readonly #groups: readonly LiveLocality[][];
+  readonly #counts: readonly PriorityCount[];
   /** Where all traffic goes; null when priorities, degraded hosts or panic make it a choice. */
   readonly #only: HostPicker | null;
 
@@ -97,7 +100,10 @@ export class HostSet {
     this.#isHashed = lb.hash !== null;
     this.#failsOnPanic = lb.zoneAware.failsOnPanic;
     const groups = byPriority(localities);
-    const loads = priorityLoads(groups.map(countHealth), context.overprovisioningPct, lb.panicThresholdPct);
+    const counts = groups.map(countHealth);
+    const loads = priorityLoads(counts, context.overprovisioningPct, lb.panicThresholdPct);
+    this.#groups = groups;
+    this.#counts = counts;
     for (const [i, group] of groups.entries()) {
       const isPanic = loads.panic[i] as boolean;
       this.#priorities.push({
@@ -113,17 +119,38 @@ export class HostSet {
 
   /** null when there is none to choose. `hash`: the request's, read by consistent hashes alone. */
   choose(hash: Word64): Host | null {
-    if (this.#only !== null) return this.#only.pick(hash);
+    return this.#only === null ? this.#chooseOnce(null, hash) : this.#only.pick(hash);
+  }
+
+  /** The same for a retry. Envoy: ZoneAwareLoadBalancerBase::chooseHost. */
+  chooseFor(selection: HostSelection, hash: Word64): Host | null {
+    for (let left = selection.maxAttempts; ; left--) {
+      const loads = selection.loads(this);
+      const host = loads === null ? this.choose(hash) : this.#chooseOnce(loads, hash);
+      if (host === null || left === 0 || !selection.isUnwanted(host)) return host;
+    }
+  }
+
+  priorityOf(host: Host): number {
+    return this.#groups.findIndex((group) => group.some(({ hosts }) => hosts.includes(host)));
+  }
+
+  loadsWithout(excluded: ReadonlySet<number>): PriorityLoads | null {
+    return priorityLoadsWithout(this.#counts, this.#context.overprovisioningPct, excluded);
+  }
+
+  /** `loads` null: those of the priorities themselves. */
+  #chooseOnce(loads: PriorityLoads | null, hash: Word64): Host | null {
     const priorities = this.#priorities;
     let left = (this.#isHashed ? hash.modulo(100) : Math.floor(this.#context.random() * 100)) + 1;
     for (let i = 0; i < priorities.length; i++) {
       const priority = priorities[i] as Priority;
-      left -= priority.healthyLoad;
+      left -= loads === null ? priority.healthyLoad : (loads.healthy[i] ?? 0);
       if (left <= 0) return this.#pick(priority, priority.healthy, hash);
     }
     for (let i = 0; i < priorities.length; i++) {
       const priority = priorities[i] as Priority;
-      left -= priority.degradedLoad;
+      left -= loads === null ? priority.degradedLoad : (loads.degraded[i] ?? 0);
       if (left <= 0) return this.#pick(priority, priority.degraded, hash);
     }
     return null;

@@ -13,6 +13,19 @@ export class HostStats {
     for (const gauge of gauges) this.cells[this.base + gauge] = 0;
   }
 
+  /** A response that is retried is an error, whatever the connection took its status for. */
+  onRetriedResponse(status: number): void {
+    if (status >= 500) return;
+    this.cells[this.base + HostStat.rqSuccess]--;
+    this.cells[this.base + HostStat.rqError]++;
+  }
+
+  /** A try took too long. */
+  onTryTimeout(): void {
+    this.cells[this.base + HostStat.rqTimeout]++;
+    this.cells[this.base + HostStat.rqError]++;
+  }
+
   /** This worker's requests in flight to the host. */
   get activeRequests(): number {
     return this.cells[this.base + HostStat.rqActive] as number;

@@ -19,6 +19,7 @@ import {
   HttpProtocolOptionsSchema,
 } from "../proto/generated/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.ts";
 import type { Problems } from "../proto/problems.ts";
+import { parseRetryPolicy } from "../router/parse-retry.ts";
 import { parseHttp2 } from "./parse-http2.ts";
 import { parseUpstreamFilters } from "./parse-upstream-filters.ts";
 import type { AutoSniSpec, ClusterSpec } from "./spec.ts";
@@ -35,6 +36,7 @@ export type HttpPart = Pick<
   | "maxRequestsPerConnection"
   | "autoSni"
   | "credential"
+  | "retryPolicy"
 >;
 
 /** HTTP options of a cluster: the typed HttpProtocolOptions, or the deprecated fields where there are none. */
@@ -69,6 +71,10 @@ export function parseHttp(
     ),
     credential:
       typed === null ? null : parseUpstreamFilters(typed.options.httpFilters, problems.at(typed.key), contexts),
+    retryPolicy:
+      typed?.options.retryPolicy === undefined
+        ? null
+        : parseRetryPolicy(typed.options.retryPolicy, problems.at(`${typed.path}retry_policy`)),
     maxRequestsPerConnection: common?.maxRequestsPerConnection ?? message.maxRequestsPerConnection ?? 0,
   };
 }
@@ -105,6 +111,7 @@ function parseTyped(message: Cluster, problems: Problems): Typed | null {
         "auto_config",
         "upstream_http_protocol_options",
         "http_filters",
+        "retry_policy",
       ],
       harmless: ["header_validation_config"],
     });

@@ -119,8 +119,9 @@ function parseBreakers(message: CircuitBreakers | undefined, problems: Problems,
         "max_retries",
         "track_remaining",
         "max_connection_pools",
+        "retry_budget",
       ],
-      harmless: ["retry_budget"],
+      harmless: [],
     });
   }
   // Envoy takes the first entry of a priority.
@@ -137,6 +138,13 @@ function toThresholds(entry: CircuitBreakers_Thresholds | undefined): Thresholds
     maxRetries: entry?.maxRetries ?? 3,
     maxConnectionPools: entry?.maxConnectionPools ?? 2 ** 64,
     trackRemaining: entry?.trackRemaining ?? false,
+    retryBudget:
+      entry?.retryBudget === undefined
+        ? null
+        : {
+            budgetPct: entry.retryBudget.budgetPercent?.value ?? 20,
+            minConcurrency: entry.retryBudget.minRetryConcurrency ?? 3,
+          },
   };
 }
 

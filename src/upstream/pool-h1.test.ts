@@ -349,7 +349,7 @@ test("a route's timeout counts as Envoy's does", () => {
   const borrower = borrow(cluster);
   world.transport(0).sink.onConnect();
   borrower.writer?.reset("local_reset");
-  cluster.onRequestTimeout(borrower.host);
+  cluster.onRequestTimeout(borrower.host, 504);
   const stats = ["upstream_rq_timeout", "upstream_rq_504", "upstream_rq_5xx", "upstream_rq_completed"];
   expect(stats.map((name) => world.stat(name))).toEqual([1, 1, 1, 1]);
   expect(world.stat("upstream_cx_destroy_local_with_active_rq")).toBe(1);

@@ -21,10 +21,8 @@ export function priorityLoads(
   overprovisioningPct: number,
   panicThresholdPct: number,
 ): PriorityLoads {
-  const share = (part: number, total: number): number =>
-    total === 0 ? 0 : Math.min(100, Math.floor((overprovisioningPct * part) / total));
-  const healthy = counts.map((count) => share(count.healthy, count.total));
-  const degraded = counts.map((count) => share(count.degraded, count.total));
+  const healthy = counts.map((count) => share(overprovisioningPct, count.healthy, count.total));
+  const degraded = counts.map((count) => share(overprovisioningPct, count.degraded, count.total));
   const available = Math.min(100, sum(healthy) + sum(degraded));
   const loads: PriorityLoads = {
     healthy: counts.map(() => 0),
@@ -42,6 +40,38 @@ export function priorityLoads(
   loads.panic = counts.map((count) => isPanic(count, panicThresholdPct));
   if (loads.panic.every((panic) => panic)) spreadByHosts(loads, counts);
   return loads;
+}
+
+/**
+ * The loads where some priorities are left out; null where nobody else is available. Envoy:
+ * PreviousPrioritiesRetryPriority::adjustForAttemptedPriorities.
+ */
+export function priorityLoadsWithout(
+  counts: readonly PriorityCount[],
+  overprovisioningPct: number,
+  excluded: ReadonlySet<number>,
+): PriorityLoads | null {
+  const healthy = counts.map((count, i) =>
+    excluded.has(i) ? 0 : share(overprovisioningPct, count.healthy, count.total),
+  );
+  const degraded = counts.map((count, i) =>
+    excluded.has(i) ? 0 : share(overprovisioningPct, count.degraded, count.total),
+  );
+  const available = Math.min(100, sum(healthy) + sum(degraded));
+  if (available === 0) return null;
+  const loads: PriorityLoads = {
+    healthy: counts.map(() => 0),
+    degraded: counts.map(() => 0),
+    panic: counts.map(() => false),
+  };
+  const left = distribute(loads.degraded, degraded, distribute(loads.healthy, healthy, 100, available), available);
+  addRest(loads, healthy, degraded, left);
+  return loads;
+}
+
+/** Percent of a priority that is usable. */
+function share(overprovisioningPct: number, part: number, total: number): number {
+  return total === 0 ? 0 : Math.min(100, Math.floor((overprovisioningPct * part) / total));
 }
 
 /** Whether a priority has too few hosts that can be used. Envoy: isHostSetInPanic. */

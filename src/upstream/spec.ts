@@ -5,7 +5,7 @@ import type { ProxyTlv } from "../net/proxy-protocol.ts";
 import type { TlsContextSpec } from "../net/tls/contexts.ts";
 import type { UpstreamTlsSpec } from "../net/tls/spec.ts";
 import type { ConfigSourceSpec } from "../proto/config-source.ts";
-import type { HashPolicySpec } from "../router/spec.ts";
+import type { HashPolicySpec, RetryPolicySpec } from "../router/spec.ts";
 import type { CredentialSpec } from "./credential.ts";
 import type { Http2Spec } from "./parse-http2.ts";
 
@@ -48,6 +48,8 @@ export interface ClusterSpec extends UpstreamSocketSpec {
   autoSni: AutoSniSpec | null;
   /** Of the credential injector among its filters; null without one. */
   credential: CredentialSpec | null;
+  /** In place of what routes say; null without one. */
+  retryPolicy: RetryPolicySpec | null;
 }
 
 /** A transport socket. */
@@ -195,8 +197,18 @@ export interface ThresholdsSpec {
   maxRequests: number;
   maxRetries: number;
   maxConnectionPools: number;
+  /** In place of maxRetries where it is set. */
+  retryBudget: RetryBudgetSpec | null;
   /** Show remaining_* gauges. */
   trackRemaining: boolean;
+}
+
+/** Retries by the requests there are. Envoy: CircuitBreakers.Thresholds.RetryBudget. */
+export interface RetryBudgetSpec {
+  /** Of the active and pending requests. */
+  budgetPct: number;
+  /** So many are always allowed. */
+  minConcurrency: number;
 }
 
 /** Circuit breakers with the counters that all workers share. */

@@ -12,6 +12,8 @@ export interface Seen {
   complete: boolean;
   /** Which of the connections used since the last take(), in order of first use. */
   connection: number;
+  /** The address it came to. */
+  host: string;
 }
 
 /** A raw HTTP/1.1 server that records what it gets and answers as the request's `x-do` field says. */
@@ -27,16 +29,18 @@ export interface Backend {
  * status:N, size:N, header:name=value, chunked, trailer:name=value, echo, close (after the answer), length:N (what is claimed),
  * drop (FIN before an answer), reset (RST before an answer), cut (half of the body, then FIN), delay:MS, silent, early (answer at the head),
  * continue (send 100 first), interim:N (send that 1xx first), upgrade (101, then echo), raw:BYTES.
+ * " | " stands between what is done at the first, the second ... request since the last take(); the last goes for all after it.
+ * All of 127.0.0.0/8 leads here, so that one backend can be several hosts.
  */
 export async function startBackend(): Promise<Backend> {
   const connections = new Set<Connection>();
-  const state: State = { seen: [], used: [] };
+  const state: State = { seen: [], used: [], greeted: 0 };
   const server = createServer({ noDelay: true }, (socket) => {
     const connection = new Connection(socket, state);
     connections.add(connection);
     socket.on("close", () => connections.delete(connection));
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  await new Promise<void>((resolve) => server.listen(0, "0.0.0.0", resolve));
   return {
     port: portOf(server),
     take: () => {
@@ -44,6 +48,7 @@ export async function startBackend(): Promise<Backend> {
       const seen = state.seen;
       state.seen = [];
       state.used = [];
+      state.greeted = 0;
       return seen;
     },
     close: () => {
@@ -56,20 +61,26 @@ export async function startBackend(): Promise<Backend> {
 interface State {
   seen: Seen[];
   used: Connection[];
+  /** Requests begun since the last take(). */
+  greeted: number;
 }
 
 class Connection {
   socket: Socket;
   state: State;
+  host: string;
   text = "";
   isTunnel = false;
   isAnswered = false;
   isRecorded = false;
   greeted = false;
+  /** Which of the requests since the last take() the current one is, from 0. */
+  order = 0;
 
   constructor(socket: Socket, state: State) {
     this.socket = socket;
     this.state = state;
+    this.host = socket.localAddress ?? "";
     socket.setEncoding("latin1");
     socket.on("data", (data: string) => this.onData(data));
     socket.on("error", () => socket.destroy());
@@ -85,7 +96,8 @@ class Connection {
     for (;;) {
       const message = readMessage(this.text, 0, { kind: "request", bodyless: false, ended: false });
       if (message === null || this.isTunnel) return;
-      const words = wordsOf(message);
+      if (!this.greeted) this.order = this.state.greeted++;
+      const words = wordsOf(message, this.order);
       this.greet(words);
       if (words.has("early") && !this.isAnswered) this.answer(message, words);
       if (!message.complete) return;
@@ -111,7 +123,7 @@ class Connection {
     const { line, headers, body, trailers, complete } = message;
     let connection = this.state.used.indexOf(this);
     if (connection < 0) connection = this.state.used.push(this) - 1;
-    this.state.seen.push({ line, headers, body, trailers, complete, connection });
+    this.state.seen.push({ line, headers, body, trailers, complete, connection, host: this.host });
   }
 
   greet(words: Words): void {
@@ -151,9 +163,10 @@ class Connection {
 /** The words of `x-do`; fields and trailers are kept under `header` and `trailer` as whole lines. */
 type Words = Map<string, string>;
 
-function wordsOf(message: Message): Words {
+function wordsOf(message: Message, order: number): Words {
   const words: Words = new Map();
-  for (const word of (fieldValue(message.headers, "x-do") ?? "").split(" ")) {
+  const scripts = (fieldValue(message.headers, "x-do") ?? "").split(" | ");
+  for (const word of (scripts[Math.min(order, scripts.length - 1)] ?? "").split(" ")) {
     const colon = word.indexOf(":");
     const name = colon < 0 ? word : word.slice(0, colon);
     const value = colon < 0 ? "" : unescapeBytes(word.slice(colon + 1));

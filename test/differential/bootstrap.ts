@@ -114,6 +114,7 @@ const logFields: Json = {
   route: "%ROUTE_NAME%",
   failure: "%UPSTREAM_TRANSPORT_FAILURE_REASON%",
   attempts: "%UPSTREAM_REQUEST_ATTEMPT_COUNT%",
+  hostsAttempted: "%UPSTREAM_HOSTS_ATTEMPTED%",
   upstreamProtocol: "%UPSTREAM_PROTOCOL%",
   localReply: "%LOCAL_REPLY_BODY%",
   remote: "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%",

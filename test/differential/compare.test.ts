@@ -38,7 +38,7 @@ const changes: { where: string; change: Partial<Observation> }[] = [
   { where: "bytes after the answers", change: { rest: "x" } },
   { where: "connection", change: { ending: "fin" } },
   { where: "number of backend requests", change: { seen: [] } },
-  { where: "backend connections", change: { seen: [{ ...message({}), connection: 1 }] } },
+  { where: "backend connections", change: { seen: [{ ...message({}), connection: 1, host: "" }] } },
   { where: "log: code", change: { log: [{ client: "1", code: 201 }] } },
   { where: "number of log lines", change: { log: [] } },
   { where: "stats", change: { stats: ["a: 1"] } },
@@ -72,7 +72,7 @@ function answer(name: string, value: string): Observation {
 }
 
 function observation(change: Partial<Observation>): Observation {
-  const seen = [{ ...message({ line: "GET / HTTP/1.1" }), connection: 0 }];
+  const seen = [{ ...message({ line: "GET / HTTP/1.1" }), connection: 0, host: "" }];
   return {
     messages: [message({})],
     rest: "",

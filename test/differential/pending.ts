@@ -3,18 +3,9 @@
  * until it is taken off the list.
  */
 export const pendingCases: Readonly<Record<string, string>> = {
-  "retried attempts are counted": "retries come with issue 6",
-  "the timeout of each attempt": "retries come with issue 6",
-  "no retry is allowed": "retries come with issue 6",
-  "/retry": "retries come with issue 6",
-  "/retry for gRPC": "retries come with issue 6",
-  "/retry with a body": "retries come with issue 6",
-  "5xx is retried and then passed on": "retries come with issue 6",
-  "a dropped connection is retried": "retries come with issue 6",
   'the backend says "HTTP/3.0 200 OK\\r\\n\\r\\n"': "Nuncio takes a version that is not 1.x as a protocol error",
   "HTTP/2: a path with bytes over 0x7f": "visible ASCII only, as Envoy has it for HTTP/1.1",
   "HTTP/0.9 is refused": "Nuncio refuses HTTP/0.9 always",
-  "an inner client sets retries": "retries come with issue 6",
 };
 
 /** Setups that Nuncio refuses in words, as it does not implement a field of theirs. */

@@ -2,12 +2,14 @@ import type { HeaderBlock } from "../../http/header-block.ts";
 import { StreamInfo } from "../../observability/stream-info.ts";
 import type { CookieSink, HashPolicy } from "../../router/hash-policy.ts";
 import type { Route } from "../../router/route.ts";
+import type { HostSelection } from "../../upstream/host-selection.ts";
 import type { LbContext } from "../../upstream/lb/context.ts";
 
 /** What balancers learn of a stream and leave for its response. One a stream, reused. */
 export class RouteLbContext implements LbContext {
   info: StreamInfo = none;
   hashPolicy: HashPolicy | null = null;
+  selection: HostSelection | null = null;
   readonly routeCookies: RouteCookies = new RouteCookies(this);
   readonly balancerCookies: BalancerCookie = new BalancerCookie(this);
 
@@ -19,6 +21,7 @@ export class RouteLbContext implements LbContext {
   reset(): void {
     this.info = none;
     this.hashPolicy = null;
+    this.selection = null;
     this.routeCookies.cookies = null;
     this.balancerCookies.cookie = "";
   }

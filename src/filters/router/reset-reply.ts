@@ -5,15 +5,15 @@ import type { BorrowFailure } from "../../upstream/borrower.ts";
 
 /**
  * The reply for an upstream that failed before its response began. `detail` is the transport's reason, for the details:
- * `delayed_connect_error: Connection refused`. Envoy: Router::Filter::onUpstreamReset.
+ * `delayed_connect_error: Connection refused`. `isRetry`: attempts were made before. Envoy: Router::Filter::onUpstreamReset.
  */
-export function resetReply(reason: BorrowFailure | StreamReset, detail: string): LocalReply {
+export function resetReply(reason: BorrowFailure | StreamReset, detail: string, isRetry: boolean): LocalReply {
   if (reason === "no_healthy_upstream") return localReplies.noHealthyUpstream;
   const [text, flags, status] = rows[reason];
   const inner = detail === "" || detail === reason || reason === "protocol_error" ? reason : `${reason}|${detail}`;
   return localReply(
     status,
-    `upstream connect error or disconnect/reset before headers. reset reason: ${text}`,
+    `upstream connect error or disconnect/reset before headers. ${isRetry ? "retried and the latest " : ""}reset reason: ${text}`,
     `upstream_reset_before_response_started{${inner.replaceAll(" ", "_")}}`,
     flags,
   );

@@ -1,70 +1,59 @@
-import type { RequestWriter, StreamReset } from "../../http/codec.ts";
+import type { StreamReset } from "../../http/codec.ts";
 import type { HeaderBlock, RequestHead, ResponseHead } from "../../http/header-block.ts";
-import { Known } from "../../http/names.ts";
 import { eventClock } from "../../net/event-clock.ts";
 import type { ProxiedAddresses } from "../../net/proxy-protocol.ts";
-import { localReplies, localReply } from "../../observability/local-replies.ts";
+import { localReplies } from "../../observability/local-replies.ts";
 import { ResponseFlag } from "../../observability/response-flags.ts";
 import type { Route } from "../../router/route.ts";
-import type { Borrower, BorrowFailure, UpstreamConnectionInfo } from "../../upstream/borrower.ts";
+import type { BorrowFailure } from "../../upstream/borrower.ts";
 import type { Cluster } from "../../upstream/cluster.ts";
-import type { Host } from "../../upstream/host-set.ts";
 import type { Terminal, TerminalStream } from "../api.ts";
-import { answerWithoutUpstream } from "./direct.ts";
+import { abortResponse, answerForUpstream, refuseWebSocket } from "./answer.ts";
+import type { Attempt, AttemptOwner } from "./attempt.ts";
+import { Attempts } from "./attempts.ts";
+import { chooseCluster } from "./direct.ts";
 import { RouteLbContext } from "./lb-context.ts";
-import { takeOverrides } from "./overrides.ts";
+import { restartsForRedirect } from "./redirect.ts";
+import { RequestFeed } from "./request-feed.ts";
+import { isWebSocket, prepareRequest, prepareResponse, prepareRetry } from "./request-fields.ts";
 import { resetReply } from "./reset-reply.ts";
+import { type RetryOwner, type RetryState, RetryVerdict } from "./retry-state.ts";
+import type { ClusterDirectory, RouterOptions, RouterStats } from "./router-parts.ts";
 import { Shadows } from "./shadow.ts";
-
-/** The counters of the router filter: `http.<stat_prefix>.*`. */
-export interface RouterStats {
-  count(
-    name:
-      | "no_route"
-      | "no_cluster"
-      | "rq_total"
-      | "rq_direct_response"
-      | "rq_redirect"
-      | "rq_reset_after_downstream_response_started",
-  ): void;
-}
-
-/** Cluster by name; null when there is none. */
-export type ClusterDirectory = (name: string) => Cluster | null;
-
-/** Of all streams of a connection manager. */
-export interface RouterOptions {
-  /** It may change where the router's config comes by ECDS. */
-  suppressEnvoyHeaders: boolean;
-  readonly bufferLimitBytes: number;
-}
+import { Timeouts } from "./timeouts.ts";
 
 /**
- * The router filter of one stream: chooses the cluster, borrows an upstream stream, and carries both bodies.
+ * The router filter of one stream: chooses the cluster, makes attempts at upstreams, and carries both bodies. Envoy: Router::Filter.
  *
- *     idle -> start -> (waiting for a connection) -> sending -> response head -> response body -> done
- *             any time: cancel() by the downstream, onBorrowFailed() or onReset() by the upstream
+ *     idle -> start -> attempt -> response head -> response body -> done
+ *                      ^     |
+ *                      wait <-  a response or a reset to retry
+ *             any time: cancel() by the downstream, onAttemptReset() by the upstream
+ *
+ * There is one attempt at a time; with hedging an attempt that takes too long stays beside the next one.
  */
-export class RouterRequest implements Terminal, Borrower {
+export class RouterRequest implements Terminal, AttemptOwner, RetryOwner {
   readonly #stream: TerminalStream;
   readonly #clusters: ClusterDirectory;
   readonly #stats: RouterStats;
   readonly #options: RouterOptions;
+  readonly #attempts: Attempts = new Attempts(this);
+  readonly #feed: RequestFeed;
+  readonly #timeouts: Timeouts = new Timeouts();
   #cluster: Cluster | null = null;
   #head: RequestHead | null = null;
-  #headEnd = false;
-  #writer: RequestWriter | null = null;
-  #isWaiting = false;
-  #isPaused = false;
+  /** null where nothing is retried, or nothing any more. */
+  #retry: RetryState | null = null;
+  #isRetry = false;
+  /** An attempt has sent something. */
+  #isStarted = false;
   #isUpstreamPaused = false;
-  #isHeadReceived = false;
+  #isResponseBegun = false;
   #isDone = true;
-  #pending: Buffer[] | null = null;
-  #pendingBytes = 0;
-  #isPendingEnd = false;
-  #pendingTrailers: HeaderBlock | null = null;
   #shadows: Shadows | null = null;
   #start = 0;
+  /** Monotonic milliseconds of the end of the request; -1 before. */
+  #requestEnd = -1;
   readonly #lbContext = new RouteLbContext();
 
   constructor(stream: TerminalStream, clusters: ClusterDirectory, stats: RouterStats, options: RouterOptions) {
@@ -72,6 +61,7 @@ export class RouterRequest implements Terminal, Borrower {
     this.#clusters = clusters;
     this.#stats = stats;
     this.#options = options;
+    this.#feed = new RequestFeed(stream, options.bufferLimitBytes);
   }
 
   // The request, from the filters.
@@ -80,110 +70,84 @@ export class RouterRequest implements Terminal, Borrower {
     const stream = this.#stream;
     this.#isDone = false;
     this.#stats.count("rq_total");
-    const route = stream.route;
-    if (route === null) {
-      this.#stats.count("no_route");
-      stream.sendLocalReply(localReplies.routeNotFound);
-      return;
-    }
-    if (route.kind !== "cluster") {
-      this.#stats.count(route.kind === "redirect" ? "rq_redirect" : "rq_direct_response");
-      answerWithoutUpstream(stream, route, head);
-      return;
-    }
-    const clusterName = route.clusterFor(head);
-    const cluster = this.#clusters(clusterName);
-    if (cluster === null) {
-      this.#stats.count("no_cluster");
-      stream.sendLocalReply(localReply(route.clusterNotFoundStatus, "", "cluster_not_found", ResponseFlag.NC));
-      return;
-    }
+    const cluster = chooseCluster(stream, head, this.#clusters, this.#stats);
+    const { route } = stream;
+    if (cluster === null || route === null) return;
     this.#cluster = cluster;
     stream.info.clusterName = cluster.observabilityName;
     stream.info.attemptCount++;
-    this.#prepareHead(route, head);
+    this.#retry = prepareRequest(stream, route, head, cluster, this.#timeouts, this.#options);
     this.#head = head;
-    this.#headEnd = endStream;
+    this.#feed.begin(endStream, this.#retry?.isEnabled === true || route.internalRedirect !== null);
+    if (endStream) this.#requestEnd = eventClock.now;
     this.#start = eventClock.now;
-    this.#isWaiting = true;
     stream.startRouteTimers();
     if (route.mirrors.length > 0) this.#beginShadows(route, head, endStream);
     this.#lbContext.begin(route, stream.info);
-    cluster.borrow(this, head, route.priority, this.#lbContext);
+    this.#attempts.next().begin(cluster, head, route.priority, this.#lbContext);
   }
 
   data(bytes: Buffer, endStream: boolean): void {
     if (this.#isDone) return;
     if (this.#shadows !== null) this.#shadows.data(bytes, endStream);
-    const writer = this.#writer;
-    if (writer === null) {
-      if (bytes.length > 0) {
-        if (this.#pending === null) this.#pending = [];
-        this.#pending.push(Buffer.from(bytes));
-        this.#pendingBytes += bytes.length;
-      }
-      if (endStream) this.#isPendingEnd = true;
-      else if (this.#pendingBytes > this.#options.bufferLimitBytes) this.#pauseRequest();
-      return;
-    }
-    if (!writer.writeData(bytes, endStream) && !endStream) this.#pauseRequest();
-    if (endStream) this.#onRequestSent();
+    if (this.#feed.isTooLong(bytes) && !this.#giveUpRetries()) return;
+    const attempt = this.#attempts.newest;
+    this.#feed.data(bytes, endStream, attempt);
+    if (!endStream) return;
+    this.#requestEnd = eventClock.now;
+    this.#onRequestComplete(attempt);
   }
 
   trailers(trailers: HeaderBlock): void {
     if (this.#isDone) return;
     if (this.#shadows !== null) this.#shadows.trailers(trailers);
-    if (this.#writer === null) {
-      this.#pendingTrailers = trailers;
-      return;
-    }
-    this.#writer.writeTrailers(trailers);
-    this.#onRequestSent();
+    const attempt = this.#attempts.newest;
+    this.#feed.trailers(trailers, attempt);
+    this.#requestEnd = eventClock.now;
+    this.#onRequestComplete(attempt);
   }
 
   onResponseWritable(): void {
     if (!this.#isUpstreamPaused) return;
     this.#isUpstreamPaused = false;
-    this.#writer?.resumeReading();
+    this.#attempts.newest?.writer?.resumeReading();
   }
 
   onTimeout(): void {
-    this.#cluster?.onRequestTimeout();
+    const cluster = this.#cluster;
+    const { reply } = this.#timeouts;
+    for (const { host, isAwaitingHead } of this.#attempts.alive())
+      cluster?.onRequestTimeout(host, isAwaitingHead ? reply.status : 0);
+    answerForUpstream(this.#stream, reply, false);
   }
 
   cancel(): void {
+    this.#endRetries();
     if (this.#isDone) return;
     this.#isDone = true;
-    const writer = this.#writer;
-    this.#writer = null;
-    if (this.#isWaiting) {
-      this.#isWaiting = false;
-      const host = this.#cluster?.cancel(this) ?? null;
-      if (host !== null) this.#setHost(host);
-    } else writer?.reset("local_reset");
+    for (const attempt of this.#attempts.alive()) attempt.abandon();
+    this.#attempts.newest?.describe(this.#stream.info);
   }
 
   reset(): void {
+    this.#endRetries();
+    this.#attempts.reset();
+    this.#feed.reset();
     this.#cluster = null;
     this.#head = null;
-    this.#headEnd = false;
-    this.#writer = null;
-    this.#isWaiting = false;
-    this.#isPaused = false;
+    this.#isRetry = false;
+    this.#isStarted = false;
     this.#isUpstreamPaused = false;
-    this.#isHeadReceived = false;
+    this.#isResponseBegun = false;
     this.#isDone = true;
-    this.#pending = null;
-    this.#pendingBytes = 0;
-    this.#isPendingEnd = false;
-    this.#pendingTrailers = null;
     if (this.#shadows !== null) this.#shadows.leave();
     this.#shadows = null;
     this.#start = 0;
+    this.#requestEnd = -1;
     this.#lbContext.reset();
   }
 
-  // From the pool.
+  // From the attempts.
 
   get isHttp2(): boolean {
     return this.#stream.info.protocol === "HTTP/2";
@@ -193,181 +157,224 @@ export class RouterRequest implements Terminal, Borrower {
     return this.#stream.info.downstreamSource;
   }
 
-  onReady(writer: RequestWriter, host: Host, connection: UpstreamConnectionInfo): void {
-    const info = this.#stream.info;
-    this.#isWaiting = false;
-    this.#writer = writer;
-    this.#setHost(host);
-    info.upstreamLocalAddress = connection.localAddress;
-    info.upstreamConnectionId = connection.id;
-    info.upstreamTls = connection.tls;
-    info.upstreamProtocol = connection.protocol;
-    info.upstreamRequestStart = eventClock.now;
+  onAttemptReady(attempt: Attempt): void {
+    const { writer, host } = attempt;
+    if (writer === null || host === null) return;
+    attempt.describe(this.#stream.info);
+    this.#retry?.hosts.onTried(host);
     const head = this.#head as RequestHead;
     const route = this.#stream.route;
     if (route?.autoHostRewrite === true && host.hostname !== "") route.setAuthority(head, host.hostname);
-    const pending = this.#pending;
-    const endWithHead = this.#headEnd;
-    writer.writeHead(head, endWithHead);
-    if (endWithHead) {
-      this.#onRequestSent();
-      return;
-    }
-    if (pending === null && !this.#isPendingEnd && this.#pendingTrailers === null) return;
-    this.#pending = null;
-    if (pending !== null) {
-      const isLast = this.#isPendingEnd;
-      if (
-        !writer.writeData(pending.length === 1 ? (pending[0] as Buffer) : Buffer.concat(pending), isLast) &&
-        !isLast
-      ) {
-        this.#pauseRequest();
-      } else if (this.#isPaused) this.onWritable();
-      if (isLast) this.#onRequestSent();
-    } else if (this.#isPendingEnd) {
-      writer.writeData(empty, true);
-      this.#onRequestSent();
-    }
-    if (this.#pendingTrailers !== null) {
-      writer.writeTrailers(this.#pendingTrailers);
-      this.#onRequestSent();
-    }
+    this.#isStarted = true;
+    this.#feed.sendTo(attempt, head);
+    if (this.#feed.isComplete) this.#onRequestComplete(attempt);
   }
 
-  onBorrowFailed(reason: BorrowFailure, detail: string, host: Host | null): void {
-    this.#isWaiting = false;
-    if (host !== null) this.#setHost(host);
-    this.#reply(reason, detail);
-  }
-
-  // The response, from the upstream's codec.
-
-  onHead(head: ResponseHead, endStream: boolean): void {
+  onAttemptHead(attempt: Attempt, head: ResponseHead, endStream: boolean): void {
     if (this.#isDone) return;
     const status = head.status;
     if (status < 200 && status !== 101) {
+      // Envoy: a response has begun, nothing is retried after it.
+      this.#choose(attempt);
+      this.#cluster?.onLocalFailure(status);
       this.#stream.respondInformational(head);
       return;
     }
-    if (status !== 101 && status < 400 && this.#isWebSocket()) {
-      this.#refuseWebSocket(head, endStream);
+    if (status !== 101 && status < 400 && isWebSocket(this.#head as RequestHead)) {
+      this.#choose(attempt);
+      this.#cluster?.onResponse(status, eventClock.now - this.#start);
+      this.#onResponseEnd(attempt);
+      refuseWebSocket(this.#stream, attempt, head, endStream);
       return;
     }
-    const now = eventClock.now;
-    const info = this.#stream.info;
-    this.#isHeadReceived = true;
-    info.upstreamResponseStart = now;
-    info.details = "via_upstream";
+    attempt.isAwaitingHead = false;
+    if (this.#retry !== null && !this.#acceptsHead(this.#retry, attempt, head)) return;
     const cluster = this.#cluster as Cluster;
-    cluster.onResponse(status, now - this.#start);
-    // Envoy measures from the end of the request, and says nothing while it is still coming.
-    if (!this.#options.suppressEnvoyHeaders && info.requestEnd >= 0) {
-      head.set(
-        "x-envoy-upstream-service-time",
-        String(Math.floor(now - info.requestEnd)),
-        Known["x-envoy-upstream-service-time"],
-      );
-    }
-    info.response = head;
-    info.responseCode = status;
-    const route = this.#stream.route as Route;
-    if (route.virtualHost.includeAttemptCountInResponse) this.#setAttemptCount(head);
-    this.#lbContext.routeCookies.apply(head);
-    route.rewriteResponse(head, info);
-    this.#lbContext.balancerCookies.apply(head);
-    if (endStream) this.#onResponseEnd();
-    this.#stream.respond(head, endStream);
+    const stream = this.#stream;
+    const request = this.#head as RequestHead;
+    if (restartsForRedirect(stream, attempt, this.#feed, request, head, cluster, this.#stats)) return;
+    this.#choose(attempt);
+    cluster.onResponse(status, eventClock.now - this.#start);
+    prepareResponse(stream, head, this.#requestEnd, this.#lbContext, this.#options);
+    if (endStream) this.#onResponseEnd(attempt);
+    stream.respond(head, endStream);
   }
 
-  onData(bytes: Buffer, endStream: boolean): void {
+  onAttemptData(attempt: Attempt, bytes: Buffer, endStream: boolean): void {
     if (this.#isDone) return;
-    if (endStream) this.#onResponseEnd();
+    if (endStream) this.#onResponseEnd(attempt);
     // What was read already goes on coming after a pause.
     const isFull = !this.#stream.respondData(bytes, endStream) && !endStream && !this.#isDone;
     if (isFull && !this.#isUpstreamPaused) {
       this.#isUpstreamPaused = true;
-      this.#writer?.pauseReading();
+      attempt.writer?.pauseReading();
     }
   }
 
-  onTrailers(trailers: HeaderBlock): void {
+  onAttemptTrailers(attempt: Attempt, trailers: HeaderBlock): void {
     if (this.#isDone) return;
-    this.#onResponseEnd();
+    this.#onResponseEnd(attempt);
     this.#stream.respondTrailers(trailers);
   }
 
-  onReset(reason: StreamReset, detail: string): void {
+  onAttemptReset(attempt: Attempt, reason: BorrowFailure | StreamReset, detail: string): void {
     if (this.#isDone) return;
-    this.#writer = null;
-    this.#reply(reason, detail);
-  }
-
-  onWritable(): void {
-    if (!this.#isPaused) return;
-    this.#isPaused = false;
-    this.#stream.resumeRequest();
-  }
-
-  #setAttemptCount(head: HeaderBlock): void {
-    head.set("x-envoy-attempt-count", String(this.#stream.info.attemptCount), Known["x-envoy-attempt-count"]);
-  }
-
-  #setHost(host: Host): void {
-    const info = this.#stream.info;
-    info.upstreamHost = host.addressText;
-    info.upstreamHostName = host.hostname;
-  }
-
-  #isWebSocket(): boolean {
-    return (this.#head as RequestHead).get(Known.upgrade)?.toLowerCase() === "websocket";
-  }
-
-  /** As Envoy: the head of an answer that is neither 101 nor an error goes on without its body. */
-  #refuseWebSocket(head: ResponseHead, endStream: boolean): void {
-    const writer = this.#writer;
-    this.#isHeadReceived = true;
-    this.#cluster?.onResponse(head.status, eventClock.now - this.#start);
-    this.#stream.info.details = "websocket_handshake_unsuccessful";
-    this.#onResponseEnd();
-    if (!endStream) writer?.reset("local_reset");
-    head.set("content-length", "0", Known["content-length"]);
-    this.#stream.respond(head, true);
-  }
-
-  #reply(reason: BorrowFailure | StreamReset, detail: string): void {
-    const stream = this.#stream;
-    this.#isDone = true;
-    const cluster = this.#cluster as Cluster;
-    if (this.#isHeadReceived) {
+    const { info } = this.#stream;
+    attempt.describe(info);
+    if (this.#isResponseBegun) {
+      this.#isDone = true;
       this.#stats.count("rq_reset_after_downstream_response_started");
-      const flags =
-        reason === "protocol_error" || reason === "connection_termination" ? ResponseFlag.UPE : ResponseFlag.UR;
-      stream.abort(
-        flags,
-        `upstream_reset_after_response_started{${reason === "connection_termination" ? "protocol_error" : reason}}`,
-      );
+      abortResponse(this.#stream, reason);
       return;
     }
-    const reply = resetReply(reason, detail);
-    cluster.onLocalFailure(reply.status);
-    if (detail !== "" && reply.flags === ResponseFlag.UF) stream.info.upstreamTransportFailureReason = detail;
-    stream.sendLocalReply(reply, reason === "overflow" ? markOverloaded : undefined);
+    if (attempt.requestStart < 0 && attempt.host !== null) this.#retry?.hosts.onTried(attempt.host);
+    const reply = resetReply(reason, detail, this.#isRetry);
+    if (detail !== "" && reply.flags === ResponseFlag.UF) info.upstreamTransportFailureReason = detail;
+    const { isRetried } = attempt;
+    this.#attempts.remove(attempt);
+    if (reason !== "no_healthy_upstream" && !isRetried && this.#retriesReset(reason, false)) return;
+    this.#cluster?.onLocalFailure(reply.status);
+    if (reason === "no_healthy_upstream" || !this.#isOtherHopeful)
+      answerForUpstream(this.#stream, reply, reason === "overflow" && !this.#options.suppressEnvoyHeaders);
   }
 
-  #prepareHead(route: Route, head: RequestHead): void {
-    const stream = this.#stream;
-    const { timeoutMs, hasAltTimeoutResponse } = takeOverrides(head, route.timeoutMs);
-    stream.timeoutMs = timeoutMs;
-    stream.timeoutReply = hasAltTimeoutResponse ? localReplies.altResponseTimeout : localReplies.responseTimeout;
-    if (!this.#options.suppressEnvoyHeaders && timeoutMs > 0) {
-      head.set(
-        "x-envoy-expected-rq-timeout-ms",
-        timeoutMs === 15000 ? "15000" : String(timeoutMs),
-        Known["x-envoy-expected-rq-timeout-ms"],
-      );
+  onAttemptWritable(attempt: Attempt): void {
+    if (attempt === this.#attempts.newest) this.#feed.resume();
+  }
+
+  onAttemptTimeout(attempt: Attempt, isIdle: boolean): void {
+    if (this.#isDone || (!isIdle && this.#isResponseBegun)) return;
+    const cluster = this.#cluster as Cluster;
+    if (this.#timeouts.isHedging) {
+      this.#hedge(attempt);
+      return;
     }
-    route.rewriteRequest(head, stream.info, !this.#options.suppressEnvoyHeaders);
-    if (route.virtualHost.includeRequestAttemptCount) this.#setAttemptCount(head);
+    const { retries } = cluster.stats;
+    retries.count(isIdle ? retries.perTryIdleTimeout : retries.perTryTimeout);
+    const reply = this.#timeouts.perTryReply(isIdle);
+    attempt.host?.stats.onTryTimeout();
+    attempt.abandon();
+    this.#attempts.remove(attempt);
+    if (!this.#isResponseBegun) {
+      if (this.#retriesReset("local_reset", true)) return;
+      cluster.onLocalFailure(reply.status);
+    }
+    answerForUpstream(this.#stream, reply, false);
+  }
+
+  /** False: the response is not the one, and another attempt may have a better one. */
+  #acceptsHead(retry: RetryState, attempt: Attempt, head: ResponseHead): boolean {
+    let isWorse: boolean;
+    if (attempt.isRetried) isWorse = retry.wouldRetry(head);
+    else {
+      const verdict = retry.onHead(head);
+      if (verdict === RetryVerdict.yes) {
+        this.#cluster?.stats.retries.countCode(head.status);
+        attempt.host?.stats.onRetriedResponse(head.status);
+        this.#drop(attempt);
+        this.#waitForRetry(retry, false);
+        return false;
+      }
+      isWorse = this.#flag(verdict);
+    }
+    if (!isWorse || !this.#isOtherHopeful) return true;
+    this.#drop(attempt);
+    return false;
+  }
+
+  /** True where another attempt follows. */
+  #retriesReset(reason: BorrowFailure | StreamReset, isTimeout: boolean): boolean {
+    const retry = this.#retry;
+    if (retry === null) return false;
+    const verdict = retry.onReset(reason, this.#isStarted);
+    if (verdict === RetryVerdict.yes) this.#waitForRetry(retry, isTimeout);
+    else this.#flag(verdict);
+    return verdict === RetryVerdict.yes;
+  }
+
+  /** The attempt goes on, and so does another one if the policy has one left. */
+  #hedge(attempt: Attempt): void {
+    const retry = this.#retry;
+    if (this.#isResponseBegun || retry === null) return;
+    const verdict = retry.onSlowTry();
+    if (verdict === RetryVerdict.yes) {
+      attempt.isRetried = true;
+      this.#waitForRetry(retry, true);
+    } else this.#flag(verdict);
+  }
+
+  #waitForRetry(retry: RetryState, isTimeout: boolean): void {
+    retry.wait(isTimeout, this);
+    // Nobody takes the body meanwhile: it is kept.
+    if (this.#attempts.newest === null) this.#feed.resume();
+  }
+
+  onRetryDue(): void {
+    const retry = this.#retry;
+    const { info, route } = this.#stream;
+    if (retry === null || route === null || this.#cluster === null) return;
+    this.#isRetry = true;
+    info.attemptCount++;
+    const cluster = this.#clusters(this.#cluster.name);
+    if (cluster === null) {
+      this.#cluster.onLocalFailure(503);
+      answerForUpstream(this.#stream, localReplies.noHealthyUpstream, false);
+      return;
+    }
+    this.#cluster = cluster;
+    const head = this.#head as RequestHead;
+    const elapsedMs = this.#requestEnd < 0 ? 0 : eventClock.now - this.#requestEnd;
+    prepareRetry(this.#stream, route, head, retry.isAfterTimeout, this.#timeouts, elapsedMs, this.#options);
+    const attempt = this.#attempts.next();
+    // The log tells of the last attempt.
+    attempt.describe(info);
+    info.upstreamTransportFailureReason = "";
+    this.#lbContext.selection = retry.hosts;
+    attempt.begin(cluster, head, route.priority, this.#lbContext);
+  }
+
+  /** URX or UO in the log. False where the policy did not want a retry. */
+  #flag(verdict: RetryVerdict): boolean {
+    if (verdict === RetryVerdict.no) return false;
+    this.#stream.info.responseFlags |= verdict === RetryVerdict.overflow ? ResponseFlag.UO : ResponseFlag.URX;
+    return true;
+  }
+
+  /** The body has become too long to be kept. False when the request was answered for that. */
+  #giveUpRetries(): boolean {
+    const { newest } = this.#attempts;
+    const { retries } = (this.#cluster as Cluster).stats;
+    retries.count(retries.abandoned);
+    this.#endRetries();
+    if (newest === null) {
+      answerForUpstream(this.#stream, localReplies.retryBufferOverflow, false);
+      return false;
+    }
+    return true;
+  }
+
+  #endRetries(): void {
+    this.#retry?.release();
+    this.#retry = null;
+    this.#feed.stopKeeping(this.#attempts.newest);
+  }
+
+  /** The response of this attempt is the one. */
+  #choose(attempt: Attempt): void {
+    this.#isResponseBegun = true;
+    if (this.#retry === null && !this.#feed.isKept) return;
+    this.#endRetries();
+    this.#attempts.choose(attempt);
+    attempt.describe(this.#stream.info);
+  }
+
+  #drop(attempt: Attempt): void {
+    attempt.abandon();
+    this.#attempts.remove(attempt);
+  }
+
+  get #isOtherHopeful(): boolean {
+    return this.#retry?.isWaiting === true || this.#attempts.isAnyAwaitingHead;
   }
 
   #beginShadows(route: Route, head: RequestHead, endStream: boolean): void {
@@ -375,29 +382,22 @@ export class RouterRequest implements Terminal, Borrower {
       route,
       clusters: this.#clusters,
       isHttp2: this.isHttp2,
-      timeoutMs: this.#stream.timeoutMs,
+      timeoutMs: this.#timeouts.globalMs,
       bufferLimitBytes: this.#options.bufferLimitBytes,
     });
   }
 
-  #pauseRequest(): void {
-    if (this.#isPaused) return;
-    this.#isPaused = true;
-    this.#stream.pauseRequest();
+  /** All of the request is there, and the attempt has sent it if it has a connection. */
+  #onRequestComplete(attempt: Attempt | null): void {
+    if (attempt === null || attempt.writer === null) return;
+    attempt.requestEnd = this.#stream.info.upstreamRequestEnd = eventClock.now;
+    const { perTryMs, perTryIdleMs } = this.#timeouts;
+    if (perTryMs > 0 || perTryIdleMs > 0) attempt.startTimers(perTryMs, perTryIdleMs);
   }
 
-  #onRequestSent(): void {
-    this.#stream.info.upstreamRequestEnd = eventClock.now;
-  }
-
-  #onResponseEnd(): void {
+  #onResponseEnd(attempt: Attempt): void {
     this.#isDone = true;
+    attempt.clearTimers();
     this.#stream.info.upstreamResponseEnd = eventClock.now;
   }
 }
-
-function markOverloaded(head: ResponseHead): void {
-  head.set("x-envoy-overloaded", "true", Known["x-envoy-overloaded"]);
-}
-
-const empty = Buffer.alloc(0);

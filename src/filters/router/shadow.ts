@@ -1,4 +1,5 @@
 import { type RequestWriter, StreamReset } from "../../http/codec.ts";
+import { copyFields, copyRequest } from "../../http/copy-head.ts";
 import { HeaderBlock, RequestHead, type ResponseHead } from "../../http/header-block.ts";
 import { Known } from "../../http/names.ts";
 import type { Mirror } from "../../router/mirror.ts";
@@ -91,8 +92,10 @@ class Shadow implements Borrower {
   trailers(trailers: HeaderBlock): void {
     if (this.#isOver) return;
     this.#isComplete = true;
-    if (this.#writer === null) this.#trailers = copyFields(trailers, new HeaderBlock());
-    else this.#writer.writeTrailers(trailers);
+    if (this.#writer === null) {
+      this.#trailers = new HeaderBlock();
+      copyFields(trailers, this.#trailers);
+    } else this.#writer.writeTrailers(trailers);
   }
 
   leave(): void {
@@ -142,7 +145,7 @@ class Shadow implements Borrower {
   onWritable(): void {}
 
   #onTimeout(): void {
-    this.#cluster.onRequestTimeout();
+    this.#cluster.onRequestTimeout(null, 504);
     this.#giveUp();
   }
 
@@ -161,23 +164,9 @@ class Shadow implements Borrower {
 }
 
 function copyOf(head: RequestHead, mirror: Mirror): RequestHead {
-  const copy = copyFields(head, new RequestHead());
-  copy.method = head.method;
-  copy.path = head.path;
-  copy.scheme = head.scheme;
-  copy.hostName = head.hostName;
+  const copy = new RequestHead();
+  copyRequest(head, copy);
   copy.authority = mirror.authorityFor(head.authority);
   markOwnRequest(copy);
   return copy;
-}
-
-function copyFields<T extends HeaderBlock>(from: HeaderBlock, to: T): T {
-  for (let i = 0; i < from.size; i++) {
-    const name = from.names[i] as string;
-    if (name === "") continue;
-    const raw = from.rawNames?.[i];
-    if (raw !== undefined) to.keepCase(raw);
-    to.append(name, from.values[i] as string);
-  }
-  return to;
 }

@@ -9,6 +9,8 @@ import { grpcWebCases, grpcWebSetups } from "./grpc-web.ts";
 import { headersCases, headersSetups } from "./headers.ts";
 import { healthCheckCases, healthCheckSetups } from "./health-check.ts";
 import { pathsCases, pathsSetups } from "./paths.ts";
+import { redirectsCases, redirectsSetups } from "./redirects.ts";
+import { retriesCases, retriesSetups } from "./retries.ts";
 import { rewritesCases, rewritesSetups } from "./rewrites.ts";
 import { routesCases, routesSetups } from "./routes.ts";
 import { upstreamsCases, upstreamsSetups } from "./upstreams.ts";
@@ -42,6 +44,8 @@ const casesOfHttp1 = [
   ...corsCases,
   ...grpcStatsCases,
   ...grpcWebCases,
+  ...retriesCases,
+  ...redirectsCases,
 ];
 
 /** Every case of the differential test. */
@@ -63,4 +67,6 @@ export const allSetups: Readonly<Record<string, Setup>> = {
   ...corsSetups,
   ...grpcStatsSetups,
   ...grpcWebSetups,
+  ...retriesSetups,
+  ...redirectsSetups,
 };

@@ -1,0 +1,43 @@
+import type { StreamReset } from "../../http/codec.ts";
+import type { ResponseHead } from "../../http/header-block.ts";
+import { Known } from "../../http/names.ts";
+import type { LocalReply } from "../../observability/local-replies.ts";
+import { ResponseFlag } from "../../observability/response-flags.ts";
+import type { BorrowFailure } from "../../upstream/borrower.ts";
+import type { TerminalStream } from "../api.ts";
+import type { Attempt } from "./attempt.ts";
+import { setAttemptCount } from "./request-fields.ts";
+
+/** Answers in the upstreams' place. `isOverloaded`: x-envoy-overloaded says so. */
+export function answerForUpstream(stream: TerminalStream, reply: LocalReply, isOverloaded: boolean): void {
+  const tellsCount = stream.route?.virtualHost.includeAttemptCountInResponse === true;
+  if (!tellsCount && !isOverloaded) {
+    stream.sendLocalReply(reply);
+    return;
+  }
+  const count = stream.info.attemptCount;
+  stream.sendLocalReply(reply, (head) => {
+    if (isOverloaded) head.set("x-envoy-overloaded", "true", Known["x-envoy-overloaded"]);
+    if (tellsCount) setAttemptCount(head, count);
+  });
+}
+
+/** The upstream was lost after its response began: the downstream's is cut off. */
+export function abortResponse(stream: TerminalStream, reason: BorrowFailure | StreamReset): void {
+  const isCut = reason === "protocol_error" || reason === "connection_termination";
+  const flag = isCut ? ResponseFlag.UPE : ResponseFlag.UR;
+  stream.abort(flag, `upstream_reset_after_response_started{${isCut ? "protocol_error" : reason}}`);
+}
+
+/** As Envoy: the head of an answer that is neither 101 nor an error goes on without its body. */
+export function refuseWebSocket(
+  stream: TerminalStream,
+  attempt: Attempt,
+  head: ResponseHead,
+  endStream: boolean,
+): void {
+  stream.info.details = "websocket_handshake_unsuccessful";
+  if (!endStream) attempt.writer?.reset("local_reset");
+  head.set("content-length", "0", Known["content-length"]);
+  stream.respond(head, true);
+}
