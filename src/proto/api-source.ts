@@ -10,12 +10,15 @@ import {
   GrpcService_EnvoyGrpcSchema,
   GrpcServiceSchema,
 } from "./generated/envoy/config/core/v3/grpc_service_pb.ts";
+import { type GoogleGrpcSpec, parseGoogleGrpc } from "./google-grpc.ts";
 import type { Problems } from "./problems.ts";
 
 /** How a control plane is asked. Plain data. Envoy: ApiConfigSource. */
 export interface ApiSourceSpec {
-  /** The cluster whose endpoints are the control plane. */
+  /** The cluster whose endpoints are the control plane; of google_grpc what it is called in its stead. */
   cluster: string;
+  /** null where it is a cluster of the config. */
+  google: GoogleGrpcSpec | null;
   /** The :authority of streams; "" for the cluster's name. */
   authority: string;
   /** initial_metadata of streams. Names in lower case, each once. */
@@ -121,6 +124,7 @@ function parseRest(message: ApiConfigSource, problems: Problems): ApiSourceSpec 
   }
   return {
     cluster,
+    google: null,
     authority: "",
     metadata: [],
     skipsEnvoyHeaders: false,
@@ -134,17 +138,27 @@ function parseRest(message: ApiConfigSource, problems: Problems): ApiSourceSpec 
 function parseService(
   message: GrpcService,
   problems: Problems,
-): Pick<ApiSourceSpec, "cluster" | "authority" | "metadata" | "skipsEnvoyHeaders"> | null {
+): Pick<ApiSourceSpec, "cluster" | "google" | "authority" | "metadata" | "skipsEnvoyHeaders"> | null {
   // Of a stream that goes on for ever, the time limit of a call is none, and to try again is the client's own.
   checkCoverage(GrpcServiceSchema, message, problems, {
     honoured: ["envoy_grpc", "google_grpc", "initial_metadata"],
     harmless: ["timeout", "retry_policy"],
   });
   const target = message.targetSpecifier;
-  if (target.case !== "envoyGrpc") {
-    problems.error("", "google_grpc is not implemented in Nuncio yet; use envoy_grpc");
-    return null;
+  const metadata = parseMetadata(message, problems);
+  if (target.case === "googleGrpc") {
+    const google = parseGoogleGrpc(target.value, problems.at("google_grpc"));
+    if (google === null) return null;
+    const cluster = target.value.targetUri;
+    return {
+      cluster,
+      google,
+      authority: google.path === null ? `${google.host}:${google.port}` : "localhost",
+      metadata: [...google.metadata, ...metadata],
+      skipsEnvoyHeaders: true,
+    };
   }
+  if (target.case === undefined) return null;
   checkCoverage(GrpcService_EnvoyGrpcSchema, target.value, problems.at("envoy_grpc"), {
     honoured: ["cluster_name", "authority", "skip_envoy_headers"],
     harmless: ["retry_policy"],
@@ -152,8 +166,9 @@ function parseService(
   const { clusterName, authority, skipEnvoyHeaders } = target.value;
   return {
     cluster: clusterName,
+    google: null,
     authority,
-    metadata: parseMetadata(message, problems),
+    metadata,
     skipsEnvoyHeaders: skipEnvoyHeaders,
   };
 }

@@ -1,6 +1,7 @@
 import type { StreamOpener } from "../config/dynamic/sources.ts";
 import { parseResources } from "../config/load.ts";
 import { formatProblems } from "../config/report.ts";
+import type { TlsContexts } from "../net/tls/contexts.ts";
 import type { StatsSlab } from "../observability/stats.ts";
 import type { ApiSourceSpec, RestSpec } from "../proto/api-source.ts";
 import type { Node } from "../proto/generated/envoy/config/core/v3/base_pb.ts";
@@ -12,12 +13,15 @@ import { deltaProtocol, sotwProtocol } from "../xds-client/protocol.ts";
 import { RestClient } from "../xds-client/rest-client.ts";
 import type { XdsSource } from "../xds-client/source.ts";
 import type { XdsClock } from "../xds-client/transport.ts";
+import { GoogleTarget } from "./google-target.ts";
 
 /** What control planes need of the process. */
 export interface ControlPlaneDeps {
   node: Node;
   /** For the main thread's own requests; null when there is none of that name. */
   cluster: (name: string) => Cluster | null;
+  /** Reads the clusters that google_grpc comes to. */
+  contexts: TlsContexts;
   log: (level: "info" | "warning", message: string) => void;
 }
 
@@ -48,6 +52,8 @@ export class ControlPlanes {
   readonly #streams = new Map<string, XdsSource>();
   readonly #statuses = new Map<string, StreamStatus>();
   readonly #stats: StreamStats[] = [];
+  /** By their Specs in JSON. */
+  readonly #google = new Map<string, GoogleTarget>();
 
   constructor(deps: ControlPlaneDeps) {
     this.#deps = deps;
@@ -62,7 +68,7 @@ export class ControlPlanes {
         (client = api.rest === null ? this.#newClient(api, typeUrl) : this.#newRestClient(api, api.rest, typeUrl)),
       );
       // Not before what is asked for first is known: one turn.
-      setImmediate(() => client?.start());
+      setImmediate(() => void this.#googleReady(api).then(() => client?.start()));
     }
     return client;
   };
@@ -90,6 +96,19 @@ export class ControlPlanes {
     const status: StreamStatus = { isOpen: false, since: new Date(), controlPlane: "", lastEnd: null };
     this.#statuses.set(keyOf(api, typeUrl), status);
     return status;
+  }
+
+  /** Settles when the name of google_grpc's server was looked up once; of others at once. */
+  async #googleReady(api: ApiSourceSpec): Promise<void> {
+    if (api.google === null) return;
+    const key = JSON.stringify(api.google);
+    let target = this.#google.get(key);
+    if (target === undefined) {
+      const { contexts, log } = this.#deps;
+      target = new GoogleTarget(api.cluster, api.google, contexts, (message) => log("warning", message));
+      this.#google.set(key, target);
+    }
+    await target.ready;
   }
 
   #newRestClient(api: ApiSourceSpec, { refreshMs, timeoutMs }: RestSpec, typeUrl: string | null): RestClient {
@@ -140,7 +159,8 @@ export class ControlPlanes {
       rateLimit: api.rateLimit,
       transport: {
         open: (path, sink) => {
-          const live = cluster(api.cluster);
+          const google = api.google === null ? null : this.#google.get(JSON.stringify(api.google));
+          const live = google === null ? cluster(api.cluster) : (google?.cluster ?? null);
           if (live !== null) return new GrpcStream({ ...api, cluster: live, path }, sink);
           sink.onEnd(unavailable, `there is no cluster "${api.cluster}"`);
           return { send: () => {}, close: () => {} };

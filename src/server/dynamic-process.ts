@@ -53,7 +53,7 @@ export class DynamicProcess {
   constructor(options: DynamicProcessOptions) {
     const { bootstrap, specs, runtimeSpecs, node, secrets, clusters, stats, workers, leniency, log } = options;
     this.#secrets = secrets;
-    this.#planes = new ControlPlanes({ node, cluster: (name) => clusters.live(name), log });
+    this.#planes = new ControlPlanes({ node, cluster: (name) => clusters.live(name), contexts: secrets, log });
     const parseOptions = { workers, leniency, contexts: secrets };
     this.config = new DynamicConfig(specs, bootstrap, runtimeSpecs, parseOptions, this.#planes.open, target(options));
     const setTextReadout = (name: string, value: string) => stats.aggregate.setTextReadout(name, value);

@@ -34,7 +34,7 @@ export function parseDynamicResources(bootstrap: Bootstrap, problems: Problems):
     ["cds_config.api_config_source", spec.cds?.kind === "API" ? spec.cds.api : null],
   ] as const;
   for (const [path, api] of apis) {
-    if (api === null || known.has(api.cluster)) continue;
+    if (api === null || api.google !== null || known.has(api.cluster)) continue;
     at.error(path, `the bootstrap has no cluster "${api.cluster}"`, {
       suggestion: suggest(api.cluster, known),
       envoyText: `${ApiConfigSourceSchema.typeName} must have a statically defined non-EDS cluster: '${api.cluster}' does not exist, was added via api, or is an EDS cluster`,
