@@ -7,6 +7,7 @@ export type PeerName =
   | "envoy"
   | "envoy-gateway"
   | "go-control-plane"
+  | "sovereign"
   | "h2spec"
   | "wrk"
   | "h2load"

@@ -142,6 +142,18 @@ export function xdsCluster(at: number | object, protocolOptions: object = {}): o
   };
 }
 
+/** The cluster of a control plane by REST. */
+export function restCluster(port: number): object {
+  return {
+    name: "xds",
+    type: "STATIC",
+    load_assignment: {
+      cluster_name: "xds",
+      endpoints: [{ lb_endpoints: [{ endpoint: { address: address(port) } }] }],
+    },
+  };
+}
+
 /** The body of what `path` and `headers` get; "" where nobody listens, the status where it is not 200. */
 export function ask(port: number, path = "/", headers: Record<string, string> = {}): Promise<string> {
   return new Promise((resolve) => {

@@ -5,8 +5,8 @@ import { freePorts } from "../differential/process.ts";
 import { requirePeer } from "../peers.ts";
 import { Load } from "../proxy/load.ts";
 import { startNuncio } from "../proxy/nuncio.ts";
-import { ask, ControlPlane, until } from "./control-plane.ts";
-import { address, TestResources } from "./test-resources.ts";
+import { ask, ControlPlane, restCluster, until } from "./control-plane.ts";
+import { TestResources } from "./test-resources.ts";
 
 // go-control-plane's REST gateway, polled by Nuncio and by real Envoy.
 
@@ -121,15 +121,4 @@ test("asks as Envoy asks", (context) => {
 
 function isListeners({ posted }: { posted: string }): boolean {
   return posted === "/v3/discovery:listeners";
-}
-
-function restCluster(port: number): object {
-  return {
-    name: "xds",
-    type: "STATIC",
-    load_assignment: {
-      cluster_name: "xds",
-      endpoints: [{ lb_endpoints: [{ endpoint: { address: address(port) } }] }],
-    },
-  };
 }
