@@ -5,7 +5,7 @@
 // With "hold": true it is made ready, told as {"held": "1"}, and in force from {"set": "1"} on, which is told too.
 //
 // Arguments: "ads", "per-type" or "rest"; where to listen, "127.0.0.1:0" or "/a/socket"; how often heartbeats are sent, "0s" for never; the files of a
-// certificate and its key for gRPC over TLS.
+// certificate and its key for gRPC over TLS, "" for none; how old connections get, with as much again for what is on them, "0s" for no limit.
 package main
 
 import (
@@ -43,6 +43,7 @@ import (
 	"github.com/envoyproxy/go-control-plane/pkg/server/v3"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/types/known/anypb"
@@ -127,7 +128,9 @@ func main() {
 	if mode == "rest" {
 		go func() { panic(http.Serve(socket, rest{server.HTTPGateway{Server: xds}})) }()
 	} else {
-		go func() { panic(grpcServer(xds, argument(4, ""), argument(5, "")).Serve(socket)) }()
+		go func() {
+			panic(grpcServer(xds, argument(4, ""), argument(5, ""), duration(argument(6, "0s"))).Serve(socket))
+		}()
 	}
 	port := 0
 	if tcp, isTcp := socket.Addr().(*net.TCPAddr); isTcp {
@@ -145,8 +148,11 @@ func main() {
 	}
 }
 
-func grpcServer(xds server.Server, certificate, key string) *grpc.Server {
+func grpcServer(xds server.Server, certificate, key string, maxAge time.Duration) *grpc.Server {
 	options := []grpc.ServerOption{}
+	if maxAge > 0 {
+		options = append(options, grpc.KeepaliveParams(keepalive.ServerParameters{MaxConnectionAge: maxAge, MaxConnectionAgeGrace: maxAge}))
+	}
 	if certificate != "" {
 		tls, err := credentials.NewServerTLSFromFile(certificate, key)
 		if err != nil {
