@@ -3,7 +3,9 @@ import { httpInspector, type Inspector, ProxyProtocolInspector, TlsInspector } f
 import type { TlsContextSpec } from "../net/tls/contexts.ts";
 import { ServerTls } from "../net/tls/secure-context.ts";
 import type { DownstreamTlsSpec } from "../net/tls/spec.ts";
+import type { AccessLogSinks } from "../observability/access-log-sink.ts";
 import type { StatsSlab } from "../observability/stats.ts";
+import { linkKeyLog } from "../observability/tls-key-log.ts";
 import type { Slices } from "../router/slices.ts";
 import { linkSans } from "../upstream/link-sans.ts";
 import { type FilterChainMatch, linkMatch, matchesAll } from "./filter-chain-match.ts";
@@ -47,7 +49,7 @@ export function linkChains(spec: ListenerSpec, deps: HcmDeps): LinkedChains {
       relinkFilters,
       exchanges: new ServerExchanges(http1),
       tlsId: chain.tls === null ? null : chain.tls.id,
-      tls: linkTls(chain.tls?.spec ?? null),
+      tls: linkTls(chain.tls?.spec ?? null, deps.logs),
     };
   };
   const all = [...spec.filterChains, ...(spec.defaultFilterChain === null ? [] : [spec.defaultFilterChain])];
@@ -93,9 +95,9 @@ export function allChains({ chains, byDefault }: LinkedChains): LinkedChain[] {
 }
 
 /** The secrets of a context changed: new connections of the chains with it handshake by `update`. */
-export function updateTls(chains: LinkedChains, update: TlsContextSpec<unknown>): void {
+export function updateTls(chains: LinkedChains, update: TlsContextSpec<unknown>, logs: AccessLogSinks): void {
   for (const chain of allChains(chains)) {
-    if (chain.tlsId === update.id) chain.tls = linkTls(update.spec as DownstreamTlsSpec);
+    if (chain.tlsId === update.id) chain.tls = linkTls(update.spec as DownstreamTlsSpec, logs);
   }
 }
 
@@ -134,6 +136,6 @@ function linkInspector(spec: ListenerFilterSpec, slab: StatsSlab): Inspector {
   }
 }
 
-function linkTls(spec: DownstreamTlsSpec | null): ServerTls | null {
-  return spec === null ? null : new ServerTls(spec, linkSans(spec.validation));
+function linkTls(spec: DownstreamTlsSpec | null, logs: AccessLogSinks): ServerTls | null {
+  return spec === null ? null : new ServerTls(spec, linkSans(spec.validation), linkKeyLog(spec.keyLog, logs));
 }

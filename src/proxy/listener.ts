@@ -9,6 +9,7 @@ import type { ServerTls } from "../net/tls/secure-context.ts";
 import { TlsInfo } from "../net/tls/tls-info.ts";
 import { isSuffered, isVerifying, type PeerFault, verifyPeer } from "../net/tls/verify-peer.ts";
 import { acceptTransport, openTransport, plainIp, type Transport, type TransportSink } from "../net/transport.ts";
+import type { AccessLogSinks } from "../observability/access-log-sink.ts";
 import { SslStats } from "../observability/ssl-stats.ts";
 import type { StatsSlab } from "../observability/stats.ts";
 import type { Slices } from "../router/slices.ts";
@@ -84,8 +85,8 @@ export class Listener implements ConnectionOwner, InspectionOwner {
   }
 
   /** The secrets of some TLS context changed. */
-  onTlsUpdate(update: TlsContextSpec<unknown>): void {
-    updateTls(this.#chains, update);
+  onTlsUpdate(update: TlsContextSpec<unknown>, logs: AccessLogSinks): void {
+    updateTls(this.#chains, update, logs);
   }
 
   /** Routes came by RDS; `usesRoutes`: the scopes of a set do. */
@@ -177,7 +178,7 @@ export class Listener implements ConnectionOwner, InspectionOwner {
       this.#onInsecure(chain);
       return;
     }
-    inspected.secure(
+    const secured = inspected.secure(
       tls,
       hello,
       certificate,
@@ -188,6 +189,7 @@ export class Listener implements ConnectionOwner, InspectionOwner {
         this.#onInsecure(chain);
       },
     );
+    tls.keyLog?.watch(secured, proxied);
   }
 
   /** A connection that never got through its handshake was one all the same. */

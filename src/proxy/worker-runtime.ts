@@ -10,7 +10,7 @@ import type { RuntimeEntry } from "../router/runtime-fraction.ts";
 import type { Slices } from "../router/slices.ts";
 import type { RouteConfigSpec } from "../router/spec.ts";
 import { Cluster } from "../upstream/cluster.ts";
-import { realEnvironment } from "../upstream/environment.ts";
+import { realEnvironment, type UpstreamEnvironment } from "../upstream/environment.ts";
 import { GoneStats } from "../upstream/gone-stats.ts";
 import { LocalZone, type LocalZoneSpec } from "../upstream/local-zone.ts";
 import type { ClusterSpec, HostUpdate, LocalitySpec } from "../upstream/spec.ts";
@@ -84,6 +84,7 @@ export class WorkerRuntime {
   readonly #values: RuntimeValues;
   readonly #waitingHosts: WaitingHosts;
   readonly #logs: AccessLogSinks;
+  readonly #environment: UpstreamEnvironment;
   readonly #http2: Http2Stats;
   readonly #nodeCluster: string;
   readonly #drainPlan: DrainPlan;
@@ -104,6 +105,7 @@ export class WorkerRuntime {
       intervalMs: options.fileFlushIntervalMs,
       minBytes: (options.fileFlushMinSizeKb || 64) * 1024,
     });
+    this.#environment = { ...realEnvironment, logs: this.#logs };
   }
 
   get activeConnections(): number {
@@ -125,7 +127,7 @@ export class WorkerRuntime {
     if (update.clusters.length > 0) this.#forgetGone();
     for (const spec of update.clusters) {
       this.#clusters.get(spec.name)?.close();
-      this.#clusters.set(spec.name, new Cluster(spec, this.#slab, this.#index, realEnvironment, this.#localZone));
+      this.#clusters.set(spec.name, new Cluster(spec, this.#slab, this.#index, this.#environment, this.#localZone));
       this.#onLocalHosts(spec.name, spec.localities);
     }
     for (const head of update.routes) {
@@ -166,7 +168,7 @@ export class WorkerRuntime {
 
   /** The secrets of a TLS context came or changed. */
   applyTls(update: TlsContextSpec<unknown>): void {
-    for (const listener of this.#listeners.values()) listener.onTlsUpdate(update);
+    for (const listener of this.#listeners.values()) listener.onTlsUpdate(update, this.#logs);
     for (const cluster of this.#clusters.values()) cluster.onTlsUpdate(update);
   }
 

@@ -9,6 +9,7 @@ import { Word64 } from "../net/word64.ts";
 import { Http2Stats } from "../observability/http2-stats.ts";
 import { SslStats } from "../observability/ssl-stats.ts";
 import type { StatsSlab } from "../observability/stats.ts";
+import { linkKeyLog } from "../observability/tls-key-log.ts";
 import { HashPolicy } from "../router/hash-policy.ts";
 import { RetryPolicy } from "../router/retry-policy.ts";
 import type { RuntimeLookup } from "../router/runtime-fraction.ts";
@@ -90,7 +91,6 @@ export class Cluster {
     const ssl = `cluster.${spec.observabilityName}.`;
     const sockets = [spec.tls, ...spec.socketMatches.map(({ tls }) => tls)];
     this.#tls = sockets.map((context) => (context === null ? null : new ClientTls(new SslStats(slab, ssl, "client"))));
-    for (const context of sockets) if (context !== null) this.onTlsUpdate(context);
     this.#http2 = new Http2Stats(slab, `cluster.${spec.observabilityName}.`);
     this.#proxyHeaders = new ProxyHeaders([spec, ...spec.socketMatches], slab, spec.observabilityName);
     this.#context = {
@@ -109,6 +109,7 @@ export class Cluster {
         now: environment.now,
       },
     };
+    for (const context of sockets) if (context !== null) this.onTlsUpdate(context);
     this.#breakers = [new CircuitBreaker(spec.breakers, 0, worker), new CircuitBreaker(spec.breakers, 1, worker)];
     this.#hostSet = this.#link(spec.localities);
   }
@@ -212,9 +213,10 @@ export class Cluster {
     const { credential } = this.spec;
     if (credential?.secret.id === update.id) credential.secret.spec = update.spec as string;
     const spec = update.spec as UpstreamTlsSpec;
+    const keyLog = linkKeyLog(spec.keyLog, this.#context.environment.logs);
     const contexts = [this.spec.tls, ...this.spec.socketMatches.map(({ tls }) => tls)];
     for (const [i, context] of contexts.entries())
-      if (context?.id === update.id) this.#tls[i]?.update(spec, linkSans(spec.validation));
+      if (context?.id === update.id) this.#tls[i]?.update(spec, linkSans(spec.validation), keyLog);
   }
 
   /** New endpoints. A host whose address stays keeps its connections; those of one that went drain. */

@@ -3,6 +3,7 @@ import type { Timers } from "../net/timer-wheel.ts";
 import { timers } from "../net/timer-wheel.ts";
 import type { ConnectOptions, Transport, TransportSink } from "../net/transport.ts";
 import { connectTransport } from "../net/transport.ts";
+import type { AccessLogSinks } from "../observability/access-log-sink.ts";
 
 /** What a connection uses of its transport. */
 export type UpstreamTransport = Pick<
@@ -30,6 +31,8 @@ export interface UpstreamEnvironment {
   now(): number;
   /** [0, 1) */
   random(): number;
+  /** For key_log; null where none is kept. */
+  logs: AccessLogSinks | null;
 }
 
 export const realEnvironment: UpstreamEnvironment = {
@@ -37,4 +40,5 @@ export const realEnvironment: UpstreamEnvironment = {
   timers,
   now: () => performance.now(),
   random: Math.random,
+  logs: null,
 };

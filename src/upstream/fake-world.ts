@@ -90,6 +90,7 @@ export class FakeWorld {
     timers: this.timers,
     now: () => this.now,
     random: () => this.randoms.shift() ?? 0,
+    logs: null,
   };
 
   /** Lets time pass in steps of the wheel. */

@@ -2,6 +2,7 @@ import { connect as connectPlain, type NetConnectOpts, type Socket } from "node:
 import { connect, type SecureContext, type TLSSocket } from "node:tls";
 import { coversName } from "./alternative-names.ts";
 import type { HandshakeStats } from "./handshake.ts";
+import type { KeyLogger } from "./key-log.ts";
 import { createClientContext } from "./secure-context.ts";
 import type { TlsValidationSpec, UpstreamTlsSpec } from "./spec.ts";
 import { TlsInfo } from "./tls-info.ts";
@@ -12,6 +13,7 @@ interface Linked {
   spec: UpstreamTlsSpec;
   context: SecureContext;
   sans: readonly SanMatcher[];
+  keyLog: KeyLogger | null;
 }
 
 /** What one connection asks of TLS besides its context. */
@@ -40,8 +42,8 @@ export class ClientTls {
   }
 
   /** New connections are made by `spec`; those that are open stay as they are. */
-  update(spec: UpstreamTlsSpec, sans: readonly SanMatcher[]): void {
-    this.#linked = { spec, context: createClientContext(spec), sans };
+  update(spec: UpstreamTlsSpec, sans: readonly SanMatcher[], keyLog: KeyLogger | null): void {
+    this.#linked = { spec, context: createClientContext(spec), sans, keyLog };
     this.#sessions = [];
   }
 
@@ -65,6 +67,7 @@ export class ClientTls {
       ...(alpn.length === 0 ? {} : { ALPNProtocols: [...alpn] }),
       ...(session === undefined ? {} : { session }),
     });
+    linked.keyLog?.watch(socket, null);
     socket.on("session", (ticket: Buffer) => {
       if (spec.maxSessionKeys > 0) this.#sessions = [ticket, ...this.#sessions].slice(0, spec.maxSessionKeys);
     });

@@ -18,6 +18,7 @@ import {
 } from "../../proto/generated/envoy/extensions/transport_sockets/tls/v3/tls_pb.ts";
 import type { Problems } from "../../proto/problems.ts";
 import type { Secrets } from "./contexts.ts";
+import { parseKeyLog } from "./key-log.ts";
 import { parseCertificates } from "./parse-certificate.ts";
 import { readTicketKeys } from "./parse-secret.ts";
 import { checkStaples, parseStaplePolicy } from "./parse-staples.ts";
@@ -106,7 +107,7 @@ export function parseUpstreamTls(
 }
 
 /** What both sides have; null while a secret has not come. */
-type CommonTls = Pick<UpstreamTlsSpec, "certificates" | "params" | "alpn" | "validation">;
+type CommonTls = Pick<UpstreamTlsSpec, "certificates" | "params" | "alpn" | "validation" | "keyLog">;
 
 function parseCommon(
   message: CommonTlsContext | undefined,
@@ -124,15 +125,17 @@ function parseCommon(
         "validation_context_sds_secret_config",
         "combined_validation_context",
         "alpn_protocols",
+        "key_log",
       ],
-      harmless: ["key_log"],
+      harmless: [],
     });
   }
   const params = parseParams(message?.tlsParams, problems.at("tls_params"), defaultMaximum);
   const certificates = readCertificates(message, secrets, problems);
   const validation = readValidation(message, secrets, problems);
   if (certificates === null || validation === undefined) return null;
-  return { params, certificates, alpn: [...(message?.alpnProtocols ?? [])], validation };
+  const keyLog = parseKeyLog(message?.keyLog, problems.at("key_log"));
+  return { params, certificates, alpn: [...(message?.alpnProtocols ?? [])], validation, keyLog };
 }
 
 /** Envoy takes those in the context, else those that it names. */

@@ -23,7 +23,7 @@ export function parseDownstreamTransportSocket(
     side: "server",
     owner,
     parse: parseDownstreamTls,
-    link: (spec) => new ServerTls(spec, []),
+    link: (spec) => new ServerTls(spec, [], null),
   });
 }
 

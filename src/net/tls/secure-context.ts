@@ -1,6 +1,7 @@
 import { constants } from "node:crypto";
 import { createSecureContext, type SecureContext, type SecureContextOptions } from "node:tls";
 import type { ClientHello } from "./client-hello.ts";
+import type { KeyLogger } from "./key-log.ts";
 import { ServerCertificate } from "./server-certificate.ts";
 import type { DownstreamTlsSpec, TlsCertificateSpec, TlsParamsSpec, UpstreamTlsSpec } from "./spec.ts";
 import { isVerifying, type SanMatcher } from "./verify-peer.ts";
@@ -10,12 +11,15 @@ export class ServerTls {
   readonly spec: DownstreamTlsSpec;
   /** Of the client's certificate. */
   readonly sans: readonly SanMatcher[];
+  /** null for none. */
+  readonly keyLog: KeyLogger | null;
   readonly #default: readonly ServerCertificate[];
   readonly #exact = new Map<string, readonly ServerCertificate[]>();
   readonly #wildcards = new Map<string, readonly ServerCertificate[]>();
 
-  constructor(spec: DownstreamTlsSpec, sans: readonly SanMatcher[]) {
+  constructor(spec: DownstreamTlsSpec, sans: readonly SanMatcher[], keyLog: KeyLogger | null) {
     this.spec = spec;
+    this.keyLog = keyLog;
     this.sans = sans;
     const groups = groupByNames(spec.certificates);
     const linked = groups.map((group) => linkGroup(spec, group));

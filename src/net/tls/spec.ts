@@ -1,3 +1,5 @@
+import type { KeyLogSpec } from "./key-log.ts";
+
 /** A certificate with its private key, both as PEM. */
 export interface TlsCertificateSpec {
   chain: string;
@@ -78,6 +80,7 @@ export interface DownstreamTlsSpec {
   params: TlsParamsSpec;
   alpn: string[];
   validation: TlsValidationSpec | null;
+  keyLog: KeyLogSpec | null;
   requireClientCertificate: boolean;
   ocspStaplePolicy: OcspStaplePolicy;
   /** 48 bytes that all workers share, base64: a session of one is resumed by another. null: no tickets. */
@@ -92,6 +95,7 @@ export interface UpstreamTlsSpec {
   params: TlsParamsSpec;
   alpn: string[];
   validation: TlsValidationSpec | null;
+  keyLog: KeyLogSpec | null;
   /** "" sends none. */
   sni: string;
   autoHostSni: boolean;
