@@ -34,7 +34,7 @@ export class ClientTls {
   /** null while its secrets have not come. */
   #linked: Linked | null = null;
   /** The newest first. */
-  #sessions: Buffer[] = [];
+  #sessions: KeptSession[] = [];
 
   /** Connections fail before the first update. */
   constructor(stats: ClientTlsStats) {
@@ -55,7 +55,7 @@ export class ClientTls {
     const linked = this.#linked;
     if (linked === null) return this.#connectInVain(target);
     const { spec, context } = linked;
-    const session = this.#sessions[0];
+    const session = this.#takeSession();
     const servername = asked.serverName || (spec.autoHostSni ? asked.hostname : "") || spec.sni;
     const alpn = spec.alpn.length === 0 ? asked.alpn : spec.alpn;
     const socket = connect({
@@ -69,7 +69,10 @@ export class ClientTls {
     });
     linked.keyLog?.watch(socket, null);
     socket.on("session", (ticket: Buffer) => {
-      if (spec.maxSessionKeys > 0) this.#sessions = [ticket, ...this.#sessions].slice(0, spec.maxSessionKeys);
+      // What was agreed on by another Spec is not resumed by this one.
+      if (spec.maxSessionKeys === 0 || this.#linked !== linked) return;
+      const kept = { ticket, isSingleUse: socket.getProtocol() === "TLSv1.3" };
+      this.#sessions = [kept, ...this.#sessions].slice(0, spec.maxSessionKeys);
     });
     socket.once("secureConnect", () => {
       const info = new TlsInfo(socket, { serverName: servername, ja3: "", ja4: "" }, undefined, false);
@@ -83,6 +86,13 @@ export class ClientTls {
       socket.destroy(Object.assign(new Error(fault), { code: verifyFailed }));
     });
     return socket;
+  }
+
+  /** One to resume; undefined for none. */
+  #takeSession(): Buffer | undefined {
+    const newest = this.#sessions[0];
+    if (newest?.isSingleUse === true) this.#sessions.shift();
+    return newest?.ticket;
   }
 
   /** The handshake itself failed. */
@@ -101,6 +111,12 @@ export class ClientTls {
     else socket.once("connect", fail);
     return socket;
   }
+}
+
+/** RFC 8446 appendix C.4: a ticket of TLS 1.3 is for one connection, or those who watch could tell that two are one client's. */
+interface KeptSession {
+  ticket: Buffer;
+  isSingleUse: boolean;
 }
 
 /** A connection that there is already. */
