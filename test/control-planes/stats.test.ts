@@ -21,7 +21,7 @@ afterAll(() => {
   backend.close();
 });
 
-const prefixes = ["cluster_manager.cds", "listener_manager.lds", "http.in.rds.routes", "cluster.app"];
+const prefixes = ["cluster_manager.cds", "listener_manager.lds", "http.in.rds.routes", "cluster.app", "runtime"];
 // Not update_rejected: go-control-plane sends what was refused again and again by state of the world.
 const names = ["version", "version_text", "update_success", "init_fetch_timeout"];
 
@@ -31,17 +31,19 @@ describe.each(modes)("$name", ({ isAds, apiType, server }) => {
     for (const binary of [undefined, requirePeer("envoy", context)]) {
       const plane = new ControlPlane(requirePeer("go-control-plane", context), server);
       const api = apiSource(apiType);
-      const resources = new TestResources(() => ({
+      const source = {
         ...(isAds ? { ads: {} } : { api_config_source: api }),
         resource_api_version: "V3",
         initial_fetch_timeout: "0s",
-      }));
+      };
+      const resources = new TestResources(() => source);
       const [port = 0] = await freePorts(1);
       const all = (version: string, manager = {}) => [
         ...resources.clusters(["app"]),
         ...resources.endpoints(backendPort),
         ...resources.listeners([["main", port]], "stats", [], manager),
         ...resources.routes(version, "app"),
+        { "@type": "type.googleapis.com/envoy.service.runtime.v3.Runtime", name: "dyn", layer: { "a.key": version } },
       ];
       // 32 bytes and more are hashed otherwise than less.
       const long = "the first version, which has a long name ä";
@@ -52,6 +54,7 @@ describe.each(modes)("$name", ({ isAds, apiType, server }) => {
         ...(binary === undefined ? {} : { binary }),
         bootstrap: {
           node: { id: "nuncio", cluster: "test" },
+          layered_runtime: { layers: [{ name: "layer", rtds_layer: { name: "dyn", rtds_config: source } }] },
           static_resources: { clusters: [xdsCluster(await plane.port)] },
           dynamic_resources: {
             ...(resources.bootstrap(0).dynamic_resources as object),
@@ -66,6 +69,7 @@ describe.each(modes)("$name", ({ isAds, apiType, server }) => {
       await until(async () => (await proxy.stat("listener_manager.lds.update_rejected")) > 0);
       await until(async () => (await ask(port)) === "a 3");
       await until(async () => plane.of("Listener").some(({ error }) => error !== undefined));
+      await until(async () => (await proxy.stat("runtime.update_success")) === 3);
       seen.push(await statsOf(proxy));
       await plane.stop();
       for (const prefix of prefixes) await until(async () => (await proxy.stat(`${prefix}.update_failure`)) > 0);

@@ -129,6 +129,7 @@ export class DynamicFilters {
         const message = readResource(TypedExtensionConfigSchema, value, problems);
         const refusal = this.#take(message, version, value.value, problems, fileOf);
         if (refusal !== "") refusals.push(refusal);
+        else this.#wanted.get(message?.name ?? "")?.stats.onSuccess(update.version, Date.now());
       }
     }
     for (const name of update.removed) {
@@ -160,7 +161,6 @@ export class DynamicFilters {
     if (config !== null) for (const types of wanted.types) checkDiscoveredType(config.type, types, problems);
     if (problems.hasErrors) return this.#refuse(name, this.records.refuse(name, version, problems, message, bytes));
     wanted.isSettled = true;
-    wanted.stats.onSuccess(version, Date.now());
     if (config === null || message === null) return "";
     this.records.accept(name, version, message, bytes, false);
     wanted.stats.count("config_reload");

@@ -118,7 +118,7 @@ class LayerTaker implements ResourceTaker {
         for (const layer of layers) {
           if (!problems.hasErrors) {
             this.#target.setRuntimeLayer(layer.name, entries);
-            this.#stats.onSuccess(version, Date.now());
+            this.#stats.onSuccess(update.version, Date.now());
           }
           this.#settle(layer.name);
         }
