@@ -117,17 +117,17 @@ export class HostSet implements Priorities {
     this.#only = first?.healthy ?? null;
   }
 
-  /** null when there is none to choose. `hash`: the request's, read by consistent hashes alone. */
-  choose(hash: Word64): Host | null {
-    return this.#only === null ? this.#chooseOnce(null, hash) : this.#only.pick(hash);
+  /** null when there is none to choose. `hash`: the request's, read by consistent hashes alone, as is how many hosts a retry refused. */
+  choose(hash: Word64, attempt = 0): Host | null {
+    return this.#only === null ? this.#chooseOnce(null, hash, attempt) : this.#only.pick(hash, attempt);
   }
 
   /** The same for a retry. Envoy: ZoneAwareLoadBalancerBase::chooseHost. */
   chooseFor(selection: HostSelection, hash: Word64): Host | null {
-    for (let left = selection.maxAttempts; ; left--) {
+    for (let attempt = 0; ; attempt++) {
       const loads = selection.loads(this);
-      const host = loads === null ? this.choose(hash) : this.#chooseOnce(loads, hash);
-      if (host === null || left === 0 || !selection.isUnwanted(host)) return host;
+      const host = loads === null ? this.choose(hash, attempt) : this.#chooseOnce(loads, hash, attempt);
+      if (host === null || attempt === selection.maxAttempts || !selection.isUnwanted(host)) return host;
     }
   }
 
@@ -140,26 +140,26 @@ export class HostSet implements Priorities {
   }
 
   /** `loads` null: those of the priorities themselves. */
-  #chooseOnce(loads: PriorityLoads | null, hash: Word64): Host | null {
+  #chooseOnce(loads: PriorityLoads | null, hash: Word64, attempt: number): Host | null {
     const priorities = this.#priorities;
     let left = (this.#isHashed ? hash.modulo(100) : Math.floor(this.#context.random() * 100)) + 1;
     for (let i = 0; i < priorities.length; i++) {
       const priority = priorities[i] as Priority;
       left -= loads === null ? priority.healthyLoad : (loads.healthy[i] ?? 0);
-      if (left <= 0) return this.#pick(priority, priority.healthy, hash);
+      if (left <= 0) return this.#pick(priority, priority.healthy, hash, attempt);
     }
     for (let i = 0; i < priorities.length; i++) {
       const priority = priorities[i] as Priority;
       left -= loads === null ? priority.degradedLoad : (loads.degraded[i] ?? 0);
-      if (left <= 0) return this.#pick(priority, priority.degraded, hash);
+      if (left <= 0) return this.#pick(priority, priority.degraded, hash, attempt);
     }
     return null;
   }
 
-  #pick(priority: Priority, picker: HostPicker, hash: Word64): Host | null {
-    if (!priority.isPanic) return picker.pick(hash);
+  #pick(priority: Priority, picker: HostPicker, hash: Word64, attempt: number): Host | null {
+    if (!priority.isPanic) return picker.pick(hash, attempt);
     this.#context.onPanic();
-    return this.#failsOnPanic ? null : priority.all.pick(hash);
+    return this.#failsOnPanic ? null : priority.all.pick(hash, attempt);
   }
 }
 

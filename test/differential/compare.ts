@@ -72,7 +72,9 @@ function checkFields(check: Check, at: string, envoy: readonly Field[], candidat
 function isTimeLeft(name: string, envoy: readonly Field[], candidate: readonly Field[]): boolean {
   if (name !== "x-envoy-expected-rq-timeout-ms") return false;
   const [left, right] = [Number(fieldValue(envoy, name)), Number(fieldValue(candidate, name))];
-  return Math.abs(left - right) < (left > 5000 ? 1000 : 400) && (left % 50 !== 0 || right % 50 !== 0);
+  const distance = Math.abs(left - right);
+  if (left > 5000) return distance < 5000;
+  return distance < 400 && (left % 50 !== 0 || right % 50 !== 0);
 }
 
 function checkLogs(check: Check, envoy: readonly LogLine[], candidate: readonly LogLine[]): void {

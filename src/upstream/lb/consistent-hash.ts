@@ -26,7 +26,7 @@ export class ConsistentHash implements HostPicker {
       spec.balanceFactorPct === 0 ? table : new BoundedLoad(table, shares, spec.balanceFactorPct, activeRequests);
   }
 
-  pick(hash: Word64): Host | null {
-    return this.#table.find(hash, 0);
+  pick(hash: Word64, attempt: number): Host | null {
+    return this.#table.find(hash, attempt);
   }
 }

@@ -28,12 +28,12 @@ test("round robin goes round from a random start", () => {
     hosts(1, 1, 1),
     drawing(() => 0.4),
   );
-  expect(picks(() => picker.pick(hash), 7)).toBe("2312312");
+  expect(picks(() => picker.pick(hash, 0), 7)).toBe("2312312");
 });
 
 test("weights share the picks exactly and smoothly", () => {
   const picker = createPicker(lb, hosts(3, 1, 2), drawing(first));
-  const round = picks(() => picker.pick(hash), 600);
+  const round = picks(() => picker.pick(hash, 0), 600);
   for (const [port, count] of [
     ["1", 300],
     ["2", 100],
@@ -51,7 +51,7 @@ test("random ignores weights", () => {
     hosts(1, 9),
     drawing(() => values.shift() as number),
   );
-  expect(picks(() => picker.pick(hash), 3)).toBe("122");
+  expect(picks(() => picker.pick(hash, 0), 3)).toBe("122");
 });
 
 test("least request takes the less busy of two drawn", () => {
@@ -66,9 +66,9 @@ test("least request takes the less busy of two drawn", () => {
     list,
     drawing(() => values.shift() as number),
   );
-  expect(picks(() => picker.pick(hash), 3)).toBe("322");
+  expect(picks(() => picker.pick(hash, 0), 3)).toBe("322");
   const scan = createPicker({ ...lb, policy: "LEAST_REQUEST", isFullScan: true }, list, drawing(first));
-  expect(picks(() => scan.pick(hash), 2)).toBe("22");
+  expect(picks(() => scan.pick(hash, 0), 2)).toBe("22");
 });
 
 test("least request with weights sends less to a busy host", () => {
@@ -76,7 +76,7 @@ test("least request with weights sends less to a busy host", () => {
   const stats = (list[0] as Host).stats;
   stats.cells[stats.base + HostStat.rqActive] = 7;
   const picker = createPicker({ ...lb, policy: "LEAST_REQUEST" }, list, drawing(first));
-  expect(picks(() => picker.pick(hash), 100).split("1").length - 1).toBeLessThan(25);
+  expect(picks(() => picker.pick(hash, 0), 100).split("1").length - 1).toBeLessThan(25);
 });
 
 test("new hosts come to their weight as Envoy's formula says", () => {
@@ -95,14 +95,14 @@ test("new hosts come to their weight as Envoy's formula says", () => {
     old.healthySinceMs = -1000;
     const slowStart = { windowMs: 100, aggression, leastFactor };
     const picker = createPicker({ ...lb, slowStart }, [old, fresh], { random: first, now: () => ageMs });
-    const share = picks(() => picker.pick(hash), 2000).split("2").length - 1;
+    const share = picks(() => picker.pick(hash, 0), 2000).split("2").length - 1;
     expect(Math.abs(share - (2000 * factor) / (1 + factor))).toBeLessThanOrEqual(2);
   }
 });
 
 test("no picker finds a host in an empty list", () => {
   for (const policy of ["ROUND_ROBIN", "LEAST_REQUEST", "RANDOM"] as const) {
-    expect(createPicker({ ...lb, policy }, [], drawing(first)).pick(hash)).toBe(null);
+    expect(createPicker({ ...lb, policy }, [], drawing(first)).pick(hash, 0)).toBe(null);
   }
 });
 

@@ -19,6 +19,6 @@ export class LocalityPicker implements HostPicker {
 
   pick(hash: Word64): Host | null {
     const entry = this.#schedule.pick();
-    return entry === null ? null : entry.picker.pick(hash);
+    return entry === null ? null : entry.picker.pick(hash, 0);
   }
 }

@@ -8,8 +8,11 @@ import { type PickerContext, SlowStart } from "./slow-start.ts";
 
 /** Chooses among a fixed list of hosts. Made anew when the list, a weight or a health changes. */
 export interface HostPicker {
-  /** null for an empty list. `hash`: the request's, for consistent hashing. Allocates nothing. */
-  pick(hash: Word64): Host | null;
+  /**
+   * null for an empty list. For consistent hashing: `hash`, the request's, and `attempt`, how many hosts were refused before. Allocates
+   * nothing.
+   */
+  pick(hash: Word64, attempt: number): Host | null;
 }
 
 /** The picker of `policy`. */

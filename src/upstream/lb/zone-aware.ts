@@ -135,7 +135,7 @@ export class ZonePicker implements HostPicker {
   pick(hash: Word64): Host | null {
     const at = this.#routing.choose();
     if (at === nowhereAtAll) return null;
-    return at === everywhere ? this.#all.pick(hash) : (this.#localities[at] as HostPicker).pick(hash);
+    return at === everywhere ? this.#all.pick(hash, 0) : (this.#localities[at] as HostPicker).pick(hash, 0);
   }
 }
 

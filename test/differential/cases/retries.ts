@@ -69,6 +69,35 @@ const previousPriorities = (frequency: number): Json => ({
     },
   },
 });
+/** Three hosts by a consistent hash of their names: the same for every proxy, whatever the port. */
+const hashed = (name: string, policy: string): Json =>
+  cluster(name, {
+    lb_policy: policy,
+    ...(policy === "MAGLEV"
+      ? { maglev_lb_config: { table_size: 251 } }
+      : { ring_hash_lb_config: { minimum_ring_size: 64 } }),
+    load_assignment: {
+      cluster_name: `${name}{lane}`,
+      endpoints: [
+        {
+          lb_endpoints: ["127.0.0.1", "127.0.0.2", "127.0.0.3", "127.0.0.4"].map((address, i) => ({
+            endpoint: { address: { socket_address: { address, port_value: "{port}" } } },
+            metadata: { filter_metadata: { "envoy.lb": { hash_key: `host-${i}` } } },
+          })),
+        },
+      ],
+    },
+  });
+const previousHosts: Json = {
+  retry_host_predicate: [
+    {
+      name: "previous",
+      typed_config: {
+        "@type": "type.googleapis.com/envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate",
+      },
+    },
+  ],
+};
 const ownPolicy: Json = {
   typed_extension_protocol_options: {
     "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
@@ -129,6 +158,8 @@ export const retriesSetups: Record<string, Setup> = {
       cluster("generous", breakers({ max_retries: 0, retry_budget: {} })),
       cluster("full", breakers({ max_requests: 0 })),
       priorities("prio"),
+      hashed("ring", "RING_HASH"),
+      hashed("maglev", "MAGLEV"),
     ],
     virtualHosts: [
       {
@@ -163,6 +194,15 @@ export const retriesSetups: Record<string, Setup> = {
           at("/full", { retry_on: "5xx" }, { cluster: "full{lane}" }),
           at("/prio1", { retry_on: "5xx", num_retries: 4, ...previousPriorities(1) }, { cluster: "prio{lane}" }),
           at("/prio2", { retry_on: "5xx", num_retries: 4, ...previousPriorities(2) }, { cluster: "prio{lane}" }),
+          ...["ring", "maglev"].flatMap((name) =>
+            [0, 1, 20].map((most) =>
+              at(
+                `/${name}${most}/`,
+                { retry_on: "5xx", num_retries: 5, ...previousHosts, host_selection_retry_max_attempts: most },
+                { cluster: `${name}{lane}`, hash_policy: [{ header: { header_name: "x-key" } }] },
+              ),
+            ),
+          ),
           at("/small", { retry_on: "5xx" }, {}, { per_request_buffer_limit_bytes: 5 }),
           at("/large", { retry_on: "5xx" }, {}, { request_body_buffer_limit: 100, per_request_buffer_limit_bytes: 5 }),
           at("/nothing", { retry_on: "5xx" }, {}, { request_body_buffer_limit: 0 }),
@@ -420,9 +460,9 @@ export const retriesCases: readonly Case[] = [
     ...c(
       "retryPolicies",
       "a retry under way counts for max_retries",
-      request("GET /single", "x-do: status:503 | status:503 | status:503 | status:200"),
+      request("GET /single", "x-do: close status:503 | close status:503 | close status:503 | status:200"),
     ),
-    beside: [request("GET /single", "x-do: status:503 | delay:600")],
+    beside: [request("GET /single", "x-do: close status:503 | delay:600")],
   },
   {
     ...c(
@@ -442,6 +482,17 @@ export const retriesCases: readonly Case[] = [
   c("retryPolicies", "an overflow is not retried", request("GET /full")),
   c("retryPolicies", "previous priorities, each time", request("GET /prio1", "x-do: status:503")),
   c("retryPolicies", "previous priorities, every second time", request("GET /prio2", "x-do: status:503")),
+  ...["ring", "maglev"].flatMap((name) =>
+    [0, 1, 20].flatMap((most) =>
+      ["a", "b", "c"].map((key) =>
+        slow(
+          "retryPolicies",
+          `previous hosts of a consistent hash: ${name}, ${most} choices, key ${key}`,
+          request(`GET /${name}${most}/x`, `x-key: ${key}`, "x-do: status:503"),
+        ),
+      ),
+    ),
+  ),
   c("retryPolicies", "previous priorities after resets", request("GET /prio1", "x-do: drop | drop | status:200")),
   c(
     "retryPolicies",
