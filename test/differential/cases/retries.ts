@@ -288,7 +288,7 @@ export const retriesSetups: Record<string, Setup> = {
             match: { prefix: "/hidden" },
             route: { cluster: "backend{lane}", hedge_policy: { hedge_on_per_try_timeout: true } },
           },
-          { name: "/", match: { prefix: "/" }, route: { cluster: "backend{lane}", timeout: "1s" } },
+          { name: "/", match: { prefix: "/" }, route: { cluster: "backend{lane}", timeout: "3s" } },
         ],
       },
     ],
@@ -462,7 +462,7 @@ export const retriesCases: readonly Case[] = [
       "a retry under way counts for max_retries",
       request("GET /single", "x-do: close status:503 | close status:503 | close status:503 | status:200"),
     ),
-    beside: [request("GET /single", "x-do: close status:503 | delay:600")],
+    beside: [request("GET /single", "x-do: close status:503 | delay:1400")],
   },
   {
     ...c(
@@ -645,57 +645,57 @@ export const retriesCases: readonly Case[] = [
       ),
     ),
   ),
-  c(
+  slow(
     "retryAsked",
     "the limit of a try is asked for",
     request(
       "GET /",
       "x-envoy-retry-on: 5xx",
-      "x-envoy-upstream-rq-per-try-timeout-ms: 150",
+      "x-envoy-upstream-rq-per-try-timeout-ms: 500",
       "x-do: silent | status:200",
     ),
   ),
-  c(
+  slow(
     "retryAsked",
     "the limit of a try is over the whole one",
     request(
       "GET /",
       "x-envoy-retry-on: 5xx",
-      "x-envoy-upstream-rq-per-try-timeout-ms: 1500",
+      "x-envoy-upstream-rq-per-try-timeout-ms: 3500",
       "x-do: silent | status:200",
     ),
   ),
-  c(
+  slow(
     "retryAsked",
     "hedging is asked for",
     request(
       "GET /",
       "x-envoy-retry-on: 5xx",
-      "x-envoy-upstream-rq-per-try-timeout-ms: 150",
+      "x-envoy-upstream-rq-per-try-timeout-ms: 500",
       "x-envoy-hedge-on-per-try-timeout: true",
-      "x-do: delay:300 header:x-n=1 | delay:500",
+      "x-do: delay:800 header:x-n=1 | silent",
     ),
   ),
-  c(
+  slow(
     "retryAsked",
     "no hedging is asked for",
     request(
       "GET /hidden",
       "x-envoy-retry-on: 5xx",
-      "x-envoy-upstream-rq-per-try-timeout-ms: 150",
+      "x-envoy-upstream-rq-per-try-timeout-ms: 500",
       "x-envoy-hedge-on-per-try-timeout: false",
-      "x-do: delay:300 header:x-n=1 | status:200",
+      "x-do: silent | status:200",
     ),
   ),
-  c(
+  slow(
     "retryAsked",
     "hedging is asked for in other words",
     request(
       "GET /hidden",
       "x-envoy-retry-on: 5xx",
-      "x-envoy-upstream-rq-per-try-timeout-ms: 150",
+      "x-envoy-upstream-rq-per-try-timeout-ms: 500",
       "x-envoy-hedge-on-per-try-timeout: no",
-      "x-do: delay:300 header:x-n=1 | delay:600",
+      "x-do: delay:800 header:x-n=1 | silent",
     ),
   ),
   c(
