@@ -52,8 +52,8 @@ export function parseDownstreamTls(
     harmless: ["disable_stateful_session_resumption", "full_scan_certs_on_sni_mismatch", "prefer_client_ciphers"],
   });
   const common = parseCommon(message.commonTlsContext, secrets, problems.at("common_tls_context"), "TLSv1.3");
-  const ticketKey = parseTicketKeys(message, secrets, problems);
-  if (common === null || ticketKey === undefined) return null;
+  const ticketKeys = parseTicketKeys(message, secrets, problems);
+  if (common === null || ticketKeys === undefined) return null;
   if (common.certificates.length === 0) {
     problems.error("common_tls_context", "has no certificate: a server needs one", {
       envoyText: "No TLS certificates found for server context",
@@ -75,7 +75,8 @@ export function parseDownstreamTls(
     // Envoy's SPIFFE validator takes nobody without one.
     requireClientCertificate: (message.requireClientCertificate ?? false) || validation?.spiffe != null,
     ocspStaplePolicy,
-    ticketKey,
+    ticketKey: ticketKeys[0] ?? null,
+    olderTicketKeys: ticketKeys.slice(1),
     sessionTimeoutS: Math.floor(durationMsOr(message.sessionTimeout, 7_200_000) / 1000),
   };
 }
@@ -230,34 +231,29 @@ function parseParams(
   };
 }
 
-/** null: no tickets; undefined while the secret has not come. Without configured keys they are made here, for all workers. */
-function parseTicketKeys(
-  message: DownstreamTlsContext,
-  secrets: Secrets,
-  problems: Problems,
-): string | null | undefined {
+/** None: no tickets; undefined while the secret has not come. Without configured keys one is made here, for all workers. */
+function parseTicketKeys(message: DownstreamTlsContext, secrets: Secrets, problems: Problems): string[] | undefined {
   const type = message.sessionTicketKeysType;
   switch (type.case) {
     case "disableStatelessSessionResumption":
-      return type.value ? null : madeTicketKey();
+      return type.value ? [] : [madeTicketKey()];
     case "sessionTicketKeys": {
       const scope = problems.at("session_ticket_keys");
-      return ticketKey(readTicketKeys(type.value, scope), scope);
+      return readTicketKeys(type.value, scope).map(ticketKey);
     }
     case "sessionTicketKeysSdsSecretConfig": {
       const scope = problems.at("session_ticket_keys_sds_secret_config");
       const keys = secrets.resolve(type.value, "session_ticket_keys", scope);
-      return keys === null ? undefined : ticketKey(keys, scope);
+      return keys?.map(ticketKey);
     }
     default:
-      return madeTicketKey();
+      return [madeTicketKey()];
   }
 }
 
-function ticketKey(keys: readonly Uint8Array[], problems: Problems): string {
-  if (keys.length > 1) problems.warning("keys", "the first is used; tickets of the others are not resumed");
-  // OpenSSL's key has a name of 16 bytes, 16 for HMAC and 16 for AES.
-  return keys[0] === undefined ? madeTicketKey() : Buffer.from(keys[0].subarray(0, 48)).toString("base64");
+/** OpenSSL's key has a name of 16 bytes, 16 for HMAC and 16 for AES. */
+function ticketKey(key: Uint8Array): string {
+  return Buffer.from(key.subarray(0, 48)).toString("base64");
 }
 
 function madeTicketKey(): string {

@@ -4,6 +4,7 @@ import type { ClientHello } from "./client-hello.ts";
 import type { KeyLogger } from "./key-log.ts";
 import { ServerCertificate } from "./server-certificate.ts";
 import type { DownstreamTlsSpec, TlsCertificateSpec, TlsParamsSpec, UpstreamTlsSpec } from "./spec.ts";
+import { rotateTickets } from "./ticket-keys.ts";
 import { isVerifying, type SanMatcher } from "./verify-peer.ts";
 
 /** A server's TLS, linked: one OpenSSL context for each set of certificates with the same names. */
@@ -69,7 +70,7 @@ export function createClientContext(spec: UpstreamTlsSpec): SecureContext {
 function createServerContext(spec: DownstreamTlsSpec, certificates: TlsCertificateSpec[]): SecureContext {
   let secureOptions = constants.SSL_OP_CIPHER_SERVER_PREFERENCE;
   if (spec.ticketKey === null) secureOptions |= constants.SSL_OP_NO_TICKET;
-  return createSecureContext({
+  const context = createSecureContext({
     ...common(spec.params),
     ...identity(certificates),
     ...trust(spec),
@@ -78,6 +79,9 @@ function createServerContext(spec: DownstreamTlsSpec, certificates: TlsCertifica
     sessionTimeout: spec.sessionTimeoutS,
     ...(spec.ticketKey === null ? {} : { ticketKeys: Buffer.from(spec.ticketKey, "base64") }),
   });
+  if (spec.ticketKey !== null && spec.olderTicketKeys.length > 0)
+    rotateTickets(context, [spec.ticketKey, ...spec.olderTicketKeys]);
+  return context;
 }
 
 function common(params: TlsParamsSpec): SecureContextOptions {

@@ -85,6 +85,8 @@ export interface DownstreamTlsSpec {
   ocspStaplePolicy: OcspStaplePolicy;
   /** 48 bytes that all workers share, base64: a session of one is resumed by another. null: no tickets. */
   ticketKey: string | null;
+  /** Keys that open tickets, which are then made anew; as ticketKey. */
+  olderTicketKeys: string[];
   /** Of a session, in seconds. */
   sessionTimeoutS: number;
 }
