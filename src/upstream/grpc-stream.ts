@@ -3,6 +3,7 @@ import type { HeaderBlock, ResponseHead } from "../http/header-block.ts";
 import { RequestHead } from "../http/header-block.ts";
 import type { Borrower, BorrowFailure } from "./borrower.ts";
 import type { Cluster } from "./cluster.ts";
+import { frameGrpc, GrpcMessages } from "./grpc-messages.ts";
 import type { Host } from "./host-set.ts";
 import { markOwnRequest } from "./own-request.ts";
 
@@ -37,7 +38,7 @@ export class GrpcStream implements Borrower {
   #waiting: Buffer[] = [];
   #writer: RequestWriter | null = null;
   #isOver = false;
-  #bytes: Buffer = Buffer.alloc(0);
+  readonly #messages = new GrpcMessages(maxMessage);
 
   constructor(target: GrpcTarget, sink: GrpcSink) {
     this.#sink = sink;
@@ -47,10 +48,7 @@ export class GrpcStream implements Borrower {
 
   send(message: Uint8Array): void {
     if (this.#isOver) return;
-    const framed = Buffer.allocUnsafe(prefixLength + message.length);
-    framed.writeUInt8(0, 0);
-    framed.writeUInt32BE(message.length, 1);
-    framed.set(message, prefixLength);
+    const framed = frameGrpc(message);
     if (this.#writer === null) this.#waiting.push(framed);
     else this.#writer.writeData(framed, false);
   }
@@ -102,18 +100,15 @@ export class GrpcStream implements Borrower {
 
   onData(bytes: Buffer, endStream: boolean): void {
     if (this.#isOver) return;
-    this.#bytes = this.#bytes.length === 0 ? Buffer.from(bytes) : Buffer.concat([this.#bytes, bytes]);
-    while (!this.#isOver && this.#bytes.length >= prefixLength) {
-      const length = this.#bytes.readUInt32BE(1);
-      if (this.#bytes[0] !== 0 || length > maxMessage) {
-        this.#end(internal, this.#bytes[0] !== 0 ? "a compressed message" : `a message of ${length} bytes`);
-        this.#writer?.reset(StreamReset.localReset);
-        return;
+    this.#messages.push(bytes);
+    for (let next = this.#messages.next(); next !== null && !this.#isOver; next = this.#messages.next()) {
+      if (typeof next !== "string") {
+        this.#sink.onMessage(next);
+        continue;
       }
-      if (this.#bytes.length < prefixLength + length) break;
-      const message = this.#bytes.subarray(prefixLength, prefixLength + length);
-      this.#bytes = this.#bytes.subarray(prefixLength + length);
-      this.#sink.onMessage(message);
+      this.#end(internal, next);
+      this.#writer?.reset(StreamReset.localReset);
+      return;
     }
     if (endStream) this.#end(unknown, "the stream ended without a status");
   }
@@ -149,8 +144,6 @@ function decodeURIComponentOr(text: string): string {
   }
 }
 
-/** A flag of compression and the length. */
-const prefixLength = 5;
 /** Far above what control planes send, below what a broken length would ask for. */
 const maxMessage = 256 * 1024 * 1024;
 const unknown = 2;
