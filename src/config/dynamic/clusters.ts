@@ -232,6 +232,8 @@ export class DynamicClusters implements ResourceTaker {
     if (eds === null) return;
     for (const { spec } of this.#entries.values()) if (spec.eds?.serviceName === eds.serviceName) return;
     this.endpoints.assignments.delete(eds.serviceName);
+    // Where they are asked for again, the same ones are news.
+    this.endpoints.records.remove(eds.serviceName);
     this.#sources.remove(eds.source, this.endpoints, eds.serviceName);
   }
 

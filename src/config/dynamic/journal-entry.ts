@@ -6,6 +6,8 @@ export interface JournalEntry {
   /** Counts the entries of the process from 1. */
   number: number;
   at: Date;
+  /** How often it came in a row, the same in all. */
+  times: number;
   typeUrl: string;
   /** As people call it: "ads", a path. */
   source: string;

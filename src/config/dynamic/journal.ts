@@ -2,7 +2,7 @@ import type { ApiSourceSpec } from "../../proto/api-source.ts";
 import type { ConfigSourceSpec } from "../../proto/config-source.ts";
 import type { XdsHandler, XdsUpdate } from "../../xds-client/subscription.ts";
 import { type JournalEntry, type JournalSource, typeOf } from "./journal-entry.ts";
-import type { ResourceRecord, ResourceRecords } from "./records.ts";
+import type { Change, ResourceRecord, ResourceRecords } from "./records.ts";
 import { refusalBlock } from "./refusal-block.ts";
 
 /** Who takes resources of one type. */
@@ -79,10 +79,12 @@ export class ConfigJournal {
     }
     const changes = taker.records.takeChanges();
     if (changes.length === 0 && refusal === "") return refusal;
+    if (this.#isAgain(taker.typeUrl, source.source, refusal, changes)) return refusal;
     const refused = changes.filter(({ outcome }) => outcome === "REFUSED");
     const entry: JournalEntry = {
       number: ++this.#count,
       at: now,
+      times: 1,
       typeUrl: taker.typeUrl,
       source: source.source,
       version: update.version,
@@ -98,6 +100,18 @@ export class ConfigJournal {
         refusalBlock(entry, (name) => taker.records.get(name)),
       );
     return refusal;
+  }
+
+  /** Notes that what is refused came again; a control plane may send it without end. */
+  #isAgain(typeUrl: string, source: string, refusal: string, changes: readonly Change[]): boolean {
+    const last = this.#entries.get(typeUrl)?.at(-1);
+    if (refusal === "" || last?.refusal !== refusal || last.source !== source) return false;
+    if (changes.some(({ outcome }) => outcome !== "REFUSED") || last.changeCount > last.refusedCount) return false;
+    last.times++;
+    last.at = new Date();
+    if (Math.log2(last.times) % 1 === 0)
+      this.#log("warning", `${typeOf(typeUrl)} from ${source}: the same is refused again, ${last.times} times by now`);
+    return true;
   }
 
   #keep(entry: JournalEntry): void {

@@ -38,6 +38,18 @@ test("what is in force while another version is warming is the last one that was
   expect(records.get("a")?.before).not.toHaveProperty("before");
 });
 
+test("what is refused without a name is over with the next update", () => {
+  const records = new ResourceRecords();
+  const problems = new Problems();
+  problems.error("", "cannot be read");
+  records.refuse("", "1", problems, null);
+  expect(records.takeChanges()).toMatchObject([{ name: "", outcome: "REFUSED" }]);
+  expect(records.all()).toHaveLength(1);
+  records.accept("a", "2", routes("a"), bytesOf("a"), false);
+  expect(records.takeChanges()).toMatchObject([{ name: "a", outcome: "ADDED" }]);
+  expect(records.all()).toHaveLength(1);
+});
+
 test("a resource does not keep the memory of the response that it came in", () => {
   const response = new Uint8Array(10_000);
   response.set(bytesOf("a"), 5000);

@@ -147,10 +147,12 @@ export class ResourceRecords {
     this.#records.delete(name);
   }
 
-  /** What changed since it was last asked. */
+  /** What changed in an update. What is refused without a name that it could be mended by is over with the next one. */
   takeChanges(): Change[] {
     const changes = this.#changes;
     this.#changes = [];
+    const isNameless = this.#records.get("")?.message === null;
+    if (isNameless && !changes.some(({ name }) => name === "")) this.#records.delete("");
     return changes;
   }
 

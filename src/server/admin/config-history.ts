@@ -30,13 +30,14 @@ function withResource(entries: readonly JournalEntry[], name: string): JournalEn
 }
 
 function entryLines(entry: JournalEntry): string[] {
-  const { number, at, typeUrl, source, version, changes, changeCount, refusal } = entry;
+  const { number, at, times, typeUrl, source, version, changes, changeCount, refusal } = entry;
   const type = findResourceType(typeUrl);
   const which = version === "" ? "" : ` version "${version}"`;
   const result = refusal === "" ? "taken" : "REFUSED";
+  const again = times > 1 ? `, ${times} times in a row` : "";
   const more = changeCount - changes.length;
   return [
-    `#${number} ${at.toISOString()} ${type?.short ?? typeUrl}${which} from ${source}: ${result}`,
+    `#${number} ${at.toISOString()} ${type?.short ?? typeUrl}${which} from ${source}: ${result}${again}`,
     ...indent(changes.flatMap(changeLines), 1),
     ...(changes.length === 0 ? indent(refusal.split("\n"), 1) : []),
     ...(more > 0 ? [`  and ${more} more`] : []),
@@ -49,7 +50,7 @@ function changeLines({ name, outcome, version, problems }: Change): string[] {
 }
 
 function entryJson(entry: JournalEntry): object {
-  const { number, at, typeUrl, source, version, changes, changeCount, refusal } = entry;
+  const { number, at, times, typeUrl, source, version, changes, changeCount, refusal } = entry;
   return {
     update: number,
     at,
@@ -57,6 +58,7 @@ function entryJson(entry: JournalEntry): object {
     source,
     version,
     refused: refusal !== "",
+    times,
     refusal,
     changes: changes.map(({ name, outcome, version: own, problems }) => ({
       resource: name,
