@@ -85,6 +85,23 @@ export function chooseFilterChain<C extends { match: FilterChainMatch }>(
   return left[0] ?? null;
 }
 
+/** For each chain the criterion at which it was dropped: a field of FilterChainMatch, or "order" where another with the same values stands first; "" for the one that is chosen. */
+export function filterChainFates(matches: readonly FilterChainMatch[], facts: MatchFacts): string[] {
+  const all = matches.map((match) => ({ match }));
+  const fates = all.map(() => "");
+  let left = all;
+  for (const [i, criterion] of criteria.entries()) {
+    const best = Math.max(...left.map(({ match }) => criterion(match, facts)));
+    left = left.filter((chain) => {
+      const isKept = best > 0 && criterion(chain.match, facts) === best;
+      if (!isKept) fates[all.indexOf(chain)] = criterionNames[i] as string;
+      return isKept;
+    });
+  }
+  for (const chain of left.slice(1)) fates[all.indexOf(chain)] = "order";
+  return fates;
+}
+
 /** How specific a value is that matches: 1 matches everything, 0 does not match. */
 type Criterion = (match: FilterChainMatch, facts: MatchFacts) => number;
 
@@ -111,6 +128,19 @@ const criteria: Criterion[] = [
     if (match.sourcePorts.length === 0) return 1;
     return match.sourcePorts.includes(facts.sourcePort) ? 2 : 0;
   },
+];
+
+/** The fields that the criteria look at. */
+const criterionNames = [
+  "destination_port",
+  "prefix_ranges",
+  "server_names",
+  "transport_protocol",
+  "application_protocols",
+  "direct_source_prefix_ranges",
+  "source_type",
+  "source_prefix_ranges",
+  "source_ports",
 ];
 
 function longestPrefix(ranges: readonly CidrRange[], address: string): number {

@@ -162,7 +162,8 @@ function http1Options(spec: HcmSpec, leniency: boolean): Http1Options {
   };
 }
 
-const compileValue: CompileValue = (template, missing = "") => {
+/** Formats of routes, live. */
+export const compileValue: CompileValue = (template, missing = "") => {
   const formatter = compileFormat(template, { missing });
   return typeof formatter === "string" ? { error: formatter } : formatter;
 };
@@ -170,7 +171,8 @@ const compileValue: CompileValue = (template, missing = "") => {
 const heads = new HeadPool();
 const routerType = "envoy.extensions.filters.http.router.v3.Router";
 const headerCases = { default: "lower", proper_case: "proper", preserve_case: "preserve" } as const;
-const emptyRoutes: RouteConfigSpec = {
+/** Before routes by RDS came. */
+export const emptyRoutes: RouteConfigSpec = {
   name: "",
   virtualHosts: [],
   internalOnlyHeaders: [],

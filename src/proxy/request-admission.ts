@@ -4,6 +4,7 @@ import { Known } from "../http/names.ts";
 import { localReplies } from "../observability/local-replies.ts";
 import type { Route } from "../router/route.ts";
 import { treatPath } from "./path-policy.ts";
+import type { HcmSpec } from "./spec.ts";
 import type { Stream } from "./stream.ts";
 import { upgradeType } from "./upgrade.ts";
 
@@ -52,8 +53,7 @@ export function admitRequest(stream: Stream, head: RequestHead, isRedirected: bo
     }
   }
   if (spec.stripTrailingHostDot) head.authority = stripTrailingDot(head.authority);
-  if (spec.stripPort === "ANY") head.authority = stripPort(head.authority, portOf(head.authority));
-  else if (spec.stripPort === "MATCHING") head.authority = stripPort(head.authority, connection.addresses.localPort);
+  head.authority = strippedPort(head.authority, spec.stripPort, connection.addresses.localPort);
   if (hcm.answersMisdirected && connection.tls !== null && !connection.tls.covers(hostOf(head.authority))) {
     stream.sendLocalReply(localReplies.misdirectedRequest);
     return false;
@@ -78,4 +78,10 @@ export function admitRequest(stream: Stream, head: RequestHead, isRedirected: bo
     return false;
   }
   return true;
+}
+
+/** Host as strip_any_host_port or strip_matching_host_port leaves it. */
+export function strippedPort(authority: string, strips: HcmSpec["stripPort"], localPort: number): string {
+  if (strips === "NONE") return authority;
+  return stripPort(authority, strips === "ANY" ? portOf(authority) : localPort);
 }

@@ -71,8 +71,8 @@ export function* linkVirtualHost(
   return vhost;
 }
 
-/** null where the path is not matched by one. */
-function regexOf(path: PathMatchSpec): Regex | null {
+/** What a path is matched by; null where that is no regex. */
+export function regexOf(path: PathMatchSpec): Regex | null {
   if (path.kind === "regex") return new Regex(path.value);
   if (path.kind !== "template") return null;
   const template = parseUriTemplate(path.value);

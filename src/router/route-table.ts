@@ -43,11 +43,15 @@ export class RouteTable {
     return host === null ? "" : `${this.name}/${asciiLower(host)}`;
   }
 
-  /** null: the vhost_header is missing, and no virtual host serves the request. */
   #hostOf(head: RequestHead): string | null {
-    if (this.#vhostHeader !== "") return head.find(this.#vhostHeader);
-    return this.#ignorePort ? withoutPort(head.authority) : head.authority;
+    return hostToServe(head, this.#vhostHeader, this.#ignorePort);
   }
+}
+
+/** What chooses the virtual host of a request; null: the vhost_header is missing, and no virtual host serves it. */
+export function hostToServe(head: RequestHead, vhostHeader: string, ignorePort: boolean): string | null {
+  if (vhostHeader !== "") return head.find(vhostHeader);
+  return ignorePort ? withoutPort(head.authority) : head.authority;
 }
 
 /** Spec to live table. Cannot fail on what parseRouteConfig gave. */

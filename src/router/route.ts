@@ -60,8 +60,8 @@ export interface Route {
   /** Headers, then host, then path, as Envoy's finalizeRequestHeaders. `keepOriginal`: leave x-envoy-original-path and -host (the router filter without suppress_envoy_headers). */
   rewriteRequest(head: RequestHead, info: StreamInfo, keepOriginal: boolean): void;
   rewriteResponse(head: ResponseHead, info: StreamInfo): void;
-  /** For auto_host_rewrite, once the host is chosen. */
-  setAuthority(head: RequestHead, authority: string): void;
+  /** For auto_host_rewrite, once the host is chosen. `keepOriginal`: as rewriteRequest's. */
+  setAuthority(head: RequestHead, authority: string, keepOriginal: boolean): void;
   /** The text of a direct response, its body_format applied. */
   directBody(info: StreamInfo): string;
   /** The Location of a redirect, or of a direct response that needs one (201 and 3xx). */
@@ -224,7 +224,8 @@ class LinkedRoute implements Route {
     for (let i = 0; i < mutations.length; i++) (mutations[i] as HeaderMutations).apply(head, info);
   }
 
-  setAuthority(head: RequestHead, authority: string): void {
+  setAuthority(head: RequestHead, authority: string, keepOriginal: boolean): void {
+    if (keepOriginal) head.set("x-envoy-original-host", head.authority, Known["x-envoy-original-host"]);
     updateAuthority(head, authority, this.#data.appendXForwardedHost);
   }
 

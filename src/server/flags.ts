@@ -213,6 +213,7 @@ function helpText(program: string): string {
     `   ${program} -c envoy.yaml [flags]`,
     `   ${program} demo`,
     `   ${program} config --help`,
+    `   ${program} explain --help`,
     "",
     "",
     "Where:",

@@ -23,6 +23,13 @@ async function main(args: string[]): Promise<number | undefined> {
     process.stderr.write(stderr);
     return code;
   }
+  if (args[0] === "explain") {
+    const { explainCommand } = await import("./explain-command.ts");
+    const { code, stdout, stderr } = await explainCommand(args.slice(1));
+    process.stdout.write(stdout);
+    process.stderr.write(stderr);
+    return code;
+  }
   const parsed = parseFlags(args);
   if (parsed.kind === "exit") {
     process.stdout.write(parsed.stdout);

@@ -1,11 +1,13 @@
 import type { HeaderBlock, RequestHead, ResponseHead } from "../../http/header-block.ts";
 import { Known } from "../../http/names.ts";
 import { eventClock } from "../../net/event-clock.ts";
+import type { StreamInfo } from "../../observability/stream-info.ts";
+import type { RetryPolicy } from "../../router/retry-policy.ts";
 import type { Route } from "../../router/route.ts";
 import type { Cluster } from "../../upstream/cluster.ts";
 import type { TerminalStream } from "../api.ts";
 import type { RouteLbContext } from "./lb-context.ts";
-import { takeOverrides } from "./overrides.ts";
+import { type Overrides, takeOverrides } from "./overrides.ts";
 import { createRetryState, type RetryState } from "./retry-state.ts";
 import type { RouterOptions } from "./router-parts.ts";
 import type { Timeouts } from "./timeouts.ts";
@@ -22,16 +24,28 @@ export function prepareRequest(
   timeouts: Timeouts,
   options: RouterOptions,
 ): RetryState | null {
-  const { info } = stream;
-  route.rewriteRequest(head, info, !options.suppressEnvoyHeaders);
-  const overrides = takeOverrides(head, route.timeoutMs);
   const policy = cluster.retryPolicy ?? route.retryPolicy;
-  timeouts.set(route, policy, overrides);
+  const overrides = finalizeHead(stream.info, route, head, policy, timeouts, options);
   stream.timeoutMs = timeouts.globalMs;
-  setExpectedTimeout(head, timeouts, 0, options);
-  if (route.virtualHost.includeRequestAttemptCount) setAttemptCount(head, info.attemptCount);
   if (policy === null && overrides.retry === null) return null;
   return createRetryState(policy, overrides.retry, head, cluster, route.priority);
+}
+
+/** The part of it that is for the head and the time limits; gives what the request itself says of them. */
+export function finalizeHead(
+  info: StreamInfo,
+  route: Route,
+  head: RequestHead,
+  policy: RetryPolicy | null,
+  timeouts: Timeouts,
+  options: Pick<RouterOptions, "suppressEnvoyHeaders">,
+): Overrides {
+  route.rewriteRequest(head, info, !options.suppressEnvoyHeaders);
+  const overrides = takeOverrides(head, route.timeoutMs);
+  timeouts.set(route, policy, overrides);
+  setExpectedTimeout(head, timeouts, 0, options);
+  if (route.virtualHost.includeRequestAttemptCount) setAttemptCount(head, info.attemptCount);
+  return overrides;
 }
 
 /** The same for a later attempt, `elapsedMs` after the end of the request. */
@@ -89,7 +103,12 @@ export function isWebSocket(head: RequestHead): boolean {
   return head.get(Known.upgrade)?.toLowerCase() === "websocket";
 }
 
-function setExpectedTimeout(head: RequestHead, timeouts: Timeouts, elapsedMs: number, options: RouterOptions): void {
+function setExpectedTimeout(
+  head: RequestHead,
+  timeouts: Timeouts,
+  elapsedMs: number,
+  options: Pick<RouterOptions, "suppressEnvoyHeaders">,
+): void {
   const ms = options.suppressEnvoyHeaders ? 0 : timeouts.expectedMs(elapsedMs);
   if (ms === 0) return;
   const text = ms === 15000 ? "15000" : String(ms);

@@ -164,7 +164,9 @@ export class RouterRequest implements Terminal, AttemptOwner, RetryOwner {
     this.#retry?.hosts.onTried(host);
     const head = this.#head as RequestHead;
     const route = this.#stream.route;
-    if (route?.autoHostRewrite === true && host.hostname !== "") route.setAuthority(head, host.hostname);
+    if (route?.autoHostRewrite === true && host.hostname !== "") {
+      route.setAuthority(head, host.hostname, !this.#options.suppressEnvoyHeaders);
+    }
     this.#isStarted = true;
     this.#feed.sendTo(attempt, head);
     if (this.#feed.isComplete) this.#onRequestComplete(attempt);

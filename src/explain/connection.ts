@@ -1,0 +1,96 @@
+import { isIP } from "node:net";
+import { hostOf } from "../http/authority.ts";
+import { addressText } from "../net/address.ts";
+import { suggest } from "../proto/suggest.ts";
+import { filterChainFates, linkMatch, type MatchFacts } from "../proxy/filter-chain-match.ts";
+import type { FilterChainSpec, ListenerSpec } from "../proxy/spec.ts";
+import type { Explanation } from "./explanation.ts";
+import type { AskedRequest } from "./request-line.ts";
+
+/** How a listener is asked for. */
+export interface ListenerWish {
+  /** "" for no matter. */
+  name: string;
+  /** 0 for no matter. */
+  port: number;
+  /** The client's address. */
+  source: string;
+}
+
+/** The listener of a request and why; a string says why there is none. */
+export function chooseListener(
+  listeners: readonly ListenerSpec[],
+  request: AskedRequest,
+  wish: ListenerWish,
+): { listener: ListenerSpec; why: string } | string {
+  const list = listeners.map(({ name, address }) => `"${name}" (${addressText(address)})`).join(", ");
+  if (listeners.length === 0) return "there is no listener";
+  if (wish.name !== "") {
+    const listener = listeners.find(({ name }) => name === wish.name);
+    if (listener !== undefined) return { listener, why: "asked for by name" };
+    const near = suggest(
+      wish.name,
+      listeners.map(({ name }) => name),
+    );
+    return `there is no listener "${wish.name}".${near === null ? "" : ` Did you mean "${near}"?`} There are ${list}`;
+  }
+  if (wish.port !== 0) {
+    const listener = listeners.find(({ address }) => address.port === wish.port);
+    return listener === undefined
+      ? `no listener has port ${wish.port}; there are ${list}`
+      : { listener, why: "asked for by port" };
+  }
+  const port = request.port === 0 ? (request.scheme === "https" ? 443 : 80) : request.port;
+  const byPort = listeners.find(({ address }) => address.path === null && address.port === port);
+  if (byPort !== undefined) return { listener: byPort, why: `the URL's port is ${port}` };
+  const [only] = listeners;
+  if (listeners.length === 1 && only !== undefined) return { listener: only, why: "the only one" };
+  const isTls = request.scheme === "https";
+  const fitting = listeners.filter((one) => chainsOf(one).some(({ tls }) => (tls !== null) === isTls));
+  const [fit] = fitting;
+  if (fitting.length === 1 && fit !== undefined) return { listener: fit, why: `the only one for ${request.scheme}` };
+  return `several listeners could get it: say --listener NAME or --port N; there are ${list}`;
+}
+
+/** The filter chain of the request's connection, with what dropped the others; null where the connection is closed. */
+export function chooseChain(
+  listener: ListenerSpec,
+  request: AskedRequest,
+  source: string,
+): { spec: FilterChainSpec | null; index: number; others: Explanation["otherChains"] } {
+  const fates = filterChainFates(
+    listener.filterChains.map(({ match }) => linkMatch(match)),
+    factsOf(listener, request, source),
+  );
+  const index = fates.indexOf("");
+  const others = fates.flatMap((criterion, i) =>
+    criterion === "" ? [] : [{ name: chainName(listener.filterChains[i]?.name, i), criterion }],
+  );
+  return { spec: listener.filterChains[index] ?? listener.defaultFilterChain, index, others };
+}
+
+/** A chain without a name is called by its place. */
+export function chainName(name: string | undefined, index: number): string {
+  return name === undefined || name === "" ? `filter_chains[${index}]` : name;
+}
+
+function factsOf({ address, listenerFilters }: ListenerSpec, request: AskedRequest, source: string): MatchFacts {
+  const isTls = request.scheme === "https";
+  const host = hostOf(request.authority).replace(/^\[|\]$/g, "");
+  const readsHttp = listenerFilters.some(({ kind }) => kind === "http_inspector");
+  return {
+    destinationAddress: address.host === "0.0.0.0" || address.host === "" ? "127.0.0.1" : address.host,
+    destinationPort: address.port,
+    // RFC 6066 section 3: an address is no server name.
+    serverName: isTls && isIP(host) === 0 ? host.toLowerCase() : "",
+    transportProtocol: isTls ? "tls" : "raw_buffer",
+    applicationProtocols: isTls ? ["h2", "http/1.1"] : readsHttp ? ["http/1.1"] : [],
+    directSourceAddress: source,
+    sourceAddress: source,
+    sourcePort: 0,
+  };
+}
+
+function chainsOf({ filterChains, defaultFilterChain }: ListenerSpec): FilterChainSpec[] {
+  return defaultFilterChain === null ? filterChains : [...filterChains, defaultFilterChain];
+}
