@@ -128,7 +128,7 @@ function canListen(port: number): Promise<boolean> {
   });
 }
 
-const readyTimeoutMs = 20_000;
+const readyTimeoutMs = 60_000;
 
 // Envoy Gateway has ports of its own below.
 const firstPort = 20_000;

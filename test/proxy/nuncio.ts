@@ -94,7 +94,7 @@ export async function startNuncio(options: NuncioOptions): Promise<Nuncio> {
       rmSync(folder, { recursive: true });
     },
   };
-  for (let waited = 0; waited < 20_000 && child.exitCode === null; waited += 25) {
+  for (let waited = 0; waited < 60_000 && child.exitCode === null; waited += 25) {
     const ready = await admin("/ready").catch(() => null);
     if (ready?.status === 200) return nuncio;
     await new Promise((resolve) => setTimeout(resolve, 25));
