@@ -10,7 +10,9 @@ import {
   DiscoveryResponseSchema,
 } from "../../src/proto/generated/envoy/service/discovery/v3/discovery_pb.ts";
 import { typeRegistry } from "../../src/proto/type-registry.ts";
-import type { Resource } from "./test-resources.ts";
+import { type Nuncio, startNuncio } from "../proxy/nuncio.ts";
+import { apiSource, xdsCluster } from "./control-plane.ts";
+import { type Resource, TestResources } from "./test-resources.ts";
 
 /** What a client said of a type. */
 export interface Told {
@@ -38,6 +40,7 @@ export class HostilePlane {
   #stream: ServerHttp2Stream | null = null;
   readonly #sessions = new Set<ServerHttp2Session>();
   readonly #server: Http2Server;
+  readonly #ever = new Set<string>();
   /** Types, with the names of the last request. */
   readonly #asked = new Map<string, readonly string[]>();
 
@@ -111,6 +114,16 @@ export class HostilePlane {
     for (const session of this.#sessions) session.destroy();
   }
 
+  /** Whether a resource was ever asked for by its name. */
+  hasAsked(typeUrl: string, name: string): boolean {
+    return this.#ever.has(`${typeUrl} ${name}`);
+  }
+
+  /** Those of the last request for a type. */
+  names(typeUrl: string): readonly string[] {
+    return this.#asked.get(typeUrl) ?? [];
+  }
+
   /** Texts of NACKs. */
   get nacks(): string[] {
     return this.told.flatMap(({ error }) => (error === "" ? [] : [error]));
@@ -148,6 +161,7 @@ export class HostilePlane {
     const names = "resourceNames" in request ? request.resourceNames : request.resourceNamesSubscribe;
     const isNews = names.some((name) => this.isDelta || known?.includes(name) !== true);
     this.#asked.set(typeUrl, names);
+    for (const name of names) this.#ever.add(`${typeUrl} ${name}`);
     if (known !== undefined && !isNews) return;
     this.#sendSnapshot(typeUrl);
   }
@@ -172,3 +186,47 @@ export function frame(message: Uint8Array, flags = 0, length = message.length): 
   bytes.set(message, 5);
   return bytes;
 }
+
+/** A listener and a cluster whose routes and endpoints never come. */
+export function sendNever(plane: HostilePlane, port: number): void {
+  const never = {
+    rds: {
+      route_config_name: "never",
+      config_source: { ads: {}, resource_api_version: "V3", initial_fetch_timeout: "0s" },
+    },
+  };
+  plane.send(plane.response(lds, "x", adsResources.listeners([["main", port]], "x", [], never).map(sent)));
+  const waiting = adsResources.clusters(["app"]).map((cluster) => ({
+    ...cluster,
+    eds_cluster_config: { ...(cluster.eds_cluster_config as object), service_name: "never" },
+  }));
+  plane.send(plane.response(cds, "x", waiting.map(sent)));
+}
+
+/** With all its config by ADS. `binary` null: Nuncio. */
+export function startAds(planePort: number, apiType: string, binary: string | null): Promise<Nuncio> {
+  return startNuncio({
+    backendPort: 0,
+    args: ["--concurrency", "1"],
+    ...(binary === null ? {} : { binary }),
+    bootstrap: {
+      node: { id: "nuncio", cluster: "test" },
+      static_resources: { clusters: [xdsCluster(planePort)] },
+      dynamic_resources: { ...(adsResources.bootstrap(0).dynamic_resources as object), ads_config: apiSource(apiType) },
+    },
+  });
+}
+
+const type = (name: string) => `type.googleapis.com/envoy.config.${name}`;
+export const [lds, rds, cds, eds] = [
+  type("listener.v3.Listener"),
+  type("route.v3.RouteConfiguration"),
+  type("cluster.v3.Cluster"),
+  type("endpoint.v3.ClusterLoadAssignment"),
+];
+/** All by ADS. */
+export const adsResources = new TestResources(() => ({
+  ads: {},
+  resource_api_version: "V3",
+  initial_fetch_timeout: "0s",
+}));

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { createServer } from "node:http";
+import { createServer, type Server } from "node:http";
 import { constants, type ServerHttp2Stream } from "node:http2";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
@@ -9,18 +9,17 @@ import { create } from "@bufbuild/protobuf";
 import { AnySchema } from "@bufbuild/protobuf/wkt";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { freePorts } from "../differential/process.ts";
+import { peer } from "../peers.ts";
 import { Load } from "../proxy/load.ts";
-import { type Nuncio, startNuncio } from "../proxy/nuncio.ts";
-import { apiSource, ask, until, xdsCluster } from "./control-plane.ts";
-import { frame, HostilePlane, sent } from "./hostile-plane.ts";
-import { type Resource, TestResources } from "./test-resources.ts";
+import type { Nuncio } from "../proxy/nuncio.ts";
+import { ask, until } from "./control-plane.ts";
+import { adsResources, cds, eds, frame, HostilePlane, lds, rds, sendNever, sent, startAds } from "./hostile-plane.ts";
+import type { Resource } from "./test-resources.ts";
 
 // What docs/hostile-control-planes.md lists is done to a proxy under load: nothing fails, the last good config serves, and what is good again is taken.
 
-const type = (name: string) => `type.googleapis.com/envoy.config.${name}`;
-const [lds, rds, cds] = [type("listener.v3.Listener"), type("route.v3.RouteConfiguration"), type("cluster.v3.Cluster")];
 const backend = createServer((request, response) => response.end(`a ${request.headers["x-version"] ?? "-"}`));
-const resources = new TestResources(() => ({ ads: {}, resource_api_version: "V3", initial_fetch_timeout: "0s" }));
+const other = createServer((request, response) => response.end(`b ${request.headers["x-version"] ?? "-"}`));
 
 /** What is done. It may say what it saw. */
 interface Abuse {
@@ -97,7 +96,7 @@ const abuses: Abuse[] = [
   {
     name: "a resource of another type than its response",
     act: async ({ plane, nacked }) => {
-      const cluster = resources.clusters(["main"]).map(sent);
+      const cluster = adsResources.clusters(["main"]).map(sent);
       await nacked(() => plane.send(plane.response(lds, "x", cluster)));
     },
   },
@@ -131,7 +130,7 @@ const abuses: Abuse[] = [
     act: async ({ plane, nuncio, nacked }) => {
       const before = nuncio.output().length;
       for (let i = 0; i < 200; i++)
-        await nacked(() => plane.send(plane.response(cds, "x", resources.clusters(["app"], "-1s").map(sent))));
+        await nacked(() => plane.send(plane.response(cds, "x", adsResources.clusters(["app"], "-1s").map(sent))));
       expect(
         nuncio
           .output()
@@ -157,23 +156,24 @@ const abuses: Abuse[] = [
   },
   {
     name: "references that never come",
-    act: async ({ plane, nuncio, port }) => {
-      const never = {
-        rds: {
-          route_config_name: "never",
-          config_source: { ads: {}, resource_api_version: "V3", initial_fetch_timeout: "0s" },
-        },
-      };
-      plane.send(plane.response(lds, "x", resources.listeners([["main", port]], "x", [], never).map(sent)));
-      const eds = resources.clusters(["app"]).map((cluster) => ({
-        ...cluster,
-        eds_cluster_config: { ...(cluster.eds_cluster_config as object), service_name: "never" },
-      }));
-      plane.send(plane.response(cds, "x", eds.map(sent)));
+    act: async ({ plane, nuncio, port, routes }) => {
+      sendNever(plane, port);
+      await until(async () => plane.hasAsked(rds, "never") && plane.hasAsked(eds, "never"));
       await until(async () => {
         const { body } = await nuncio.admin("/config_status");
         return /WAITING main .*"never"/.test(body) && /WAITING app .*"never"/.test(body);
       });
+      // What serves still gets what it asked for.
+      plane.send(plane.response(rds, "meanwhile", routes("meanwhile").map(sent)));
+      await until(async () => (await ask(port)) === "a meanwhile");
+      const moveTo = (server: Server) => {
+        const { port: moved } = server.address() as AddressInfo;
+        plane.send(plane.response(eds, String(moved), adsResources.endpoints(moved).map(sent)));
+      };
+      moveTo(other);
+      await until(async () => (await ask(port)) === "b meanwhile");
+      moveTo(backend);
+      await until(async () => (await ask(port)) === "a meanwhile");
     },
   },
   {
@@ -232,12 +232,45 @@ function refusing(name: string, answer: (stream: ServerHttp2Stream) => void): Ab
 }
 
 beforeAll(async () => {
-  await new Promise<void>((resolve) => backend.listen(0, "127.0.0.1", () => resolve()));
+  for (const server of [backend, other])
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", () => resolve()));
 });
 afterAll(() => {
-  backend.closeAllConnections();
-  backend.close();
+  for (const server of [backend, other]) {
+    server.closeAllConnections();
+    server.close();
+  }
 });
+
+test.each(["nuncio", "envoy"] as const)(
+  "%s asks on for what serves while its next version waits",
+  {
+    timeout: 60_000,
+  },
+  async (name) => {
+    const binary = name === "envoy" ? peer("envoy") : null;
+    if (name === "envoy" && binary === null) {
+      expect(process.env.CI).not.toBe("true");
+      return;
+    }
+    const plane = new HostilePlane(false);
+    const [port = 0] = await freePorts(1);
+    plane.publish("1", [
+      ...adsResources.clusters(["app"]),
+      ...adsResources.endpoints((backend.address() as AddressInfo).port),
+      ...adsResources.listeners([["main", port]]),
+      ...adsResources.routes("1", "app"),
+    ]);
+    const proxy = await startAds(await plane.listen(), "GRPC", binary);
+    const isAsked = (typeUrl: string, ...names: string[]) => names.every((one) => plane.names(typeUrl).includes(one));
+    sendNever(plane, port);
+    await until(async () => isAsked(rds, "routes", "never") && isAsked(eds, "service", "never"));
+    plane.send(plane.response(rds, "2", adsResources.routes("2", "app").map(sent)));
+    await until(async () => (await ask(port)) === "a 2");
+    await proxy.stop();
+    plane.close();
+  },
+);
 
 const seen: string[] = [];
 
@@ -260,10 +293,10 @@ describe.each([
     const name = String(version++);
     const backendPort = (backend.address() as AddressInfo).port;
     plane.publish(name, [
-      ...resources.clusters(["app"]),
-      ...resources.endpoints(backendPort),
-      ...resources.listeners([["main", world.port]]),
-      ...resources.routes(name, "app"),
+      ...adsResources.clusters(["app"]),
+      ...adsResources.endpoints(backendPort),
+      ...adsResources.listeners([["main", world.port]]),
+      ...adsResources.routes(name, "app"),
     ]);
     return `a ${name}`;
   };
@@ -272,23 +305,12 @@ describe.each([
     const [port = 0] = await freePorts(1);
     world = { plane, port } as World;
     const answer = publish();
-    const nuncio = await startNuncio({
-      backendPort: 0,
-      args: ["--concurrency", "1"],
-      bootstrap: {
-        node: { id: "nuncio", cluster: "test" },
-        static_resources: { clusters: [xdsCluster(await plane.listen())] },
-        dynamic_resources: {
-          ...(resources.bootstrap(0).dynamic_resources as object),
-          ads_config: apiSource(apiType),
-        },
-      },
-    });
+    const nuncio = await startAds(await plane.listen(), apiType, null);
     world = {
       plane,
       nuncio,
       port,
-      routes: (name, first = []) => resources.routes(name, "app", 1, first),
+      routes: (name, first = []) => adsResources.routes(name, "app", 1, first),
       nacked: async (act, count = 1) => {
         const before = plane.nacks.length;
         act();
@@ -339,6 +361,6 @@ afterAll(() => {
 
 /** A route configuration that is refused. */
 function bad(): Resource {
-  const [routes] = resources.routes("bad", "app", 2);
+  const [routes] = adsResources.routes("bad", "app", 2);
   return routes as Resource;
 }

@@ -29,11 +29,16 @@ export interface ClusterTarget {
   ): void;
 }
 
-interface Entry {
+interface ClusterVersion {
   spec: ClusterSpec;
   message: Cluster;
+}
+
+interface Entry extends ClusterVersion {
   record: ResourceRecord;
   /** null for a static cluster of the bootstrap. */
+  /** The version that serves as long as this one is warming, and takes its endpoints; null: none, or this one serves. */
+  serving: ClusterVersion | null;
   isStatic: boolean;
   /** Of its endpoints; null unless EDS. */
   stats: SubscriptionStats | null;
@@ -74,7 +79,7 @@ export class DynamicClusters implements ResourceTaker {
       before: null,
       refusal: null,
     };
-    this.#entries.set(spec.name, { spec, message, record, isStatic: true, stats: statsOf(spec) });
+    this.#entries.set(spec.name, { spec, message, record, serving: null, isStatic: true, stats: statsOf(spec) });
     if (spec.eds !== null) this.#sources.add(spec.eds.source, this.endpoints, spec.eds.serviceName);
   }
 
@@ -157,23 +162,27 @@ export class DynamicClusters implements ResourceTaker {
     return this.#entries.has(name);
   }
 
-  /** Endpoints of a service: of every cluster that asks for them. */
+  /** Endpoints of a service: of every cluster that asks for them, and of those whose next version is warming. */
   onEndpoints(serviceName: string, assignment: ClusterLoadAssignment | null, problems: Problems): void {
     for (const entry of this.#entries.values()) {
-      if (entry.spec.eds?.serviceName !== serviceName) continue;
+      const { record, serving } = entry;
+      const isOwn = entry.spec.eds?.serviceName === serviceName;
+      const version = isOwn ? entry : serving?.spec.eds?.serviceName === serviceName ? serving : null;
+      if (version === null) continue;
+      const { spec, message } = version;
       const localities =
         assignment === null
           ? []
           : parseLocalities(assignment, null, problems, {
               workers: this.#options.workers,
-              socketOf: socketChoice(entry.message.transportSocketMatches),
+              socketOf: socketChoice(message.transportSocketMatches),
             });
       if (problems.hasErrors) return;
-      keepCounters(localities, entry.spec.localities);
+      keepCounters(localities, spec.localities);
       // In place: workers that start later get them with the cluster.
-      entry.spec.localities = localities;
-      if (entry.record.isWarming) void this.#finish(entry);
-      else this.#target.putHosts({ cluster: entry.spec.name, localities });
+      spec.localities = localities;
+      if (isOwn && record.isWarming) void this.#finish(entry);
+      else this.#target.putHosts({ cluster: spec.name, localities });
     }
   }
 
@@ -201,9 +210,18 @@ export class DynamicClusters implements ResourceTaker {
     if (warnings !== "") this.#target.log("info", `cluster ${message.name}: ${warnings}`);
     this.#target.count(known === undefined ? "cluster_manager.cluster_added" : "cluster_manager.cluster_modified");
     const record = this.records.accept(message.name, version, message, bytes, true);
-    const entry: Entry = { spec, message, record, isStatic: false, stats: known?.stats ?? statsOf(spec) };
+    const serving = known === undefined ? null : known.record.isWarming ? known.serving : known;
+    const entry: Entry = {
+      spec,
+      message,
+      record,
+      serving: serving && { spec: serving.spec, message: serving.message },
+      isStatic: false,
+      stats: known?.stats ?? statsOf(spec),
+    };
     this.#entries.set(message.name, entry);
-    if (known?.spec.eds != null && known.spec.eds.serviceName !== spec.eds?.serviceName) this.#forget(known.spec);
+    // A version that was still warming never served.
+    if (known?.record.isWarming === true) this.#forget(known.spec);
     if (spec.eds === null) void this.#finish(entry);
     else {
       this.#sources.add(spec.eds.source, this.endpoints, spec.eds.serviceName);
@@ -215,6 +233,9 @@ export class DynamicClusters implements ResourceTaker {
   async #finish(entry: Entry): Promise<void> {
     await this.#target.putCluster(entry.spec);
     entry.record.isWarming = false;
+    const { serving } = entry;
+    entry.serving = null;
+    if (serving !== null) this.#forget(serving.spec);
     this.#checkWarm();
   }
 
@@ -224,13 +245,15 @@ export class DynamicClusters implements ResourceTaker {
     if (entry === undefined || entry.isStatic) return;
     this.#entries.delete(name);
     this.#forget(entry.spec);
+    if (entry.serving !== null) this.#forget(entry.serving.spec);
     this.#target.count("cluster_manager.cluster_removed");
     this.#target.removeCluster(name);
   }
 
   #forget({ eds }: ClusterSpec): void {
     if (eds === null) return;
-    for (const { spec } of this.#entries.values()) if (spec.eds?.serviceName === eds.serviceName) return;
+    for (const { spec, serving } of this.#entries.values())
+      for (const one of [spec, serving?.spec]) if (one?.eds?.serviceName === eds.serviceName) return;
     this.endpoints.assignments.delete(eds.serviceName);
     // Where they are asked for again, the same ones are news.
     this.endpoints.records.remove(eds.serviceName);

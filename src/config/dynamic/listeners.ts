@@ -29,6 +29,8 @@ export interface ListenerTarget extends FilterConfigTarget, RouteTarget, ScopeTa
 
 interface Entry {
   spec: ListenerSpec;
+  /** The version that serves as long as this one is warming, and asks for its parts; null: none, or this one serves. */
+  serving: ListenerSpec | null;
   record: ResourceRecord;
   isStatic: boolean;
 }
@@ -74,7 +76,7 @@ export class DynamicListeners implements ResourceTaker {
       before: null,
       refusal: null,
     };
-    this.#entries.set(spec.name, { spec, record, isStatic: true });
+    this.#entries.set(spec.name, { spec, serving: null, record, isStatic: true });
   }
 
   /** Asks for what the listeners of the bootstrap need. */
@@ -163,6 +165,9 @@ export class DynamicListeners implements ResourceTaker {
       entry.record.isWarming = false;
       this.#target.count("listener_manager.listener_create_success");
       this.#target.putListener(entry.spec);
+      const { serving } = entry;
+      entry.serving = null;
+      if (serving !== null) this.#forget(serving);
     }
     if (this.#hasAnswered && this.warmingCount === 0) this.#onWarm();
   }
@@ -179,9 +184,11 @@ export class DynamicListeners implements ResourceTaker {
     if (warnings !== "") this.#target.log("info", `listener ${message.name}: ${warnings}`);
     this.#target.count(known === undefined ? "listener_manager.listener_added" : "listener_manager.listener_modified");
     const record = this.records.accept(spec.name, version, message, bytes, true);
-    this.#entries.set(spec.name, { spec, record, isStatic: false });
+    const serving = known === undefined ? null : known.record.isWarming ? known.serving : known.spec;
+    this.#entries.set(spec.name, { spec, serving, record, isStatic: false });
     this.#askForParts(spec);
-    if (known !== undefined) this.#forget(known.spec);
+    // A version that was still warming never served.
+    if (known?.record.isWarming === true) this.#forget(known.spec);
   }
 
   #askForParts(spec: ListenerSpec): void {
@@ -229,25 +236,31 @@ export class DynamicListeners implements ResourceTaker {
     if (entry === undefined || entry.isStatic) return;
     this.#entries.delete(name);
     this.#forget(entry.spec);
+    if (entry.serving !== null) this.#forget(entry.serving);
     this.#target.count("listener_manager.listener_removed");
     this.#target.removeListener(name);
   }
 
   /** Routes, scopes and filters that nobody asks for any more. */
   #forget(spec: ListenerSpec): void {
-    const sets = new Set([...this.#entries.values()].flatMap((entry) => scopedOf(entry.spec)).map(setOf));
+    const sets = new Set(this.#specs().flatMap(scopedOf).map(setOf));
     for (const scoped of scopedOf(spec)) if (!sets.has(setOf(scoped))) this.scopes.forget(scoped);
     for (const { routeConfigName, source } of rdsOf(spec)) this.#dropRoutes(routeConfigName, source);
     const names = new Set(
-      [...this.#entries.values()].flatMap((entry) => filtersOf(entry.spec)).map(({ name }) => name),
+      this.#specs()
+        .flatMap(filtersOf)
+        .map(({ name }) => name),
     );
     for (const filter of filtersOf(spec)) if (!names.has(filter.name)) this.filters.forget(filter);
   }
 
+  /** All that ask for parts. */
+  #specs(): ListenerSpec[] {
+    return [...this.#entries.values()].flatMap(({ spec, serving }) => (serving === null ? [spec] : [spec, serving]));
+  }
+
   #dropRoutes(name: string, source: ConfigSourceSpec): void {
-    const isWanted = [...this.#entries.values()].some((entry) =>
-      rdsOf(entry.spec).some(({ routeConfigName }) => routeConfigName === name),
-    );
+    const isWanted = this.#specs().some((spec) => rdsOf(spec).some(({ routeConfigName }) => routeConfigName === name));
     if (isWanted || this.scopes.wantsRoutes(name)) return;
     this.routes.forget(name);
     this.#sources.remove(source, this.routes, name);
