@@ -5,23 +5,16 @@ import type { HcmSpec, ListenerSpec } from "../proxy/spec.ts";
 import { linkRouteTable } from "../router/route-table.ts";
 import { finish } from "../router/slices.ts";
 import { type Admission, admit } from "./admit.ts";
-import { chainName, chooseChain, chooseListener, type ListenerWish } from "./connection.ts";
+import { chainName, chooseChain, chooseListener } from "./connection.ts";
 import type { Explanation } from "./explanation.ts";
 import { describeFilters } from "./filters.ts";
 import { forwardTo } from "./forward.ts";
+import type { ExplainOptions } from "./options.ts";
 import { type AskedRequest, headOf } from "./request-line.ts";
 import { routesFor } from "./routes-for.ts";
 import { chooseHost, walkRoutes } from "./walk.ts";
 import { describeWinner, drawnEntry } from "./winner.ts";
 import type { ExplainWorld } from "./world.ts";
-
-/** What is wanted besides the request. */
-export interface ExplainOptions extends ListenerWish {
-  /** In [0, 1): what runtime fractions and weights are drawn by. */
-  random: number;
-  /** How many of the routes that do not match are told. */
-  routes: number;
-}
 
 /** Why a request goes where it goes; a string says why that cannot be told. Asks the tables that requests ask, linked anew. */
 export function explain(world: ExplainWorld, request: AskedRequest, options: ExplainOptions): Explanation | string {
@@ -78,14 +71,15 @@ function explainRoute(
   const { runtime } = world;
   const trial = { head, info, random, runtime, ignorePathParameters: config.ignorePathParameters };
   const { host, choice } = chooseHost(config, trial);
-  const table = finish(linkRouteTable(config, { compileValue, runtime, linkFilters: null }));
-  const linked = table.match(head, info, random);
   if (choice === null) {
     const why = host === null ? `header ${config.vhostHeader} is missing` : `no virtual host serves "${host}"`;
     explanation.answer = notFound(config.isOnDemand ? `${why}; VHDS may bring one` : why);
     return;
   }
   const { virtualHost, index, domain, rule } = choice;
+  // The other virtual hosts do not matter any more.
+  const own = { ...config, virtualHosts: [virtualHost] };
+  const linked = finish(linkRouteTable(own, { compileValue, runtime, linkFilters: null })).match(head, info, random);
   const walk = walkRoutes(virtualHost, trial, limit);
   const { name, routes } = virtualHost;
   explanation.virtualHost = { name, index, host: host ?? "", domain, rule, routeCount: routes.length };

@@ -1,4 +1,4 @@
-import { get, type RequestOptions } from "node:http";
+import { askAdmin, defaultAdmin } from "./ask-admin.ts";
 
 /** What the command line printed and how it ends: 0, 1 where it could not ask, 2 where something is refused. */
 export interface CommandResult {
@@ -14,14 +14,9 @@ export async function configCommand(args: readonly string[]): Promise<CommandRes
   const parsed = parse(args);
   if (typeof parsed === "string") return fail(`${parsed}\nnuncio config --help says more`);
   const { command, admin, query, isJson } = parsed;
-  const target = addressOf(admin);
-  if (target === null) return fail(`--admin ${admin}: a host:port, or the path of a socket, is wanted`);
   const path = `/config_${command}?${new URLSearchParams({ ...query, ...(isJson ? { format: "json" } : {}) })}`;
-  const answer = await ask({ ...target, path });
-  if (typeof answer === "string") return fail(`no proxy answers at ${admin}: ${answer}`);
-  if (answer.status === 404 && answer.body.startsWith("invalid path")) {
-    return fail(`what answers at ${admin} has no /config_${command}: it is no Nuncio, or an older one`);
-  }
+  const answer = await askAdmin(admin, path, null);
+  if (typeof answer === "string") return fail(answer);
   if (answer.status !== 200) return fail(answer.body.trim());
   const isRefused = command === "status" && hasRefused(answer.body, isJson);
   return { code: isRefused ? 2 : 0, stdout: answer.body, stderr: "" };
@@ -68,53 +63,15 @@ function splitOnce(arg: string): [name: string, value?: string] {
   return equals < 0 ? [arg] : [arg.slice(0, equals), arg.slice(equals + 1)];
 }
 
-/** "127.0.0.1:9901", "[::1]:9901", "localhost:9901", "/run/admin.sock", "@abstract"; null for others. */
-function addressOf(text: string): RequestOptions | null {
-  if (text.startsWith("/")) return { socketPath: text };
-  if (text.startsWith("@")) return { socketPath: `\0${text.slice(1)}` };
-  const [, host, port] = /^(?:https?:\/\/)?(\[[^\]]+\]|[^:/]+):(\d+)\/?$/.exec(text) ?? [];
-  if (host === undefined || Number(port) > 65_535) return null;
-  return { host: host.replace(/^\[|\]$/g, ""), port: Number(port) };
-}
-
-/** The answer, or why there is none. */
-function ask(options: RequestOptions): Promise<{ status: number; body: string } | string> {
-  return new Promise((resolve) => {
-    const request = get({ ...options, timeout: timeoutMs, agent: false }, (response) => {
-      let body = "";
-      response.setEncoding("utf8");
-      response.on("data", (data: string) => (body += data));
-      response.on("end", () => {
-        resolve({ status: response.statusCode ?? 0, body });
-      });
-      response.on("error", (error) => resolve(error.message));
-    });
-    request.on("timeout", () => request.destroy(new Error(`nothing came for ${timeoutMs / 1000} s`)));
-    request.on("error", (error) => {
-      const code = "code" in error ? String(error.code) : "";
-      resolve(faults[code] ?? error.message);
-    });
-  });
-}
-
 function fail(fault: string): CommandResult {
   return { code: 1, stdout: "", stderr: `${fault}\n` };
 }
 
-const faults: Readonly<Record<string, string>> = {
-  ECONNREFUSED: "connection refused",
-  ENOENT: "there is no such socket",
-  ENOTFOUND: "there is no such host",
-  ECONNRESET: "it closed the connection",
-};
 const options: Readonly<Record<string, readonly string[]>> = {
   status: ["--type"],
   history: ["--type", "--resource"],
   diff: ["--type", "--resource", "--update"],
 };
-/** That of examples/. */
-const defaultAdmin = "127.0.0.1:9901";
-const timeoutMs = 10_000;
 const usage = `
 Tells of the config that a running proxy gets from control planes and files.
 

@@ -1,40 +1,46 @@
+import { optionNames, type Question, readOptions } from "../explain/options.ts";
+import { askAdmin } from "./ask-admin.ts";
 import type { CommandResult } from "./config-command.ts";
 
-/** `nuncio explain`: why a request goes where it goes, by a configuration. `args` follow "explain". */
+/** `nuncio explain`: why a request goes where it goes, by a file or in a running proxy. `args` follow "explain". */
 export async function explainCommand(args: readonly string[]): Promise<CommandResult> {
   if (args.length === 0) return { code: 1, stdout: "", stderr: usage };
   if (args.includes("--help") || args.includes("-h")) return { code: 0, stdout: usage, stderr: "" };
   const parsed = parse(args);
   if (typeof parsed === "string") return fail(`${parsed}\nnuncio explain --help says more`);
-  const [{ fileWorld }, { readRequest }, { explain }, { explanationText, explanationJson }] = await Promise.all([
+  return parsed.admin === "" ? askFile(parsed) : askProxy(parsed);
+}
+
+async function askFile({ question, configPath, configYaml, isJson }: Parsed): Promise<CommandResult> {
+  const [{ fileWorld }, { answerQuestion }, { explanationText, explanationJson }] = await Promise.all([
     import("../explain/file-world.ts"),
-    import("../explain/request-line.ts"),
-    import("../explain/explain.ts"),
+    import("../explain/question.ts"),
     import("../explain/render.ts"),
   ]);
-  const request = readRequest(parsed.line, parsed.headers);
-  if (typeof request === "string") return fail(request);
-  const world = fileWorld(parsed.configPath, parsed.configYaml);
+  const world = fileWorld(configPath, configYaml);
   if (typeof world === "string") return fail(world);
-  const explanation = explain(world, request, parsed);
-  if (typeof explanation === "string") return fail(explanation);
-  const stdout = parsed.isJson
-    ? `${JSON.stringify(explanationJson(explanation), null, 1)}\n`
-    : explanationText(explanation);
-  const isServed = explanation.upstream !== null || explanation.winner !== null;
-  return { code: isServed ? 0 : 2, stdout, stderr: "" };
+  const said = answerQuestion(world, question);
+  if (typeof said === "string") return fail(said);
+  const stdout = isJson ? `${JSON.stringify(explanationJson(said), null, 1)}\n` : explanationText(said);
+  return { code: said.winner === null ? 2 : 0, stdout, stderr: "" };
+}
+
+async function askProxy({ question, admin, isJson }: Parsed): Promise<CommandResult> {
+  const { line, headers, options } = question;
+  const body = JSON.stringify({ request: line, headers, ...Object.fromEntries(options) });
+  const answer = await askAdmin(admin, `/explain${isJson ? "?format=json" : ""}`, body);
+  if (typeof answer === "string") return fail(answer);
+  if (answer.status !== 200) return fail(answer.body.trim());
+  const hasWinner = isJson ? JSON.parse(answer.body).winner !== null : /^route {7}/m.test(answer.body);
+  return { code: hasWinner ? 0 : 2, stdout: answer.body, stderr: "" };
 }
 
 interface Parsed {
-  line: string;
-  headers: string[];
+  question: Question;
   configPath: string;
   configYaml: string;
-  name: string;
-  port: number;
-  source: string;
-  random: number;
-  routes: number;
+  /** "" to ask the file. */
+  admin: string;
   isJson: boolean;
 }
 
@@ -61,52 +67,36 @@ function parse(args: readonly string[]): Parsed | string {
   }
   if (words.length === 0) return "a request is wanted, such as 'GET https://shop.example/cart'";
   const text = (name: string) => given.get(name) ?? "";
-  if (text("config-path") === "" && text("config-yaml") === "") return "a configuration is wanted: -c FILE";
-  const numbers = { port: 0, random: 0, routes: 10 };
-  for (const name of ["port", "random", "routes"] as const) {
-    const fault = readNumber(name, given.get(name), numbers);
-    if (fault !== "") return fault;
-  }
+  const hasFile = text("config-path") !== "" || text("config-yaml") !== "";
+  if (!hasFile && text("admin") === "")
+    return "a configuration is wanted: -c FILE, or --admin HOST:PORT of a running proxy";
+  if (hasFile && text("admin") !== "") return "a file and a running proxy cannot be asked at once: -c or --admin";
+  const options = new Map([...given].filter(([name]) => optionNames.includes(name)));
+  const fault = readOptions(options);
+  if (typeof fault === "string") return `--${fault}`;
   return {
-    line: words.join(" "),
-    headers,
+    question: { line: words.join(" "), headers, options },
     configPath: text("config-path"),
     configYaml: text("config-yaml"),
-    name: text("listener"),
-    source: given.get("source") ?? "127.0.0.1",
-    ...numbers,
+    admin: text("admin"),
     isJson,
   };
-}
-
-function readNumber(name: keyof typeof limits, value: string | undefined, into: Record<string, number>): string {
-  if (value === undefined) return "";
-  const number = Number(value);
-  const { below, what, isWhole } = limits[name];
-  if (!(number >= 0 && number < below) || (isWhole && !Number.isInteger(number))) {
-    return `--${name} ${value}: ${what} is wanted`;
-  }
-  into[name] = number;
-  return "";
 }
 
 function fail(fault: string): CommandResult {
   return { code: 1, stdout: "", stderr: `${fault}\n` };
 }
 
-const limits = {
-  port: { below: 65_536, isWhole: true, what: "a port" },
-  random: { below: 1, isWhole: false, what: "a number from 0 to below 1" },
-  routes: { below: Number.MAX_SAFE_INTEGER, isWhole: true, what: "how many routes" },
-};
-const valued = ["header", "config-path", "config-yaml", "listener", "port", "source", "random", "routes"];
+const valued = ["header", "config-path", "config-yaml", "admin", ...optionNames];
 const shortNames: Readonly<Record<string, string>> = { "-H": "header", "-c": "config-path" };
 const usage = `
 Tells why a request goes where it goes: listener, virtual host, each route that was tried, cluster, and what the upstream gets.
 
    nuncio explain -c FILE [options] 'GET https://shop.example/cart?x=1'
+   nuncio explain --admin HOST:PORT [options] 'GET https://shop.example/cart?x=1'
 
    -c, --config-path FILE   a bootstrap; nothing is started and nobody is asked
+   --admin ADDRESS          the admin interface of a running proxy, whose config of now is asked: host:port or the path of a socket
    --config-yaml TEXT       one as text, alone or merged over the file
    -H, --header 'k: v'      a header of the request; as often as there are some
    --listener NAME          the listener that gets it; --port N the one of that port

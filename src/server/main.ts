@@ -2,6 +2,7 @@ import { availableParallelism } from "node:os";
 import { setFlagsFromString } from "node:v8";
 import { Worker } from "node:worker_threads";
 import type { TagSpec } from "../observability/tags.ts";
+import type { CommandResult } from "./config-command.ts";
 import { defaultLogFormat, type Flags, parseFlags } from "./flags.ts";
 import type { ServerLog } from "./server-log.ts";
 
@@ -16,16 +17,9 @@ process.exitCode = await main(process.argv.slice(2));
 
 /** The exit code, or undefined when the process goes on serving. */
 async function main(args: string[]): Promise<number | undefined> {
-  if (args[0] === "config") {
-    const { configCommand } = await import("./config-command.ts");
-    const { code, stdout, stderr } = await configCommand(args.slice(1));
-    process.stdout.write(stdout);
-    process.stderr.write(stderr);
-    return code;
-  }
-  if (args[0] === "explain") {
-    const { explainCommand } = await import("./explain-command.ts");
-    const { code, stdout, stderr } = await explainCommand(args.slice(1));
+  const command = await commandOf(args[0]);
+  if (command !== null) {
+    const { code, stdout, stderr } = await command(args.slice(1));
     process.stdout.write(stdout);
     process.stderr.write(stderr);
     return code;
@@ -58,6 +52,13 @@ async function main(args: string[]): Promise<number | undefined> {
   for (const note of demo.notes) process.stderr.write(`${note}\n`);
   process.stdout.write(`${demoBanner(demo.ports)}\n`);
   return undefined;
+}
+
+/** The commands that start no proxy; null for another word. */
+async function commandOf(word: string | undefined): Promise<((args: string[]) => Promise<CommandResult>) | null> {
+  if (word === "config") return (await import("./config-command.ts")).configCommand;
+  if (word === "explain") return (await import("./explain-command.ts")).explainCommand;
+  return null;
 }
 
 async function run(flags: Flags, log: ServerLog): Promise<number | undefined> {
@@ -112,15 +113,23 @@ async function run(flags: Flags, log: ServerLog): Promise<number | undefined> {
     return 0;
   }
 
-  const [{ ServerProcess }, { ProcessStats }, { TagExtractor }, { MainClusters }, { DynamicProcess }, { noChange }] =
-    await Promise.all([
-      import("./process.ts"),
-      import("./process-stats.ts"),
-      import("../observability/tags.ts"),
-      import("./main-clusters.ts"),
-      import("./dynamic-process.ts"),
-      import("./messages.ts"),
-    ]);
+  const [
+    { ServerProcess },
+    { ProcessStats },
+    { TagExtractor },
+    { MainClusters },
+    { DynamicProcess },
+    { noChange },
+    { liveWorld },
+  ] = await Promise.all([
+    import("./process.ts"),
+    import("./process-stats.ts"),
+    import("../observability/tags.ts"),
+    import("./main-clusters.ts"),
+    import("./dynamic-process.ts"),
+    import("./messages.ts"),
+    import("./live-world.ts"),
+  ]);
   const pattern = logPattern(bootstrap);
   if (pattern !== null) log.setPattern(pattern);
   const { tags, useAllDefaultTags, flushIntervalMs } = statsOptions(bootstrap);
@@ -166,6 +175,7 @@ async function run(flags: Flags, log: ServerLog): Promise<number | undefined> {
       configStatus: () => dynamic.status(),
       configHistory: (type) => dynamic.history(type),
     },
+    explainWorld: (config) => liveWorld(config, clusters, runtime),
     certificates: () => secrets.certificates,
     stats,
     staticUnknownFields: problems.list.filter((problem) => problem.reason.startsWith("no such field")).length,

@@ -1,6 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { flushCompileCache } from "node:module";
 import type { ContextCertificates } from "../config/certificate-facts.ts";
+import type { ExplainWorld } from "../explain/world.ts";
 import { addressText, type SocketAddress } from "../net/address.ts";
 import { errnoText } from "../net/errno.ts";
 import { daysUntil } from "./admin/certs.ts";
@@ -33,6 +34,8 @@ export interface ServerOptions {
   hosts: { want(worker: number, name: string, isWanted: boolean): void; forgetWorker(worker: number): void };
   /** The config that comes from outside. */
   dynamic: Pick<AdminState, "waiting" | "configStatus" | "configHistory">;
+  /** What POST /explain looks at, by the config of now. */
+  explainWorld: (config: ConfigUpdate) => ExplainWorld;
   /** Those of each TLS context. */
   certificates: () => ContextCertificates[];
   stats: ProcessStats;
@@ -214,6 +217,7 @@ export class ServerProcess {
       node: options.node,
       configDump: options.snapshot,
       ...options.dynamic,
+      explainWorld: () => options.explainWorld(supervisor.config),
       certificates: options.certificates,
       listeners: () =>
         supervisor.listenerSpecs.map((listener) => ({

@@ -168,6 +168,19 @@ export class Supervisor {
     return [...this.listeners.values()];
   }
 
+  /** All of it, as a worker that starts gets it. */
+  get config(): ConfigUpdate {
+    return {
+      listeners: [...this.listeners.values()].map((listener) => this.withPort(listener)),
+      clusters: [...this.clusters.values()],
+      routes: [...this.routes.values()],
+      scopes: [...this.scopes.values()],
+      filterConfigs: [...this.filterConfigs.values()],
+      removedListeners: [],
+      removedClusters: [],
+    };
+  }
+
   get clusterCount(): number {
     return this.clusters.size;
   }
@@ -198,20 +211,11 @@ export class Supervisor {
     slot.isMegaMissed = false;
     slot.cause = "";
     Atomics.store(this.beats, slot.index, 0);
-    const config: ConfigUpdate = {
-      listeners: [...this.listeners.values()].map((listener) => this.withPort(listener)),
-      clusters: [...this.clusters.values()],
-      routes: [...this.routes.values()],
-      scopes: [...this.scopes.values()],
-      filterConfigs: [...this.filterConfigs.values()],
-      removedListeners: [],
-      removedClusters: [],
-    };
     const { spawn, slab, extra } = this.options;
     const worker = spawn({
       index: slot.index,
       heartbeat: this.heartbeat,
-      config,
+      config: this.config,
       slab: slab(slot.index),
       extra: extra(slot.index),
     });

@@ -38,6 +38,9 @@ const server = new ServerProcess({
     configStatus: () => ({ isServing: true, types: [] }),
     configHistory: () => [],
   },
+  explainWorld: () => {
+    throw new Error("not asked for");
+  },
   certificates: () => [],
   stats: new ProcessStats(concurrency, new TagExtractor()),
   staticUnknownFields: 0,

@@ -53,7 +53,7 @@ test("POST /healthcheck/fail makes /ready 503 DRAINING", async () => {
 
 /** Without Nuncio's own commands. */
 function withoutOurs(help: string): string {
-  return help.replace(/^ {2}\/config_(status|history|diff): .*\n(?: {6}.*\n)*/gm, "");
+  return help.replace(/^ {2}\/(config_(status|history|diff)|explain)( \(POST\))?: .*\n(?: {6}.*\n)*/gm, "");
 }
 
 interface Case {
@@ -273,6 +273,9 @@ beforeAll(async () => {
     waiting: () => ({ isServing: true, listeners: [], clusters: [] }),
     configStatus: () => ({ isServing: true, types: [] }),
     configHistory: () => [],
+    explainWorld: () => {
+      throw new Error("nobody asks");
+    },
     certificates: () => [],
     listeners: () => [{ name: "main", address: { host: "", port: 0, path: socketPath } }],
     clusters: () => [

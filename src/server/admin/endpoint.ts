@@ -7,6 +7,8 @@ export interface Endpoint {
   /** It changes something: any method but POST is 405. */
   mutates: boolean;
   params: readonly EndpointParam[];
+  /** A body is what is asked, whatever its type says (curl -d calls any a form); without it a form's fields are parameters. */
+  takesBody?: boolean;
   handle(request: AdminRequest, state: AdminState): AdminReply | Promise<AdminReply>;
 }
 
@@ -23,6 +25,8 @@ export interface AdminRequest {
   /** The first value of each query parameter, decoded; "" for one without a value. */
   query: ReadonlyMap<string, string>;
   method: string;
+  /** Of a POST; "" for a form, and otherwise. */
+  body: string;
 }
 
 export interface AdminReply {

@@ -5,6 +5,7 @@ import { configDump } from "./config-dump.ts";
 import { configHistory } from "./config-history.ts";
 import { configStatus } from "./config-status.ts";
 import type { Endpoint } from "./endpoint.ts";
+import { explain } from "./explain.ts";
 import { helpEndpoint } from "./help.ts";
 import { homeEndpoint } from "./home.ts";
 import { initDump } from "./init-dump.ts";
@@ -34,6 +35,7 @@ export const endpoints: readonly Endpoint[] = [
   contention,
   cpuProfiler,
   drainListeners,
+  explain,
   healthcheckFail,
   healthcheckOk,
   heapDump,

@@ -66,11 +66,10 @@ async function route(request: IncomingMessage, state: AdminState): Promise<Admin
   if (endpoint === undefined) return text(`invalid path. ${helpText(endpoints)}`, 404);
   if (endpoint.mutates && method !== "POST") return text(`Method ${method} not allowed, POST required.`, 405);
   const query = parseQuery(queryStart < 0 ? "" : target.slice(queryStart + 1));
-  if (method === "POST" && request.headers["content-type"] === "application/x-www-form-urlencoded") {
-    const form = await readBody(request);
-    for (const [name, value] of parseQuery(form)) if (!query.has(name)) query.set(name, value);
-  }
-  return endpoint.handle({ query, method }, state);
+  const body = method === "POST" ? await readBody(request) : "";
+  const isForm = request.headers["content-type"] === "application/x-www-form-urlencoded" && !endpoint.takesBody;
+  if (isForm) for (const [name, value] of parseQuery(body)) if (!query.has(name)) query.set(name, value);
+  return endpoint.handle({ query, method, body: isForm ? "" : body }, state);
 }
 
 /** The first value of each parameter. "+" stays a plus, as in Envoy: only percent signs are decoded. */
@@ -98,9 +97,9 @@ async function readBody(request: IncomingMessage): Promise<string> {
   request.setEncoding("utf8");
   for await (const chunk of request) {
     body += chunk;
-    if (body.length > maxFormChars) break;
+    if (body.length > maxBodyChars) break;
   }
   return body;
 }
 
-const maxFormChars = 1 << 20;
+const maxBodyChars = 1 << 20;

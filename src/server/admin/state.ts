@@ -1,6 +1,7 @@
 import type { ContextCertificates } from "../../config/certificate-facts.ts";
 import type { JournalEntry } from "../../config/dynamic/journal-entry.ts";
 import type { WaitingResources } from "../../config/dynamic/waiting.ts";
+import type { ExplainWorld } from "../../explain/world.ts";
 import type { SocketAddress } from "../../net/address.ts";
 import type { StatsQuery } from "../../observability/stats-query.ts";
 import type { ConfigStatus } from "../config-status.ts";
@@ -24,6 +25,8 @@ export interface AdminState {
   configStatus(): ConfigStatus;
   /** Its last updates, newest first; of one type by its short name, "" for all. */
   configHistory(type: string): JournalEntry[];
+  /** The config of now, for POST /explain. */
+  explainWorld(): ExplainWorld;
   /** Those of each TLS context. */
   certificates(): ContextCertificates[];
   listeners(): ListenerStatus[];
