@@ -42,6 +42,13 @@ const examples: Record<string, Example> = {
       { path: "/a", host: "other.example", status: 302, headers: { location: "http://shop.example/a" } },
     ],
   },
+  "explain.yaml": {
+    requests: [
+      { path: "/cart/items?id=7", host: "shop.example", status: 200 },
+      { path: "/", host: "eu.shop.example", status: 503 },
+      { path: "/", host: "other.example", status: 404 },
+    ],
+  },
   "redirects.yaml": {
     requests: [
       { path: "/a?b", host: "shop.example", status: 301, headers: { location: "https://www.shop.example/a?b" } },

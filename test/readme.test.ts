@@ -11,7 +11,8 @@ const nuncio = join(repository, "bin/nuncio");
 const documents = ["README.md", "CONTRIBUTING.md", "SECURITY.md", ...globSync("docs/*.md", { cwd: repository })];
 const fences = documents.flatMap((file) => fencesOf(file, readFileSync(join(repository, file), "utf8")));
 const commands = fences.filter(({ info }) => info === "sh").flatMap(({ text }) => text.trimEnd().split("\n"));
-const isServing = (command: string) => command.startsWith("bin/nuncio ") && !command.includes("--mode validate");
+const isServing = (command: string) =>
+  command.startsWith("bin/nuncio ") && !/--mode validate|^bin\/nuncio explain -c/.test(command);
 const inClone = commands.filter((command) => /^npm (ci|run bench)/.test(command));
 const onDemo = commands.filter((command) => command.startsWith("curl "));
 const plain = commands.filter((line) => !isServing(line) && !inClone.includes(line) && !onDemo.includes(line));

@@ -81,7 +81,7 @@ function* parts(match: RouteMatchSpec, { head, random }: Trial): Generator<Part>
   const { runtimeFraction, tls } = match;
   if (runtimeFraction !== null) {
     const wanted = fractionText(runtimeFraction);
-    yield { only: { runtimeFraction }, kind: "runtime_fraction", wanted, found: () => `random ${random}` };
+    yield { only: { runtimeFraction }, kind: "runtime_fraction", wanted, found: () => `the draw is ${random}` };
   }
   if (match.grpc) {
     const found = () => quoted(head.find("content-type"));

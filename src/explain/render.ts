@@ -80,7 +80,7 @@ function triedLines({ index, name, path, failed }: TriedRoute): string[] {
 
 function failureText({ kind, wanted, found }: FailedCondition, path: string): string {
   if (kind === "path" && wanted === path) return `the path is ${found}`;
-  return `wants ${wanted}; it is ${found}`;
+  return `wants ${wanted}; ${tellsItself.has(kind) ? "" : "it is "}${found}`;
 }
 
 function routeTitle(index: number, name: string): string {
@@ -174,4 +174,6 @@ function snake(value: unknown): unknown {
   );
 }
 
+/** Kinds of conditions that the request has no value for. */
+const tellsItself = new Set(["runtime_fraction", "tls", "metadata", "filter_state"]);
 const maxBody = 200;

@@ -58,7 +58,7 @@ test("routes, endpoints and runtime are those of now", async () => {
   const second = JSON.parse((await explain("--json", "GET http://a.example/")).stdout);
   expect(second.tried[0]).toMatchObject({
     name: "shared",
-    failed: { kind: "runtime_fraction", wanted: "share of 100%, runtime key share", found: "random 0" },
+    failed: { kind: "runtime_fraction", wanted: "share of 100%, runtime key share", found: "the draw is 0" },
   });
   expect(second.winner.path).toBe("virtual_hosts[0].routes[1]");
   expect(second.upstream.headers).toContainEqual({ name: "x-version", value: "2" });
