@@ -38,6 +38,11 @@ export class RetryPolicy {
     this.#runtime = runtime;
   }
 
+  /** The hosts of earlier attempts matter, or others are left out. */
+  get isHostChosen(): boolean {
+    return this.hostPredicates.length > 0 || this.priorityUpdateFrequency > 0;
+  }
+
   /** Milliseconds of the first back-off at most. */
   get backoffBaseMs(): number {
     if (this.#spec.backoffBaseMs > 0) return this.#spec.backoffBaseMs;

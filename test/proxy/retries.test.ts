@@ -30,7 +30,10 @@ beforeAll(async () => {
         cluster("many", backend, breakers({ max_retries: 1000 })),
         cluster("single", backend, breakers({ max_retries: 1 })),
         cluster("slow", backend),
-        cluster("refusing", refusing, httpOptions({ explicit_http_config: { http2_protocol_options: {} } })),
+        cluster("refusing", refusing, {
+          ...httpOptions({ explicit_http_config: { http2_protocol_options: {} } }),
+          ...breakers({ max_retries: 1000 }),
+        }),
       ],
     },
   }));
@@ -69,6 +72,18 @@ test("a stream that the upstream refused is retried, where refused-stream is ask
     (await fetch(url(side, `/refused-not/b-${side.name}`))).status,
   ]);
   for (const statuses of answers) expect(statuses).toEqual([200, 503]);
+}, 60_000);
+
+test("responses of an HTTP/2 upstream are retried, whatever body they have", async () => {
+  const answers = await onSides(sides, async (side) => {
+    const requests = Array.from({ length: 60 }, async (_, i) => {
+      const body = `${i}`.repeat(500);
+      const answer = await fetch(url(side, `/h2/${side.name}-${i}`), { method: "POST", body });
+      return answer.status === 200 && (await answer.text()) === body;
+    });
+    return Promise.all(requests);
+  });
+  for (const side of answers) expect(side).toEqual(side.map(() => true));
 }, 60_000);
 
 test("many requests at once: each body comes back, and every retry is counted and over", async () => {
@@ -151,7 +166,11 @@ function answerHttp2(stream: ServerHttp2Stream, fields: Record<string, unknown>)
   const path = String(fields[":path"]);
   const times = refused.get(path) ?? 0;
   refused.set(path, times + 1);
-  if (times === 0) stream.close(constants.NGHTTP2_REFUSED_STREAM);
+  if (path.startsWith("/h2/")) {
+    stream.respond({ ":status": times === 0 ? 503 : 200 });
+    if (times === 0) stream.end(Buffer.alloc(100_000));
+    else stream.pipe(stream);
+  } else if (times === 0) stream.close(constants.NGHTTP2_REFUSED_STREAM);
   else {
     stream.respond({ ":status": 200 });
     stream.end("ok");
@@ -219,6 +238,7 @@ const routes = [
     }),
   ),
   route("refusing", "refusing", { retry_on: "refused-stream" }),
+  route("h2", "refusing", { retry_on: "5xx" }),
   route("refused-not", "refusing", { retry_on: "connect-failure,retriable-4xx" }),
   route("many", "many", { retry_on: "5xx", num_retries: 3 }),
   route("late", "single", { retry_on: "5xx", retry_back_off: late }),

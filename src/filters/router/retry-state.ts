@@ -27,14 +27,16 @@ export interface RetryOwner {
  * retries that the cluster allows. Envoy: RetryStateImpl.
  */
 export class RetryState {
-  readonly hosts: RetryHosts;
+  /** null where any host will do. */
+  readonly hosts: RetryHosts | null;
   readonly #policy: RetryPolicy;
   readonly #retryOn: number;
   readonly #statusCodes: readonly number[];
   readonly #headerNames: readonly string[];
   readonly #breaker: CircuitBreaker;
   readonly #stats: RetryStats;
-  readonly #backoff: RetryBackoff;
+  /** Made by the first retry. */
+  #backoff: RetryBackoff | null = null;
   #left: number;
   #timer: LazyTimer | null = null;
   /** A retry is to come. */
@@ -57,8 +59,7 @@ export class RetryState {
     this.#policy = policy;
     this.#breaker = breaker;
     this.#stats = stats;
-    this.hosts = new RetryHosts(policy);
-    this.#backoff = new RetryBackoff(policy.backoffBaseMs, policy.backoffMaxMs);
+    this.hosts = policy.isHostChosen ? new RetryHosts(policy) : null;
     this.#retryOn = policy.allows(head) ? policy.retryOn | (overrides?.retryOn ?? 0) : 0;
     const given = overrides?.maxRetries ?? -1;
     this.#left = given >= 0 && this.#retryOn !== 0 ? given : policy.numRetries;
@@ -97,6 +98,7 @@ export class RetryState {
     this.isWaiting = true;
     this.isAfterTimeout = isAfterTimeout;
     this.#timer ??= new LazyTimer(() => this.#onDue(owner));
+    this.#backoff ??= new RetryBackoff(this.#policy.backoffBaseMs, this.#policy.backoffMaxMs);
     const asked = this.#askedMs;
     const ms = asked > 0 ? jitteredWaitMs(asked, Math.random()) : this.#backoff.nextMs(Math.random());
     this.#timer.set(eventClock.now, ms);
@@ -116,7 +118,7 @@ export class RetryState {
   /** The request ends, or nothing is retried any more. */
   release(): void {
     this.isWaiting = false;
-    this.#timer?.clear();
+    this.#timer?.dispose();
     if (!this.#isHeld) return;
     this.#isHeld = false;
     this.#breaker.give(Resource.retries);

@@ -161,7 +161,7 @@ export class RouterRequest implements Terminal, AttemptOwner, RetryOwner {
     const { writer, host } = attempt;
     if (writer === null || host === null) return;
     attempt.describe(this.#stream.info);
-    this.#retry?.hosts.onTried(host);
+    this.#retry?.hosts?.onTried(host);
     const head = this.#head as RequestHead;
     const route = this.#stream.route;
     if (route?.autoHostRewrite === true && host.hostname !== "") {
@@ -229,7 +229,7 @@ export class RouterRequest implements Terminal, AttemptOwner, RetryOwner {
       abortResponse(this.#stream, reason);
       return;
     }
-    if (attempt.requestStart < 0 && attempt.host !== null) this.#retry?.hosts.onTried(attempt.host);
+    if (attempt.requestStart < 0 && attempt.host !== null) this.#retry?.hosts?.onTried(attempt.host);
     const reply = resetReply(reason, detail, this.#isRetry);
     if (detail !== "" && reply.flags === ResponseFlag.UF) info.upstreamTransportFailureReason = detail;
     const { isRetried } = attempt;
