@@ -3,6 +3,7 @@ import { linkConditions, trieKey } from "./entry.ts";
 import { HashPolicy } from "./hash-policy.ts";
 import type { CompileValue } from "./header-mutation.ts";
 import { compileKnown, HeaderMutations, mutationOrder } from "./header-mutation.ts";
+import { MetadataCriteria } from "./metadata-criteria.ts";
 import { Mirror } from "./mirror.ts";
 import { Regex } from "./regex.ts";
 import { RetryPolicy } from "./retry-policy.ts";
@@ -116,7 +117,10 @@ function linkWeighted(entry: WeightedEntrySpec, base: RouteData, levels: Levels)
     ...base,
     cluster: entry.name,
     clusterHeader: entry.clusterHeader,
-    subset: entry.subset === null ? base.subset : { ...base.subset, ...entry.subset },
+    criteria:
+      entry.subset === null
+        ? base.criteria
+        : (base.criteria?.merge(entry.subset) ?? new MetadataCriteria(entry.subset)),
     // The entry's own mutations come before those of the three levels, whatever wins among these.
     requestMutations: request.isEmpty ? base.requestMutations : [request, ...base.requestMutations],
     responseMutations: response.isEmpty ? base.responseMutations : [response, ...base.responseMutations],
@@ -162,7 +166,7 @@ function routeData(route: RouteSpec, levels: Levels): RouteData {
       (mirror) => new Mirror(mirror, deps.runtime),
     ),
     upgrades: cluster?.upgrades ?? [],
-    subset: cluster?.subset ?? null,
+    criteria: cluster === null || cluster.subset === null ? null : new MetadataCriteria(cluster.subset),
     internalRedirect: cluster?.internalRedirect ?? null,
     autoHostRewrite: cluster?.hostRewrite?.kind === "auto",
     statPrefix: route.statPrefix,

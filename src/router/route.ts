@@ -3,6 +3,7 @@ import { Known } from "../http/names.ts";
 import type { StreamInfo } from "../observability/stream-info.ts";
 import type { HashPolicy } from "./hash-policy.ts";
 import type { HeaderMutations, ValueFormatter } from "./header-mutation.ts";
+import type { MetadataCriteria } from "./metadata-criteria.ts";
 import type { Mirror } from "./mirror.ts";
 import type { RetryPolicy } from "./retry-policy.ts";
 import type { HostRewrite, PathRewrite, Redirect } from "./rewrite.ts";
@@ -48,7 +49,8 @@ export interface Route {
   readonly priority: "DEFAULT" | "HIGH";
   readonly mirrors: readonly Mirror[];
   readonly upgrades: readonly UpgradeSpec[];
-  readonly subset: Record<string, unknown> | null;
+  /** What metadata_match asks of hosts; null without one. */
+  readonly criteria: MetadataCriteria | null;
   readonly internalRedirect: InternalRedirectSpec | null;
   /** auto_host_rewrite: the authority becomes the upstream's host name (see setAuthority). */
   readonly autoHostRewrite: boolean;
@@ -115,7 +117,7 @@ export interface RouteData {
   priority: "DEFAULT" | "HIGH";
   mirrors: readonly Mirror[];
   upgrades: readonly UpgradeSpec[];
-  subset: Record<string, unknown> | null;
+  criteria: MetadataCriteria | null;
   internalRedirect: InternalRedirectSpec | null;
   autoHostRewrite: boolean;
   statPrefix: string;
@@ -163,7 +165,7 @@ class LinkedRoute implements Route {
   readonly priority: "DEFAULT" | "HIGH";
   readonly mirrors: readonly Mirror[];
   readonly upgrades: readonly UpgradeSpec[];
-  readonly subset: Record<string, unknown> | null;
+  readonly criteria: MetadataCriteria | null;
   readonly internalRedirect: InternalRedirectSpec | null;
   readonly autoHostRewrite: boolean;
   readonly statPrefix: string;
@@ -191,7 +193,7 @@ class LinkedRoute implements Route {
     this.priority = data.priority;
     this.mirrors = data.mirrors;
     this.upgrades = data.upgrades;
-    this.subset = data.subset;
+    this.criteria = data.criteria;
     this.internalRedirect = data.internalRedirect;
     this.autoHostRewrite = data.autoHostRewrite;
     this.statPrefix = data.statPrefix;

@@ -24,7 +24,7 @@ export function createTlsRedirect(virtualHost: VirtualHost): Route {
     priority: "DEFAULT",
     mirrors: [],
     upgrades: [],
-    subset: null,
+    criteria: null,
     internalRedirect: null,
     autoHostRewrite: false,
     statPrefix: "",

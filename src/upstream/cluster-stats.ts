@@ -50,6 +50,9 @@ export class ClusterStats {
   readonly zoneCross: number;
   readonly zoneNoCapacity: number;
   readonly localClusterNotOk: number;
+  readonly subsetsSelected: number;
+  readonly subsetsFallback: number;
+  readonly subsetsFallbackPanic: number;
   readonly cxConnectMs: number;
   readonly cxLengthMs: number;
   readonly rqPerCx: number;
@@ -113,6 +116,9 @@ export class ClusterStats {
     this.zoneCross = slot("lb_zone_routing_cross_zone");
     this.zoneNoCapacity = slot("lb_zone_no_capacity_left");
     this.localClusterNotOk = slot("lb_local_cluster_not_ok");
+    this.subsetsSelected = slot("lb_subsets_selected");
+    this.subsetsFallback = slot("lb_subsets_fallback");
+    this.subsetsFallbackPanic = slot("lb_subsets_fallback_panic");
     this.cxConnectMs = slot("upstream_cx_connect_ms");
     this.cxLengthMs = slot("upstream_cx_length_ms");
     this.rqPerCx = slot("upstream_rq_per_cx");

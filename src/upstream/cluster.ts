@@ -19,10 +19,11 @@ import { ClusterStats } from "./cluster-stats.ts";
 import { addCredential } from "./credential.ts";
 import type { UpstreamEnvironment } from "./environment.ts";
 import { realEnvironment } from "./environment.ts";
-import { Host, HostSet } from "./host-set.ts";
+import { Host, type HostChooser, HostSet, type HostSetContext } from "./host-set.ts";
 import { HostStat } from "./host-stats.ts";
 import type { LbContext } from "./lb/context.ts";
 import { linkSans } from "./link-sans.ts";
+import { linkSubsets } from "./link-subsets.ts";
 import { type LocalZone, nowhere } from "./local-zone.ts";
 import type { Pool, PoolContext } from "./pool.ts";
 import { PoolH1 } from "./pool-h1.ts";
@@ -58,7 +59,7 @@ export class Cluster {
   readonly #breakers: [CircuitBreaker, CircuitBreaker];
   /** By address. */
   #hosts = new Map<string, Host>();
-  #hostSet: HostSet;
+  #hostSet: HostChooser;
   #localities: readonly LocalitySpec[];
   readonly #zone: LocalZone;
   #isClosed = false;
@@ -129,9 +130,8 @@ export class Cluster {
       borrower.onBorrowFailed("no_healthy_upstream", "no credential", null);
       return;
     }
-    const selection = context === null ? null : context.selection;
-    const host =
-      selection === null ? this.#hostSet.choose(requestHash) : this.#hostSet.chooseFor(selection, requestHash);
+    const criteria = this.spec.lb.subset === null ? null : (context?.criteria ?? null);
+    const host = this.#hostSet.choose(requestHash, criteria, context?.selection ?? null);
     const stats = this.stats;
     if (host === null) {
       stats.values[stats.cxNoneHealthy]++;
@@ -238,7 +238,7 @@ export class Cluster {
     for (const host of this.#hosts.values()) drainHost(host);
   }
 
-  #link(localities: readonly LocalitySpec[]): HostSet {
+  #link(localities: readonly LocalitySpec[]): HostChooser {
     const before = this.#hosts;
     const now = this.#context.environment.now();
     const hosts = new Map<string, Host>();
@@ -258,7 +258,7 @@ export class Cluster {
     }));
     this.#hosts = hosts;
     const { lb, overprovisioningPct } = this.spec;
-    return new HostSet(lb, live, {
+    const setContext: HostSetContext = {
       overprovisioningPct,
       random: this.#context.environment.random,
       now: this.#context.environment.now,
@@ -266,7 +266,9 @@ export class Cluster {
       activeRequests: this.#activeRequests,
       zone: this.#zone,
       stats: this.stats,
-    });
+    };
+    if (lb.subset === null) return new HostSet(lb, live, setContext);
+    return linkSubsets(lb, lb.subset, live, setContext);
   }
 
   /** Into requestHash: by the balancer's policies or the route's; at random where they give none. */

@@ -203,6 +203,7 @@ export function fakeSpec(hosts: HostSpec[], change: Partial<ClusterSpec> = {}): 
       activeRequestBias: 1,
       isFullScan: false,
       slowStart: null,
+      subset: null,
       isLocalityWeighted: false,
       zoneAware: {
         routingEnabledPct: 100,

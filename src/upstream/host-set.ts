@@ -2,6 +2,7 @@ import type { SocketAddress } from "../net/address.ts";
 import { addressText } from "../net/address.ts";
 import type { ProxyTlv } from "../net/proxy-protocol.ts";
 import type { Word64 } from "../net/word64.ts";
+import type { MetadataCriteria } from "../router/metadata-criteria.ts";
 import type { ClusterStats } from "./cluster-stats.ts";
 import type { HostSelection, Priorities } from "./host-selection.ts";
 import { HostStats } from "./host-stats.ts";
@@ -84,8 +85,17 @@ export interface HostSetContext extends PickerContext {
   stats: ClusterStats;
 }
 
+/** Finds a request its host. */
+export interface HostChooser {
+  /**
+   * null when there is none to choose. `hash` and `criteria` are the request's, for the balancers that go by them; `selection` is what a
+   * retry asks, null for a first attempt.
+   */
+  choose(hash: Word64, criteria: MetadataCriteria | null, selection: HostSelection | null): Host | null;
+}
+
 /** The hosts of a cluster in an order of choice: first the priority by its load, then health or panic, then locality, then the policy. */
-export class HostSet implements Priorities {
+export class HostSet implements HostChooser, Priorities {
   readonly #context: HostSetContext;
   readonly #isHashed: boolean;
   readonly #failsOnPanic: boolean;
@@ -117,16 +127,15 @@ export class HostSet implements Priorities {
     this.#only = first?.healthy ?? null;
   }
 
-  /** null when there is none to choose. `hash`: the request's, read by consistent hashes alone, as is how many hosts a retry refused. */
-  choose(hash: Word64, attempt = 0): Host | null {
-    return this.#only === null ? this.#chooseOnce(null, hash, attempt) : this.#only.pick(hash, attempt);
+  choose(hash: Word64, _criteria: MetadataCriteria | null, selection: HostSelection | null): Host | null {
+    if (selection === null) return this.#only === null ? this.#chooseOnce(null, hash, 0) : this.#only.pick(hash, 0);
+    return this.#chooseFor(selection, hash);
   }
 
-  /** The same for a retry. Envoy: ZoneAwareLoadBalancerBase::chooseHost. */
-  chooseFor(selection: HostSelection, hash: Word64): Host | null {
+  /** Envoy: ZoneAwareLoadBalancerBase::chooseHost; ThreadAwareLoadBalancerBase, whose hash knows nothing of other loads. */
+  #chooseFor(selection: HostSelection, hash: Word64): Host | null {
     for (let attempt = 0; ; attempt++) {
-      const loads = selection.loads(this);
-      const host = loads === null ? this.choose(hash, attempt) : this.#chooseOnce(loads, hash, attempt);
+      const host = this.#chooseOnce(this.#isHashed ? null : selection.loads(this), hash, attempt);
       if (host === null || attempt === selection.maxAttempts || !selection.isUnwanted(host)) return host;
     }
   }

@@ -7,6 +7,7 @@ import {
   Cluster_CommonLbConfigSchema,
   Cluster_DiscoveryType,
   Cluster_LbPolicy,
+  type LoadBalancingPolicy,
 } from "../proto/generated/envoy/config/cluster/v3/cluster_pb.ts";
 import type { RuntimeDouble } from "../proto/generated/envoy/config/core/v3/base_pb.ts";
 import {
@@ -36,9 +37,14 @@ import {
   type RoundRobin,
   RoundRobinSchema,
 } from "../proto/generated/envoy/extensions/load_balancing_policies/round_robin/v3/round_robin_pb.ts";
+import {
+  type Subset,
+  SubsetSchema,
+} from "../proto/generated/envoy/extensions/load_balancing_policies/subset/v3/subset_pb.ts";
 import type { Problems } from "../proto/problems.ts";
 import { parseMaglev, parseMaglevPolicy, parseRingHash, parseRingHashPolicy } from "./parse-hash-lb.ts";
 import { parseSlowStart } from "./parse-slow-start.ts";
+import { parseLbSubsetConfig, parseSubset } from "./parse-subset-lb.ts";
 import type { LbSpec, ZoneAwareSpec } from "./spec.ts";
 
 /** How a cluster chooses hosts: load_balancing_policy where it is set, else lb_policy with its config. */
@@ -50,13 +56,19 @@ export function parseLb(message: Cluster, problems: Problems): LbSpec {
     activeRequestBias: 1,
     isFullScan: false,
     slowStart: null,
+    subset: null,
     isLocalityWeighted: false,
     zoneAware: parseZoneAware(undefined),
     panicThresholdPct: 50,
   };
   parseCommon(message, lb, problems);
-  if (message.loadBalancingPolicy !== undefined) parseTyped(message, lb, problems);
-  else parsePolicy(message, lb, problems);
+  const typed = message.loadBalancingPolicy;
+  if (typed !== undefined) {
+    parseTyped(typed, lb, problems.at("load_balancing_policy"), `implementation for cluster: '${message.name}'`);
+    return lb;
+  }
+  parsePolicy(message, lb, problems);
+  lb.subset = parseLbSubsetConfig(message, problems);
   return lb;
 }
 
@@ -138,7 +150,10 @@ function parsePolicy(message: Cluster, lb: LbSpec, problems: Problems): void {
       break;
     case Cluster_LbPolicy.CLUSTER_PROVIDED:
       problems.error("lb_policy", "CLUSTER_PROVIDED needs a cluster type that brings its own", {
-        envoyText: `cluster manager: cluster provided LB specified but cluster '${message.name}' did not provide one. Check cluster documentation.`,
+        envoyText:
+          message.lbSubsetConfig === undefined
+            ? `cluster manager: cluster provided LB specified but cluster '${message.name}' did not provide one. Check cluster documentation.`
+            : "cluster: LB policy CLUSTER_PROVIDED cannot be combined with lb_subset_config",
       });
       break;
   }
@@ -149,13 +164,17 @@ function parsePolicy(message: Cluster, lb: LbSpec, problems: Problems): void {
   }
 }
 
-/** Envoy takes the first policy of the list that it knows. */
-function parseTyped(message: Cluster, lb: LbSpec, problems: Problems): void {
-  const policies = message.loadBalancingPolicy?.policies ?? [];
+/** Envoy takes the first policy of the list that it knows. `problems` is that of the list, `sought` for Envoy's text. */
+function parseTyped(
+  { policies }: Pick<LoadBalancingPolicy, "policies">,
+  lb: LbSpec,
+  problems: Problems,
+  sought: string,
+): void {
   const names = policies.map((policy) => policy.typedExtensionConfig?.name ?? "");
   let unknown = "";
   for (const [i, policy] of policies.entries()) {
-    const scope = problems.at(`load_balancing_policy.policies[${i}].typed_extension_config`);
+    const scope = problems.at(`policies[${i}].typed_extension_config`);
     const unpacked = unpackAny(policy.typedExtensionConfig?.typedConfig, scope, "typed_config");
     if (unpacked === null) return;
     const config = scope.at("typed_config");
@@ -172,6 +191,13 @@ function parseTyped(message: Cluster, lb: LbSpec, problems: Problems): void {
       case MaglevSchema.typeName:
         parseMaglev(unpacked.message as Maglev, lb, config);
         return;
+      case SubsetSchema.typeName: {
+        const subset = unpacked.message as Subset;
+        lb.subset = parseSubset(subset, config);
+        const inner = subset.subsetLbPolicy ?? noPolicy;
+        parseTyped(inner, lb, config.at("subset_lb_policy"), "implementation for subset lb");
+        return;
+      }
       case RandomSchema.typeName:
         checkCoverage(RandomSchema, unpacked.message as Random, config, {
           honoured: ["locality_lb_config"],
@@ -184,13 +210,9 @@ function parseTyped(message: Cluster, lb: LbSpec, problems: Problems): void {
         unknown ||= unpacked.desc.typeName;
     }
   }
-  problems.error(
-    "load_balancing_policy",
-    unknown === "" ? "names no policy" : `the policy ${unknown} is not implemented in Nuncio yet`,
-    {
-      envoyText: `cluster: didn't find a registered load balancer factory implementation for cluster: '${message.name}' with names from [${names.join(", ")}]`,
-    },
-  );
+  problems.error("", unknown === "" ? "names no policy" : `the policy ${unknown} is not implemented in Nuncio yet`, {
+    envoyText: `cluster: didn't find a registered load balancer factory ${sought} with names from [${names.join(", ")}]`,
+  });
 }
 
 function parseRoundRobin(config: RoundRobin, lb: LbSpec, problems: Problems): void {
@@ -253,6 +275,7 @@ function runtimeDouble(value: RuntimeDouble | undefined, otherwise: number): num
   return value?.defaultValue ?? otherwise;
 }
 
+const noPolicy: Pick<LoadBalancingPolicy, "policies"> = { policies: [] };
 /** Envoy's names of the cluster types. */
 const discoveryNames: Record<number, string> = {
   [Cluster_DiscoveryType.STATIC]: "envoy.cluster.static",

@@ -226,6 +226,36 @@ const refused: { name: string; json: object; path: string; envoyText: string | n
     path: "ring_hash_lb_config.minimum_ring_size",
     envoyText: "ring hash: minimum_ring_size (20) > maximum_ring_size (10)",
   },
+  ...(
+    [
+      [{ fallback_policy: "KEYS_SUBSET" }, "fallback_keys_subset cannot be empty"],
+      [
+        { fallback_policy: "KEYS_SUBSET", fallback_keys_subset: ["c"] },
+        "fallback_keys_subset must be a subset of selector keys",
+      ],
+      [
+        { fallback_policy: "KEYS_SUBSET", fallback_keys_subset: ["b", "a"] },
+        "fallback_keys_subset cannot be equal to keys",
+      ],
+      [{ fallback_keys_subset: ["a"] }, "fallback_keys_subset can be set only for KEYS_SUBSET fallback_policy"],
+    ] as const
+  ).map(([selector, envoyText]) => ({
+    name: envoyText,
+    json: { lb_subset_config: { subset_selectors: [{ keys: ["a", "b"], ...selector }] } },
+    path: "lb_subset_config.subset_selectors[0].fallback_keys_subset",
+    envoyText,
+  })),
+  {
+    name: "subsets without a policy of their own",
+    json: {
+      load_balancing_policy: {
+        policies: [{ typed_extension_config: { name: "s", typed_config: { "@type": lbType("subset", "Subset") } } }],
+      },
+    },
+    path: "load_balancing_policy.policies[0].typed_extension_config.typed_config.subset_lb_policy",
+    envoyText:
+      "cluster: didn't find a registered load balancer factory implementation for subset lb with names from []",
+  },
   {
     name: "a table whose size is no prime",
     json: { lb_policy: "MAGLEV", maglev_lb_config: { table_size: 100 } },

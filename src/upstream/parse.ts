@@ -159,6 +159,7 @@ const honoured = [
   "load_balancing_policy",
   "least_request_lb_config",
   "ring_hash_lb_config",
+  "lb_subset_config",
   "maglev_lb_config",
   "round_robin_lb_config",
   "common_lb_config",

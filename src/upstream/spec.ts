@@ -87,6 +87,8 @@ export interface LbSpec {
   policy: "ROUND_ROBIN" | "LEAST_REQUEST" | "RANDOM";
   /** RING_HASH or MAGLEV in the place of `policy`; null without. */
   hash: HashLbSpec | null;
+  /** Hosts divided by metadata, each part with the policy here; null without. */
+  subset: SubsetSpec | null;
   /** LEAST_REQUEST: hosts compared with each other. */
   choiceCount: number;
   /** LEAST_REQUEST with weights: the power of the number of active requests. */
@@ -101,6 +103,34 @@ export interface LbSpec {
   zoneAware: ZoneAwareSpec;
   /** Percent of hosts that must be healthy; below it all are used. 0: never panic. */
   panicThresholdPct: number;
+}
+
+/** What is done where no subset is found. */
+export type SubsetFallback = "NOT_DEFINED" | "NO_FALLBACK" | "ANY_ENDPOINT" | "DEFAULT_SUBSET" | "KEYS_SUBSET";
+
+/** Envoy: LbSubsetConfig, extensions.load_balancing_policies.subset.v3.Subset. */
+export interface SubsetSpec {
+  fallback: "NO_FALLBACK" | "ANY_ENDPOINT" | "DEFAULT_SUBSET";
+  defaultSubset: Record<string, unknown>;
+  selectors: SubsetSelectorSpec[];
+  allowRedundantKeys: boolean;
+  isLocalityWeightAware: boolean;
+  scalesLocalityWeight: boolean;
+  panicModeAny: boolean;
+  /** A list in a host's metadata counts as any of its values. */
+  listAsAny: boolean;
+  /** metadata_fallback_policy FALLBACK_LIST. */
+  usesFallbackList: boolean;
+}
+
+/** One subset for each value of these keys that there is. */
+export interface SubsetSelectorSpec {
+  /** In order of bytes. */
+  keys: string[];
+  isSingle: boolean;
+  fallback: SubsetFallback;
+  /** KEYS_SUBSET: the keys that are tried next. */
+  fallbackKeys: string[];
 }
 
 /** How new hosts come to their weight. Envoy: SlowStartConfig. */

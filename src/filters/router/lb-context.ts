@@ -1,6 +1,7 @@
 import type { HeaderBlock } from "../../http/header-block.ts";
 import { StreamInfo } from "../../observability/stream-info.ts";
 import type { CookieSink, HashPolicy } from "../../router/hash-policy.ts";
+import { MetadataCriteria } from "../../router/metadata-criteria.ts";
 import type { Route } from "../../router/route.ts";
 import type { HostSelection } from "../../upstream/host-selection.ts";
 import type { LbContext } from "../../upstream/lb/context.ts";
@@ -10,16 +11,27 @@ export class RouteLbContext implements LbContext {
   info: StreamInfo = none;
   hashPolicy: HashPolicy | null = null;
   selection: HostSelection | null = null;
+  #criteria: MetadataCriteria | null = null;
   readonly routeCookies: RouteCookies = new RouteCookies(this);
   readonly balancerCookies: BalancerCookie = new BalancerCookie(this);
 
+  /** The route's, under what filters left in the dynamic metadata. */
+  get criteria(): MetadataCriteria | null {
+    const own = this.info.dynamicMetadata?.get("envoy.lb");
+    const route = this.#criteria;
+    if (own === undefined) return route;
+    return route === null ? new MetadataCriteria(own) : route.merge(own);
+  }
+
   begin(route: Route, info: StreamInfo): void {
     this.info = info;
+    this.#criteria = route.criteria;
     this.hashPolicy = route.hashPolicy;
   }
 
   reset(): void {
     this.info = none;
+    this.#criteria = null;
     this.hashPolicy = null;
     this.selection = null;
     this.routeCookies.cookies = null;

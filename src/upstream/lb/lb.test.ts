@@ -133,13 +133,13 @@ function at(port: number, health: HostHealth): ReturnType<typeof fakeHost> {
 
 test("unhealthy hosts are left out above the panic threshold and used below it", () => {
   const calm = hostSet({}, first, fakeLocality([at(1, "HEALTHY"), at(2, "UNHEALTHY")]));
-  expect(picks(() => calm.set.choose(hash), 4)).toBe("1111");
+  expect(picks(() => calm.set.choose(hash, null, null), 4)).toBe("1111");
   expect(calm.panics.length).toBe(0);
   const panic = hostSet({}, first, fakeLocality([at(1, "HEALTHY"), at(2, "UNHEALTHY"), at(3, "UNHEALTHY")]));
-  expect(picks(() => panic.set.choose(hash), 6)).toBe("123123");
+  expect(picks(() => panic.set.choose(hash, null, null), 6)).toBe("123123");
   expect(panic.panics.length).toBe(6);
   const never = hostSet({ panicThresholdPct: 0 }, first, fakeLocality([at(1, "UNHEALTHY")]));
-  expect(never.set.choose(hash)).toBe(null);
+  expect(never.set.choose(hash, null, null)).toBe(null);
 });
 
 test("the next priority takes what the first cannot", () => {
@@ -152,7 +152,7 @@ test("the next priority takes what the first cannot", () => {
     fakeLocality([at(3, "HEALTHY")], { priority: 1 }),
   );
   world.randoms = [0, 0.69, 0.7, 0.99].flatMap((value) => [value]);
-  expect(picks(() => set.choose(hash), 4)).toBe("1133");
+  expect(picks(() => set.choose(hash, null, null), 4)).toBe("1133");
 });
 
 test("localities share by weight, less where hosts are ill", () => {
@@ -163,7 +163,7 @@ test("localities share by weight, less where hosts are ill", () => {
     fakeLocality([at(2, "HEALTHY")], { weight: 1, zone: "b" }),
     fakeLocality([at(3, "HEALTHY")], { weight: 0, zone: "c" }),
   );
-  const round = picks(() => set.choose(hash), 400);
+  const round = picks(() => set.choose(hash, null, null), 400);
   expect(Math.abs(round.split("1").length - 1 - 300)).toBeLessThanOrEqual(1);
   expect(round).not.toContain("3");
 });

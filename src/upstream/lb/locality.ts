@@ -17,8 +17,8 @@ export class LocalityPicker implements HostPicker {
     this.#schedule = new EdfScheduler(localities, (entry) => entry.weight);
   }
 
-  pick(hash: Word64): Host | null {
+  pick(hash: Word64, attempt: number): Host | null {
     const entry = this.#schedule.pick();
-    return entry === null ? null : entry.picker.pick(hash, 0);
+    return entry === null ? null : entry.picker.pick(hash, attempt);
   }
 }

@@ -132,10 +132,10 @@ export class ZonePicker implements HostPicker {
     this.#all = all;
   }
 
-  pick(hash: Word64): Host | null {
+  pick(hash: Word64, attempt: number): Host | null {
     const at = this.#routing.choose();
     if (at === nowhereAtAll) return null;
-    return at === everywhere ? this.#all.pick(hash, 0) : (this.#localities[at] as HostPicker).pick(hash, 0);
+    return at === everywhere ? this.#all.pick(hash, attempt) : (this.#localities[at] as HostPicker).pick(hash, attempt);
   }
 }
 
