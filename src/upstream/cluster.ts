@@ -22,6 +22,7 @@ import { realEnvironment } from "./environment.ts";
 import { Host, type HostChooser, HostSet, type HostSetContext } from "./host-set.ts";
 import { HostStat } from "./host-stats.ts";
 import type { LbContext } from "./lb/context.ts";
+import { tellSelectedHost } from "./lb/override-host.ts";
 import { linkSans } from "./link-sans.ts";
 import { linkSubsets } from "./link-subsets.ts";
 import { type LocalZone, nowhere } from "./local-zone.ts";
@@ -125,13 +126,11 @@ export class Cluster {
     priority: RoutingPriority,
     context: LbContext | null = null,
   ): void {
-    if (this.spec.lb.hash !== null) this.#hashRequest(head, context);
     if (head !== null && !this.addCredential(head)) {
       borrower.onBorrowFailed("no_healthy_upstream", "no credential", null);
       return;
     }
-    const criteria = this.spec.lb.subset === null ? null : (context?.criteria ?? null);
-    const host = this.#hostSet.choose(requestHash, criteria, context?.selection ?? null);
+    const host = this.#choose(head, context);
     const stats = this.stats;
     if (host === null) {
       stats.values[stats.cxNoneHealthy]++;
@@ -269,6 +268,26 @@ export class Cluster {
     };
     if (lb.subset === null) return new HostSet(lb, live, setContext);
     return linkSubsets(lb, lb.subset, live, setContext);
+  }
+
+  #choose(head: RequestHead | null, context: LbContext | null): Host | null {
+    const { hash, subset, overrideHost } = this.spec.lb;
+    let host: Host | null = null;
+    if (overrideHost !== null && head !== null && context !== null) {
+      for (let isLeft = true; isLeft && host === null; ) {
+        const name = context.namedHosts.next(overrideHost, head, context.info);
+        isLeft = name !== null;
+        host = this.#hosts.get(name ?? "") ?? null;
+      }
+    }
+    if (host === null) {
+      if (hash !== null) this.#hashRequest(head, context);
+      const criteria = subset === null ? null : (context?.criteria ?? null);
+      host = this.#hostSet.choose(requestHash, criteria, context?.selection ?? null);
+    }
+    const key = overrideHost?.selectedHostKey ?? null;
+    if (key !== null && host !== null && context !== null) tellSelectedHost(key, host.addressText, context.info);
+    return host;
   }
 
   /** Into requestHash: by the balancer's policies or the route's; at random where they give none. */

@@ -204,6 +204,7 @@ export function fakeSpec(hosts: HostSpec[], change: Partial<ClusterSpec> = {}): 
       isFullScan: false,
       slowStart: null,
       subset: null,
+      overrideHost: null,
       isLocalityWeighted: false,
       zoneAware: {
         routingEnabledPct: 100,

@@ -11,6 +11,10 @@ import {
 } from "../proto/generated/envoy/config/cluster/v3/cluster_pb.ts";
 import type { RuntimeDouble } from "../proto/generated/envoy/config/core/v3/base_pb.ts";
 import {
+  type ClientSideWeightedRoundRobin,
+  ClientSideWeightedRoundRobinSchema,
+} from "../proto/generated/envoy/extensions/load_balancing_policies/client_side_weighted_round_robin/v3/client_side_weighted_round_robin_pb.ts";
+import {
   type LocalityLbConfig,
   type LocalityLbConfig_ZoneAwareLbConfig,
   LocalityLbConfig_ZoneAwareLbConfig_LocalityBasis,
@@ -25,6 +29,10 @@ import {
   type Maglev,
   MaglevSchema,
 } from "../proto/generated/envoy/extensions/load_balancing_policies/maglev/v3/maglev_pb.ts";
+import {
+  type OverrideHost,
+  OverrideHostSchema,
+} from "../proto/generated/envoy/extensions/load_balancing_policies/override_host/v3/override_host_pb.ts";
 import {
   type Random,
   RandomSchema,
@@ -41,10 +49,15 @@ import {
   type Subset,
   SubsetSchema,
 } from "../proto/generated/envoy/extensions/load_balancing_policies/subset/v3/subset_pb.ts";
+import {
+  type WrrLocality,
+  WrrLocalitySchema,
+} from "../proto/generated/envoy/extensions/load_balancing_policies/wrr_locality/v3/wrr_locality_pb.ts";
 import type { Problems } from "../proto/problems.ts";
 import { parseMaglev, parseMaglevPolicy, parseRingHash, parseRingHashPolicy } from "./parse-hash-lb.ts";
 import { parseSlowStart } from "./parse-slow-start.ts";
 import { parseLbSubsetConfig, parseSubset } from "./parse-subset-lb.ts";
+import { parseClientSideWeighted, parseOverrideHost, parseWrrLocality } from "./parse-wrapping-lb.ts";
 import type { LbSpec, ZoneAwareSpec } from "./spec.ts";
 
 /** How a cluster chooses hosts: load_balancing_policy where it is set, else lb_policy with its config. */
@@ -57,6 +70,7 @@ export function parseLb(message: Cluster, problems: Problems): LbSpec {
     isFullScan: false,
     slowStart: null,
     subset: null,
+    overrideHost: null,
     isLocalityWeighted: false,
     zoneAware: parseZoneAware(undefined),
     panicThresholdPct: 50,
@@ -64,7 +78,13 @@ export function parseLb(message: Cluster, problems: Problems): LbSpec {
   parseCommon(message, lb, problems);
   const typed = message.loadBalancingPolicy;
   if (typed !== undefined) {
-    parseTyped(typed, lb, problems.at("load_balancing_policy"), `implementation for cluster: '${message.name}'`);
+    parseTyped(
+      typed,
+      lb,
+      problems.at("load_balancing_policy"),
+      (names) =>
+        `cluster: didn't find a registered load balancer factory implementation for cluster: '${message.name}' with names from [${names.join(", ")}]`,
+    );
     return lb;
   }
   parsePolicy(message, lb, problems);
@@ -164,12 +184,12 @@ function parsePolicy(message: Cluster, lb: LbSpec, problems: Problems): void {
   }
 }
 
-/** Envoy takes the first policy of the list that it knows. `problems` is that of the list, `sought` for Envoy's text. */
+/** Envoy takes the first policy of the list that it knows. `problems` is that of the list, `fault` is Envoy's text where it knows none. */
 function parseTyped(
   { policies }: Pick<LoadBalancingPolicy, "policies">,
   lb: LbSpec,
   problems: Problems,
-  sought: string,
+  fault: Fault,
 ): void {
   const names = policies.map((policy) => policy.typedExtensionConfig?.name ?? "");
   let unknown = "";
@@ -195,9 +215,21 @@ function parseTyped(
         const subset = unpacked.message as Subset;
         lb.subset = parseSubset(subset, config);
         const inner = subset.subsetLbPolicy ?? noPolicy;
-        parseTyped(inner, lb, config.at("subset_lb_policy"), "implementation for subset lb");
+        parseTyped(inner, lb, config.at("subset_lb_policy"), subsetFallback);
         return;
       }
+      case OverrideHostSchema.typeName: {
+        const override = unpacked.message as OverrideHost;
+        lb.overrideHost = parseOverrideHost(override, config);
+        parseTyped(override.fallbackPolicy ?? noPolicy, lb, config.at("fallback_policy"), overrideFallback);
+        return;
+      }
+      case WrrLocalitySchema.typeName:
+        parseWrrLocality(unpacked.message as WrrLocality, lb, config);
+        return;
+      case ClientSideWeightedRoundRobinSchema.typeName:
+        parseClientSideWeighted(unpacked.message as ClientSideWeightedRoundRobin, lb, config);
+        return;
       case RandomSchema.typeName:
         checkCoverage(RandomSchema, unpacked.message as Random, config, {
           honoured: ["locality_lb_config"],
@@ -211,7 +243,7 @@ function parseTyped(
     }
   }
   problems.error("", unknown === "" ? "names no policy" : `the policy ${unknown} is not implemented in Nuncio yet`, {
-    envoyText: `cluster: didn't find a registered load balancer factory ${sought} with names from [${names.join(", ")}]`,
+    envoyText: fault(names),
   });
 }
 
@@ -275,6 +307,12 @@ function runtimeDouble(value: RuntimeDouble | undefined, otherwise: number): num
   return value?.defaultValue ?? otherwise;
 }
 
+type Fault = (names: readonly string[]) => string;
+
+const overrideFallback: Fault = (names) =>
+  `dynamic forwarding LB: didn't find a registered fallback load balancer factory with names from ${names.join(", ")}`;
+const subsetFallback: Fault = (names) =>
+  `cluster: didn't find a registered load balancer factory implementation for subset lb with names from [${names.join(", ")}]`;
 const noPolicy: Pick<LoadBalancingPolicy, "policies"> = { policies: [] };
 /** Envoy's names of the cluster types. */
 const discoveryNames: Record<number, string> = {

@@ -89,6 +89,8 @@ export interface LbSpec {
   hash: HashLbSpec | null;
   /** Hosts divided by metadata, each part with the policy here; null without. */
   subset: SubsetSpec | null;
+  /** Requests that name their host; the others go by what is here besides. null without. */
+  overrideHost: OverrideHostSpec | null;
   /** LEAST_REQUEST: hosts compared with each other. */
   choiceCount: number;
   /** LEAST_REQUEST with weights: the power of the number of active requests. */
@@ -103,6 +105,14 @@ export interface LbSpec {
   zoneAware: ZoneAwareSpec;
   /** Percent of hosts that must be healthy; below it all are used. 0: never panic. */
   panicThresholdPct: number;
+}
+
+/** Envoy: extensions.load_balancing_policies.override_host.v3.OverrideHost. */
+export interface OverrideHostSpec {
+  /** Lower-case name of a field, or "" and a path in the dynamic metadata. */
+  sources: { header: string; path: string[] }[];
+  /** Where in the dynamic metadata the chosen host is told; null for nowhere. */
+  selectedHostKey: string[] | null;
 }
 
 /** What is done where no subset is found. */

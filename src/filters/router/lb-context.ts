@@ -5,6 +5,7 @@ import { MetadataCriteria } from "../../router/metadata-criteria.ts";
 import type { Route } from "../../router/route.ts";
 import type { HostSelection } from "../../upstream/host-selection.ts";
 import type { LbContext } from "../../upstream/lb/context.ts";
+import { NamedHosts } from "../../upstream/lb/override-host.ts";
 
 /** What balancers learn of a stream and leave for its response. One a stream, reused. */
 export class RouteLbContext implements LbContext {
@@ -12,6 +13,7 @@ export class RouteLbContext implements LbContext {
   hashPolicy: HashPolicy | null = null;
   selection: HostSelection | null = null;
   #criteria: MetadataCriteria | null = null;
+  readonly namedHosts: NamedHosts = new NamedHosts();
   readonly routeCookies: RouteCookies = new RouteCookies(this);
   readonly balancerCookies: BalancerCookie = new BalancerCookie(this);
 
@@ -32,6 +34,7 @@ export class RouteLbContext implements LbContext {
   reset(): void {
     this.info = none;
     this.#criteria = null;
+    this.namedHosts.reset();
     this.hashPolicy = null;
     this.selection = null;
     this.routeCookies.cookies = null;
