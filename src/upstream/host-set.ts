@@ -235,11 +235,10 @@ function healthPicker(
 ): HostPicker {
   const all = createPicker(lb, hostsOf(group, health), context);
   if (!lb.isLocalityWeighted) return all;
-  const entries = group.map((locality) => {
-    const hosts = hostsOf([locality], health);
-    const availability =
-      locality.hosts.length === 0 ? 0 : (context.overprovisioningPct / 100) * (hosts.length / locality.hosts.length);
-    return { picker: createPicker(lb, hosts, context), weight: locality.spec.weight * Math.min(1, availability) };
+  const entries = mergeLocalities(group, context.zone.key).map(({ hosts, weight }) => {
+    const own = hosts.filter((host) => host.health === health);
+    const availability = (context.overprovisioningPct / 100) * (own.length / hosts.length);
+    return { picker: createPicker(lb, own, context), weight: weight * Math.min(1, availability) };
   });
   const usable = entries.filter((entry) => entry.weight > 0);
   return usable.length === 0 ? all : new LocalityPicker(usable);
