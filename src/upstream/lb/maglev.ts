@@ -7,7 +7,8 @@ import type { HostShares } from "./hash-weights.ts";
 /** Maglev's table ("Maglev: A Fast and Reliable Software Network Load Balancer", section 3.4, with weights). Envoy: MaglevTable. */
 export class MaglevTable<H> implements HashTable<H> {
   readonly #hosts: readonly H[];
-  readonly #owners: Uint32Array;
+  /** Whose each place is. Two bytes do for most: the table is large. */
+  readonly #owners: Uint16Array | Uint32Array;
   readonly #word = new Word64();
   readonly stats: [name: string, value: number][];
 
@@ -19,7 +20,8 @@ export class MaglevTable<H> implements HashTable<H> {
       .map((host, i) => new Entry(host, keyOf(host), shares.shares[i] as number, size))
       .sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0));
     this.#hosts = entries.map(({ host }) => host);
-    this.#owners = new Uint32Array(entries.length === 0 ? 0 : size);
+    const Owners = entries.length <= 0x10000 ? Uint16Array : Uint32Array;
+    this.#owners = new Owners(entries.length === 0 ? 0 : size);
     fill(this.#owners, entries, shares.most);
     const counts = entries.map(({ count }) => count);
     this.stats =
@@ -67,7 +69,7 @@ class Entry<H> {
 }
 
 /** Hosts take the next free place of their permutation in turn; one of a third of the greatest share every third time. */
-function fill<H>(owners: Uint32Array, entries: readonly Entry<H>[], greatestShare: number): void {
+function fill<H>(owners: Uint16Array | Uint32Array, entries: readonly Entry<H>[], greatestShare: number): void {
   const size = owners.length;
   const isTaken = new Uint8Array(size);
   let taken = 0;
