@@ -6,12 +6,18 @@ export class NumberedBackends {
   port = 0;
   /** Requests for /hold… that wait for their answer, as they came. */
   held: { host: number; release: () => void }[] = [];
+  /** Who answered 503 to requests for /fail…, in order. */
+  failed: number[] = [];
   readonly #servers: Server[] = [];
 
   async listen(count: number): Promise<void> {
     for (let i = 0; i < count; i++) {
       const server = createServer((request, response) => {
         response.setHeader("content-type", "text/plain");
+        if (request.url?.startsWith("/fail") === true) {
+          this.failed.push(i);
+          response.statusCode = 503;
+        }
         if (request.url?.startsWith("/hold") === true) {
           this.held.push({ host: i, release: () => response.end("held") });
           return;

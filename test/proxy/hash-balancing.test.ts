@@ -58,7 +58,7 @@ describe("a host that is busier than its part passes its keys to the hosts that 
       const [nuncio, envoy] = await onSides(sides, async ({ ports: [port = 0] }) => {
         const answers: Promise<unknown>[] = [];
         for (let i = 0; i < 40; i++) {
-          answers.push(pipeline(port, [get(`/hold/${name}`, `x-key: ${i % 3}`)]));
+          answers.push(pipeline(port, [get(`/hold/${name}`, `x-key: ${i % 2}`)]));
           await vi.waitFor(() => expect(backends.held.length).toBe(i + 1), { timeout: 20_000, interval: 1 });
         }
         const hosts = backends.held.map(({ host }) => host);
@@ -68,6 +68,21 @@ describe("a host that is busier than its part passes its keys to the hosts that 
       });
       expect(nuncio).toEqual(envoy);
       expect(new Set(nuncio).size).toBeGreaterThan(2);
+    });
+  }
+});
+
+describe("a retry that avoids the hosts before goes to the hosts that Envoy takes", () => {
+  for (const name of ["ring", "ring-weights", "maglev", "maglev-weights"]) {
+    test(name, async (context) => {
+      requirePeer("envoy", context);
+      const [nuncio, envoy] = await onSides(sides, async ({ ports: [port = 0] }) => {
+        backends.failed = [];
+        for (const key of keys.slice(0, 40)) await pipeline(port, [get(`/fail/${name}`, `x-key: ${key}`)]);
+        return backends.failed;
+      });
+      expect(nuncio).toEqual(envoy);
+      expect(nuncio?.length).toBe(120);
     });
   }
 });
@@ -168,7 +183,7 @@ function clusters(): Record<string, (name: string) => object> {
     "maglev-priorities-panic": assign(maglev, ...priorities(verySick)),
     "bounded-ring": assign({ ...ring, common_lb_config: bounded(120) }, group(ten, plain)),
     "bounded-maglev": assign(typed("maglev", "Maglev", bounded(100)), group(ten, plain)),
-    "bounded-weights": assign({ ...maglev, common_lb_config: bounded(150) }, group(five, weighted)),
+    "bounded-weights": assign({ ...maglev, common_lb_config: bounded(100) }, group(ten, weighted)),
     "typed-ring": assign(typed("ring_hash", "RingHash", {}), group(ten, weighted)),
     "typed-ring-old-names": assign(
       typed("ring_hash", "RingHash", {
@@ -213,9 +228,26 @@ function lbMetadata(fields: object): object {
 }
 
 function hcm(): object {
-  const routes = Object.keys(clusters()).map((name) => ({
-    match: { safe_regex: { regex: `(/hold)?/${name}` } },
-    route: { cluster: name, hash_policy: [{ header: { header_name: "x-key" } }] },
-  }));
+  const route = (name: string, path: string, more: object): object => ({
+    match: { safe_regex: { regex: path } },
+    route: { cluster: name, hash_policy: [{ header: { header_name: "x-key" } }], ...more },
+  });
+  const previous = {
+    name: "envoy.retry_host_predicates.previous_hosts",
+    typed_config: {
+      "@type": "type.googleapis.com/envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate",
+    },
+  };
+  const retry = {
+    retry_on: "5xx",
+    num_retries: 2,
+    retry_back_off: { base_interval: "0.001s" },
+    retry_host_predicate: [previous],
+    host_selection_retry_max_attempts: 5,
+  };
+  const routes = Object.keys(clusters()).flatMap((name) => [
+    route(name, `(/hold)?/${name}`, {}),
+    route(name, `/fail/${name}`, { retry_policy: retry }),
+  ]);
   return { name: "envoy.filters.network.http_connection_manager", typed_config: manager(routes) };
 }

@@ -184,6 +184,14 @@ describe("cookies", () => {
       }
     }
   });
+  test("as many as Envoy makes where a request is tried again", async (context) => {
+    requirePeer("envoy", context);
+    const [nuncio, envoy] = await onSides(sides, async ({ ports: [port = 0] }) => {
+      const { answer } = await once(port, get("/fail/cookie"));
+      return answer.match(/set-cookie/g)?.length;
+    });
+    expect(nuncio).toBe(envoy);
+  });
   test("the route's header changes come after the route's cookies", async (context) => {
     requirePeer("envoy", context);
     const seen = await onSides(sides, async ({ ports: [port = 0] }) => {
@@ -283,6 +291,10 @@ function hcm(): object {
     route("/cookie-balancer", "own", [cookie("c", hour)]),
     route("/cookie-balancer-removed", "own", [cookie("c", hour)], removed),
     route("/cookie-unasked", "plain", [cookie("c", hour)]),
+    {
+      match: { path: "/fail/cookie" },
+      route: { cluster: "hashed", hash_policy: [cookie("c", hour)], retry_policy: { retry_on: "5xx", num_retries: 2 } },
+    },
     route("/cookie-late", "hashed", [header("x-a", { terminal: true }), cookie("c", hour)]),
     route("/cookie-removed", "hashed", [cookie("c", hour)], removed),
     route("/cookie-kept", "hashed", [cookie("c", hour)], {

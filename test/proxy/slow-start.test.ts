@@ -11,7 +11,7 @@ import { chain, listener, manager, onSides, type Side, startSides, statsOf } fro
 const folder = mkdtempSync(join(tmpdir(), "nuncio-slow-start-"));
 const backends = new NumberedBackends();
 let sides: Side[] = [];
-const windowS = 8;
+const windowS = 15;
 const names = ["round", "least", "old"];
 
 beforeAll(async () => {
