@@ -106,7 +106,8 @@ export class ConfigJournal {
   #isAgain(typeUrl: string, source: string, refusal: string, changes: readonly Change[]): boolean {
     const last = this.#entries.get(typeUrl)?.at(-1);
     if (refusal === "" || last?.refusal !== refusal || last.source !== source) return false;
-    if (changes.some(({ outcome }) => outcome !== "REFUSED") || last.changeCount > last.refusedCount) return false;
+    if (changes.length !== last.changes.length || !changes.every((change, i) => isSame(change, last.changes[i])))
+      return false;
     last.times++;
     last.at = new Date();
     if (Math.log2(last.times) % 1 === 0)
@@ -155,6 +156,17 @@ function variantOf({ isDelta, rest }: ApiSourceSpec): string {
   return isDelta ? "delta" : "state of the world";
 }
 
+/** Refused in the same way, for the same bytes. */
+function isSame(change: Change, other: Change | undefined): boolean {
+  return (
+    change.outcome === "REFUSED" &&
+    other?.outcome === "REFUSED" &&
+    change.name === other.name &&
+    change.isPartial === other.isPartial &&
+    Buffer.compare(change.bytes ?? noBytes, other.bytes ?? noBytes) === 0
+  );
+}
+
 function bytesOf(entries: readonly JournalEntry[]): number {
   let sum = 0;
   for (const { changes } of entries)
@@ -166,3 +178,4 @@ function bytesOf(entries: readonly JournalEntry[]): number {
 const maxEntries = 32;
 const maxChanges = 64;
 const maxBytes = 8 * 2 ** 20;
+const noBytes = Buffer.alloc(0);
