@@ -131,6 +131,7 @@ export class ServerProcess {
   /** Brings the main thread's stats up to date. Called before stats are read. */
   refreshStats(): void {
     const { flags, stats } = this.options;
+    const waiting = this.options.dynamic.waiting();
     stats.refresh({
       totalConnections: stats.connections().open,
       daysUntilFirstCertExpiring: this.daysUntilFirstExpiry(),
@@ -143,10 +144,11 @@ export class ServerProcess {
       restartEpoch: Number(flags.accepted["restart-epoch"] ?? 0),
       workersStarted: this.phase === "LIVE",
       listenersActive: this.supervisor.listenerSpecs.length,
-      listenersWarming: 0,
+      // Before the workers start Envoy has them all as active ones.
+      listenersWarming: waiting.isServing ? waiting.listeners.length : 0,
       listenersDraining: 0,
       clustersActive: this.supervisor.clusterCount,
-      clustersWarming: 0,
+      clustersWarming: waiting.clusters.length,
       workers: this.supervisor.counters,
       mainThread: this.mainThread,
     });

@@ -65,6 +65,8 @@ test("a listener that waits for routes is warming beside the one that serves", a
     await until(async () => (await side.admin("/init_dump")).includes("RDS init never"));
     const waiting = (await side.admin("/init_dump")).replace(/main \d+/, "main");
     const [listener] = await listeners(side);
+    await until(async () => (await side.stat("listener_manager.total_listeners_warming")) === 1);
+    expect(await side.stat("listener_manager.total_listeners_active")).toBe(1);
     expect(listener).toMatchObject({ active_state: {}, warming_state: {} });
     dumps.push([waiting, comparable(side, listener as State)]);
     side.put("lds", side.files.listeners([["main", side.port]]));
