@@ -3,12 +3,20 @@ import { formatProblems } from "../config/report.ts";
 import { bootstrapToSpecs, type ServerSpec } from "../config/resources.ts";
 import { parseRuntimeLayers } from "../config/runtime-layers.ts";
 import { SecretStore } from "../config/secret-store.ts";
+import type { Bootstrap } from "../proto/generated/envoy/config/bootstrap/v3/bootstrap_pb.ts";
 import { Problems } from "../proto/problems.ts";
 import type { RuntimeEntry } from "../router/runtime-fraction.ts";
 import type { ExplainWorld } from "./world.ts";
 
-/** The world of a bootstrap's file or text; a string tells its faults as a start would. Layers of runtime that are no static ones are not read. */
-export function fileWorld(configPath: string, configYaml: string): ExplainWorld | string {
+/** A bootstrap that was read, with the runtime of its static layers. */
+export interface LoadedFile {
+  bootstrap: Bootstrap;
+  specs: ServerSpec;
+  runtime: ReadonlyMap<string, RuntimeEntry>;
+}
+
+/** Reads a bootstrap's file or text; a string tells its faults as a start would. */
+export function loadFile(configPath: string, configYaml: string): LoadedFile | string {
   const loaded = loadBootstrap({ configPath, configYaml, allowUnknownStaticFields: false });
   const bootstrap = loaded.message;
   const problems = new Problems("", loaded.problems);
@@ -19,17 +27,16 @@ export function fileWorld(configPath: string, configYaml: string): ExplainWorld 
   }
   const leniency = runtime.get("nuncio.http1_envoy_leniency")?.flag === true;
   const specs = bootstrap === null ? null : bootstrapToSpecs(bootstrap, problems, 1, leniency, new SecretStore());
-  if (specs === null || problems.hasErrors) {
-    const errors = problems.list.filter(({ severity }) => severity === "error");
-    const text = formatProblems(errors, (problem) => {
-      return loaded.locations.get(problem) ?? (problem.path === "" ? null : loaded.locate(problem.path));
-    });
-    return `error initializing configuration '${configPath}':\n${text}`;
-  }
-  return worldOf(specs, runtime);
+  if (bootstrap !== null && specs !== null && !problems.hasErrors) return { bootstrap, specs, runtime };
+  const errors = problems.list.filter(({ severity }) => severity === "error");
+  const text = formatProblems(errors, (problem) => {
+    return loaded.locations.get(problem) ?? (problem.path === "" ? null : loaded.locate(problem.path));
+  });
+  return `error initializing configuration '${configPath}':\n${text}`;
 }
 
-function worldOf({ listeners, clusters }: ServerSpec, runtime: ReadonlyMap<string, RuntimeEntry>): ExplainWorld {
+/** The world of a bootstrap. Layers of runtime that are no static ones are not read. */
+export function worldOf({ specs: { listeners, clusters }, runtime }: LoadedFile): ExplainWorld {
   return {
     listeners,
     routes: () => null,

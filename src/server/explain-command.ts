@@ -12,14 +12,14 @@ export async function explainCommand(args: readonly string[]): Promise<CommandRe
 }
 
 async function askFile({ question, configPath, configYaml, isJson }: Parsed): Promise<CommandResult> {
-  const [{ fileWorld }, { answerQuestion }, { explanationText, explanationJson }] = await Promise.all([
+  const [{ loadFile, worldOf }, { answerQuestion }, { explanationText, explanationJson }] = await Promise.all([
     import("../explain/file-world.ts"),
     import("../explain/question.ts"),
     import("../explain/render.ts"),
   ]);
-  const world = fileWorld(configPath, configYaml);
-  if (typeof world === "string") return fail(world);
-  const said = answerQuestion(world, question);
+  const file = loadFile(configPath, configYaml);
+  if (typeof file === "string") return fail(file);
+  const said = answerQuestion(worldOf(file), question);
   if (typeof said === "string") return fail(said);
   const stdout = isJson ? `${JSON.stringify(explanationJson(said), null, 1)}\n` : explanationText(said);
   return { code: said.winner === null ? 2 : 0, stdout, stderr: "" };

@@ -214,6 +214,7 @@ function helpText(program: string): string {
     `   ${program} demo`,
     `   ${program} config --help`,
     `   ${program} explain --help`,
+    `   ${program} routes --help`,
     "",
     "",
     "Where:",

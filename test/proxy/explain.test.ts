@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { explain } from "../../src/explain/explain.ts";
-import { fileWorld } from "../../src/explain/file-world.ts";
+import { loadFile, worldOf } from "../../src/explain/file-world.ts";
 import { readRequest } from "../../src/explain/request-line.ts";
 import { requirePeer } from "../peers.ts";
 import { Authority } from "./certificates.ts";
@@ -140,9 +140,9 @@ interface Fate {
 
 function explained(s: number, i: number): Fate {
   const [line, headers] = cases[i] ?? ["", {}];
-  const world = fileWorld(join(folder, `explained-${s}.json`), "");
+  const file = loadFile(join(folder, `explained-${s}.json`), "");
   const request = readRequest(line, [`x-case: ${i}`, ...Object.entries(headers).map((pair) => pair.join(": "))]);
-  if (typeof world === "string" || typeof request === "string") throw new Error(String(world) + String(request));
+  if (typeof file === "string" || typeof request === "string") throw new Error(String(file) + String(request));
   const options = {
     name: line.includes("https:") ? "tls" : "plain",
     port: 0,
@@ -150,7 +150,7 @@ function explained(s: number, i: number): Fate {
     random: 0.5,
     routes: 10,
   };
-  const said = explain(world, request, options);
+  const said = explain(worldOf(file), request, options);
   if (typeof said === "string") throw new Error(said);
   const { winner, cluster, upstream, answer } = said;
   return {
