@@ -27,6 +27,7 @@ export function admit(
   spec: HcmSpec,
   isTls: boolean,
   source: string,
+  internalOnlyHeaders: () => readonly string[],
 ): Admission {
   const info = streamInfo(head, listener, source);
   const admission: Admission = { info, normalized: [], answer: null, upgrade: "" };
@@ -68,7 +69,7 @@ export function admit(
     },
   };
   const facts = { addresses, tls: isTls ? info : null, clientCert: new ClientCert(spec.clientCert, null) };
-  new RequestHeaderPolicy(spec).apply(head, info, facts, admission.upgrade !== "");
+  new RequestHeaderPolicy(spec).apply(head, info, facts, admission.upgrade !== "", internalOnlyHeaders());
   return admission;
 }
 

@@ -44,7 +44,8 @@ export function explain(world: ExplainWorld, request: AskedRequest, options: Exp
   }
   const { hcm } = chain.spec;
   const head = headOf(request);
-  const admission = admit(head, listener, hcm, isTls, options.source);
+  const internalOnly = () => routesFor(hcm, head, world).config?.internalOnlyHeaders ?? [];
+  const admission = admit(head, listener, hcm, isTls, options.source, internalOnly);
   explanation.normalized = admission.normalized;
   explanation.answer = admission.answer;
   if (explanation.answer === null) explainRoute(explanation, world, hcm, head, admission, options, request);

@@ -118,6 +118,11 @@ export class Hcm {
     return this.#routes.match(head, info, Math.random());
   }
 
+  /** internal_only_headers of the routes that a request will have. */
+  internalOnlyHeaders(head: RequestHead): readonly string[] {
+    return this.#routes.internalOnlyHeadersFor(head);
+  }
+
   /** What VHDS is asked for to find a request's virtual host; "" for nothing. */
   onDemandName(head: RequestHead): string {
     return this.#routes.onDemandName(head);

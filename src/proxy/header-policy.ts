@@ -25,8 +25,14 @@ export class RequestHeaderPolicy {
     this.#localIp = localIp();
   }
 
-  /** Sets info.downstreamRemoteAddress. */
-  apply(head: RequestHead, info: StreamInfo, facts: PeerFacts, isUpgrade: boolean): void {
+  /** Sets info.downstreamRemoteAddress. `internalOnly`: of the routes, in lower case; what comes from outside does not have them. */
+  apply(
+    head: RequestHead,
+    info: StreamInfo,
+    facts: PeerFacts,
+    isUpgrade: boolean,
+    internalOnly: readonly string[],
+  ): void {
     const spec = this.#spec;
     stripHopByHop(head, isUpgrade);
     const xff = head.get(xForwardedFor);
@@ -81,6 +87,7 @@ export class RequestHeaderPolicy {
       }
       head.remove("x-envoy-internal", xEnvoyInternal);
       removeExternal(head);
+      for (const name of internalOnly) head.remove(name);
     }
     if (isEdge) head.set("x-envoy-external-address", remote, Known["x-envoy-external-address"]);
     this.#setRequestId(head, isEdge);
@@ -180,7 +187,7 @@ function removeExternal(head: RequestHead): void {
   // The head rarely has one: a look at the names is cheaper than a dozen removals.
   for (let i = 0; i < head.size; i++) {
     if ((head.names[i] as string).startsWith("x-envoy-")) {
-      for (const name of internalOnly) head.remove(name);
+      for (const name of envoyInternalOnly) head.remove(name);
       return;
     }
   }
@@ -192,7 +199,7 @@ const xForwardedPort = Known["x-forwarded-port"];
 const xEnvoyInternal = Known["x-envoy-internal"];
 const xRequestId = Known["x-request-id"];
 /** Envoy: ConnectionManagerUtility::cleanInternalHeaders. */
-const internalOnly = [
+const envoyInternalOnly = [
   "x-envoy-retriable-status-codes",
   "x-envoy-retriable-header-names",
   "x-envoy-retry-on",

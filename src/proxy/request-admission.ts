@@ -69,7 +69,9 @@ export function admitRequest(stream: Stream, head: RequestHead, isRedirected: bo
     stream.answer100Continue();
     head.remove("expect", Known.expect);
   }
-  if (!isRedirected) hcm.requestPolicy.apply(head, stream.info, connection, upgrade !== "");
+  if (!isRedirected) {
+    hcm.requestPolicy.apply(head, stream.info, connection, upgrade !== "", hcm.internalOnlyHeaders(head));
+  }
   const route = chooseRoute(stream, head, -1);
   if (upgrade !== "" && !hcm.allowsUpgrade(upgrade, route)) {
     hcm.stats.count("downstream_rq_ws_on_non_ws_route");

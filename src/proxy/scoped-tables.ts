@@ -45,6 +45,10 @@ export class ScopedTables {
     return this.#tableOf(head)?.match(head, info, random) ?? null;
   }
 
+  internalOnlyHeadersFor(head: RequestHead): readonly string[] {
+    return this.#tableOf(head)?.internalOnlyHeadersFor() ?? none;
+  }
+
   /** See RouteTable. */
   onDemandName(head: RequestHead): string {
     return this.#tableOf(head)?.onDemandName(head) ?? "";
@@ -55,3 +59,5 @@ export class ScopedTables {
     return key === null ? undefined : this.#byKey.get(key);
   }
 }
+
+const none: readonly string[] = [];

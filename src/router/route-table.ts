@@ -12,8 +12,7 @@ import type { LinkedVirtualHost } from "./virtual-host.ts";
 /** The routes of one RouteConfiguration, live. Immutable: requests keep the table they began with. */
 export class RouteTable {
   readonly name: string;
-  /** Lower-case; the connection manager removes them from external requests. */
-  readonly internalOnlyHeaders: readonly string[];
+  readonly #internalOnlyHeaders: readonly string[];
   readonly #hosts = new HostTrie<LinkedVirtualHost>();
   readonly #ignorePort: boolean;
   readonly #vhostHeader: string;
@@ -22,7 +21,7 @@ export class RouteTable {
   /** `hosts`: of the virtual hosts of `spec`, in their order. */
   constructor(spec: RouteConfigSpec, hosts: readonly LinkedVirtualHost[]) {
     this.name = spec.name;
-    this.internalOnlyHeaders = spec.internalOnlyHeaders;
+    this.#internalOnlyHeaders = spec.internalOnlyHeaders;
     this.#ignorePort = spec.ignorePortInHostMatching;
     this.#vhostHeader = spec.vhostHeader;
     this.#isOnDemand = spec.isOnDemand;
@@ -35,6 +34,11 @@ export class RouteTable {
     const host = this.#hostOf(head);
     const vhost = host === null ? null : this.#hosts.find(host);
     return vhost === null ? null : vhost.match(head, info, random);
+  }
+
+  /** Lower-case; the connection manager removes them from external requests. */
+  internalOnlyHeadersFor(): readonly string[] {
+    return this.#internalOnlyHeaders;
   }
 
   /** The resource by which VHDS knows the virtual host of a request; "" where none can come. */

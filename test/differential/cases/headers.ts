@@ -27,6 +27,18 @@ export const headersSetups: Record<string, Setup> = {
       internal_address_config: { cidr_ranges: [{ address_prefix: "127.0.0.0", prefix_len: 8 }] },
     },
   },
+  onlyInternal: {
+    manager: { use_remote_address: true },
+    routeConfig: { internal_only_headers: ["x-secret", "X-Team"] },
+  },
+  onlyInternalSidecar: { routeConfig: { internal_only_headers: ["x-secret"] } },
+  onlyInternalFromInside: {
+    manager: {
+      use_remote_address: true,
+      internal_address_config: { cidr_ranges: [{ address_prefix: "127.0.0.0", prefix_len: 8 }] },
+    },
+    routeConfig: { internal_only_headers: ["x-secret"] },
+  },
   portXff: { manager: { use_remote_address: true, append_x_forwarded_port: true } },
   requestIdKept: {
     manager: { use_remote_address: true, preserve_external_request_id: true, always_set_request_id_in_response: true },
@@ -85,6 +97,13 @@ const identities = ["sidecar", "edge", "edgeHops", "hops", "skipXff", "internal"
 
 export const headersCases: readonly Case[] = [
   ...identities,
+  ...["onlyInternal", "onlyInternalSidecar", "onlyInternalFromInside"].map((setup) =>
+    c(
+      setup,
+      "fields that are for internal requests",
+      request("GET /x", "x-secret: 1", "X-Secret: 2", "x-team: t", "x-secrets: stays"),
+    ),
+  ),
   c("requestIdKept", "the client's request id is kept", request("GET /x", "x-request-id: mine")),
   c("requestIdKept", "a request id is made and answered", request("GET /x")),
   c(
