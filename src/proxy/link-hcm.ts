@@ -15,7 +15,7 @@ import { compileFormat } from "../observability/format.ts";
 import type { StatsSlab } from "../observability/stats.ts";
 import type { CompileValue } from "../router/header-mutation.ts";
 import { HeaderMatcher, StringMatcher } from "../router/matchers.ts";
-import { linkRouteTable } from "../router/route-table.ts";
+import { linkRouteTable, type RouteTable } from "../router/route-table.ts";
 import { finish, type Slices } from "../router/slices.ts";
 import type { RouteConfigSpec } from "../router/spec.ts";
 import { FilterChain } from "./filter-chain.ts";
@@ -40,6 +40,8 @@ export interface HcmDeps {
   filters: Omit<FilterDeps, "statPrefix">;
   /** `http2.*` of the worker. */
   http2Counters: Http2Counters;
+  /** Tables of routes that say nothing to filters: the same for all connection managers of a worker. */
+  tables: WeakMap<RouteConfigSpec, RouteTable>;
 }
 
 /** A connection manager, live. */
@@ -132,12 +134,21 @@ function suppressesEnvoyHeaders(spec: HcmSpec, deps: HcmDeps): boolean {
 
 /** The routes as they have come; `before`: what was in force, of the same chain. */
 function* linkRouting(spec: HcmSpec, chain: FilterChain, deps: HcmDeps, before: Routing | null): Slices<Routing> {
-  const link = (routes: RouteConfigSpec) =>
-    linkRouteTable(routes, {
+  const link = function* (routes: RouteConfigSpec): Slices<RouteTable> {
+    const known = deps.tables.get(routes);
+    if (known !== undefined) return known;
+    let saysToFilters = false;
+    const table = yield* linkRouteTable(routes, {
       compileValue,
       runtime: deps.runtime,
-      linkFilters: (perFilter) => chain.linkRoute(perFilter),
+      linkFilters: (perFilter) => {
+        saysToFilters = true;
+        return chain.linkRoute(perFilter);
+      },
     });
+    if (!saysToFilters) deps.tables.set(routes, table);
+    return table;
+  };
   const scoped = spec.scopedRoutes;
   if (scoped === null) {
     const byName = spec.rds === null ? null : deps.routes(spec.rds.routeConfigName);

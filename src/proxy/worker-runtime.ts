@@ -6,6 +6,7 @@ import { AccessLogSinks } from "../observability/access-log-sink.ts";
 import { Http2Stats } from "../observability/http2-stats.ts";
 import type { StatsSlab } from "../observability/stats.ts";
 import { joinRoutes } from "../router/route-parts.ts";
+import type { RouteTable } from "../router/route-table.ts";
 import type { RuntimeEntry } from "../router/runtime-fraction.ts";
 import type { Slices } from "../router/slices.ts";
 import type { RouteConfigSpec } from "../router/spec.ts";
@@ -77,6 +78,7 @@ export class WorkerRuntime {
   readonly #leaving = new Set<Listener>();
   /** By RDS, by name. */
   readonly #routes = new Map<string, RouteConfigSpec>();
+  readonly #tables = new WeakMap<RouteConfigSpec, RouteTable>();
   /** By SRDS, by source. */
   readonly #scopes = new Map<string, readonly ScopeSpec[]>();
   /** By ECDS, by name. */
@@ -256,6 +258,7 @@ export class WorkerRuntime {
         clusters: (name) => this.#clusters.get(name) ?? null,
       },
       http2Counters: this.#http2.counters,
+      tables: this.#tables,
     });
     const open = this.#listeners.get(spec.name);
     if (open !== undefined && addressText(open.spec.address) === addressText(spec.address)) {
