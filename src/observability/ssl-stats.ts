@@ -56,6 +56,5 @@ const counters = [
   "ocsp_staple_requests",
   "ocsp_staple_responses",
   "session_reused",
-  "was_key_usage_invalid",
 ] as const;
 type SslCounter = (typeof counters)[number];

@@ -15,7 +15,7 @@ import { RetryPolicy } from "../router/retry-policy.ts";
 import type { RuntimeLookup } from "../router/runtime-fraction.ts";
 import type { Borrower } from "./borrower.ts";
 import { CircuitBreaker, Resource } from "./circuit-breaker.ts";
-import { ClusterStats } from "./cluster-stats.ts";
+import { ClusterStats, clusterStatPrefix } from "./cluster-stats.ts";
 import { addCredential } from "./credential.ts";
 import type { UpstreamEnvironment } from "./environment.ts";
 import { realEnvironment } from "./environment.ts";
@@ -90,10 +90,12 @@ export class Cluster {
     this.#localities = spec.localities;
     const policies = spec.lb.hash?.policies ?? [];
     this.#hashPolicy = policies.length === 0 ? null : new HashPolicy(policies);
-    const ssl = `cluster.${spec.observabilityName}.`;
+    const prefix = clusterStatPrefix(spec.observabilityName);
     const sockets = [spec.tls, ...spec.socketMatches.map(({ tls }) => tls)];
-    this.#tls = sockets.map((context) => (context === null ? null : new ClientTls(new SslStats(slab, ssl, "client"))));
-    this.#http2 = new Http2Stats(slab, `cluster.${spec.observabilityName}.`);
+    this.#tls = sockets.map((context) =>
+      context === null ? null : new ClientTls(new SslStats(slab, prefix, "client")),
+    );
+    this.#http2 = new Http2Stats(slab, prefix);
     this.#proxyHeaders = new ProxyHeaders([spec, ...spec.socketMatches], slab, spec.observabilityName);
     this.#context = {
       spec,

@@ -10,7 +10,7 @@ import { peer, requirePeer } from "../peers.ts";
 
 // cluster.* of /stats, by name and value, of Nuncio and of real Envoy: at rest, with a request in flight, and after it.
 
-const kinds = ["static", "dns", "high", "unresolved", "empty"];
+const kinds = ["static", "dns", "high", "unresolved", "empty", "tls:one://a"];
 const moments = ["at rest", "in flight", "after"] as const;
 
 test.for(moments)("cluster stats %s are Envoy's", (moment, context) => {
@@ -131,6 +131,7 @@ function bootstrap(port: number, adminPort: number, backendPort: number): object
         name,
         ...(name in hosts ? { type: "STRICT_DNS", dns_lookup_family: "V4_ONLY", dns_refresh_rate: "60s" } : {}),
         ...(name in breakers ? { circuit_breakers: breakers[name] } : {}),
+        ...(name.startsWith("tls") ? { transport_socket: tls } : {}),
         load_assignment: {
           cluster_name: name,
           endpoints:
@@ -143,5 +144,9 @@ function bootstrap(port: number, adminPort: number, backendPort: number): object
   };
 }
 
+const tls = {
+  name: "envoy.transport_sockets.tls",
+  typed_config: { "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext" },
+};
 /** What Nuncio counts when a request is over, and what it buffers elsewhere than Envoy. Envoy's remaining pools are not a double. */
 const later = ["upstream_cx_tx_bytes_total", "_bytes_buffered", "remaining_cx_pools: 1844674407370955161"];
