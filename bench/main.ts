@@ -12,19 +12,22 @@ import type { CaseResult, RunResult } from "./results.ts";
 import { runCase } from "./run-case.ts";
 import { svgOf } from "./svg.ts";
 import { benchSwap } from "./swap/bench.ts";
+import { parseSwapOptions, type SwapOptions } from "./swap/options.ts";
 import { formatCase } from "./table.ts";
 
 /** `npm run bench`: proxies side by side in one run, what each pays for a request. Ends with 1 when a proxy could not be measured. */
 async function main(): Promise<number> {
-  const isSwap = process.argv[2] === "swap";
-  let options: Options | null;
+  const [first, ...rest] = process.argv.slice(2);
+  let swap: SwapOptions | null = null;
+  let options: Options | null = null;
   try {
-    options = parseOptions(isSwap ? [] : process.argv.slice(2));
+    if (first === "swap") swap = parseSwapOptions(rest);
+    else options = parseOptions(process.argv.slice(2));
   } catch (error) {
     console.error(`bench: ${error instanceof Error ? error.message : error}`);
     return 2;
   }
-  if (options === null) {
+  if (swap === null && options === null) {
     console.log(helpText());
     return 0;
   }
@@ -39,7 +42,8 @@ async function main(): Promise<number> {
     rmSync(folder, { recursive: true, force: true });
   });
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => process.exit(130));
-  return isSwap ? await benchSwap(process.argv.slice(3), folder, progress) : await measure(options, folder);
+  if (swap !== null) return await benchSwap(swap, folder, progress);
+  return options === null ? 0 : await measure(options, folder);
 }
 
 async function measure(options: Options, folder: string): Promise<number> {

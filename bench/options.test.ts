@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { cases } from "./cases.ts";
 import { parseOptions } from "./options.ts";
+import { parseSwapOptions } from "./swap/options.ts";
 
 test("without arguments everything is measured", () => {
   const options = parseOptions([]);
@@ -42,4 +43,15 @@ test("a mistake is named with what there is", () => {
 
 test("help is asked for", () => {
   expect(parseOptions(["--help"])).toBeNull();
+});
+
+test("swap: a mistake is named as those of the other options", () => {
+  expect(parseSwapOptions([])).toEqual({
+    proxyNames: ["nuncio", "envoy"],
+    changes: 40,
+    routes: 10_000,
+    clusters: 5000,
+  });
+  expect(() => parseSwapOptions(["--changes", "x"])).toThrow("--changes x: not a positive whole number");
+  expect(() => parseSwapOptions(["--proxies", "nginx"])).toThrow('no proxy is named "nginx". There are nuncio, envoy.');
 });

@@ -54,11 +54,16 @@ export function helpText(): string {
     "",
     ...cases.map(({ name, title }) => `  ${name.padEnd(18)} ${title}`),
     "",
+    "npm run bench -- swap [--proxies nuncio,envoy] [--changes 40] [--routes 10000] [--clusters 5000]",
+    "",
+    "  config changed under load by go-control-plane; Nuncio and Envoy alone",
+    "",
     `Proxies: ${proxyNames.join(", ")}. One that is not installed is named and left out; scripts/peers installs them.`,
   ].join("\n");
 }
 
-function choose<Name extends string>(kind: string, list: string | undefined, all: readonly Name[]): Name[] {
+/** The names of a comma-separated list, all of them where it is not given. Throws for one that there is not. */
+export function choose<Name extends string>(kind: string, list: string | undefined, all: readonly Name[]): Name[] {
   if (list === undefined) return [...all];
   return list.split(",").map((wanted) => {
     const name = all.find((one) => one === wanted);
@@ -67,7 +72,8 @@ function choose<Name extends string>(kind: string, list: string | undefined, all
   });
 }
 
-function positiveInteger(flag: string, text: string): number {
+/** Throws with a sentence for the user. */
+export function positiveInteger(flag: string, text: string): number {
   if (!/^[1-9]\d{0,5}$/.test(text)) throw new Error(`${flag} ${text}: not a positive whole number`);
   return Number(text);
 }

@@ -3,8 +3,8 @@ import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "no
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { until } from "./control-planes/file-side.ts";
 import { freePorts } from "./differential/process.ts";
+import { until } from "./until.ts";
 
 // docs/refused-config.md: its files are made, its commands run, and they print what it shows. Only ports and times are changed.
 

@@ -1,30 +1,20 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { parseArgs } from "node:util";
 import { peer } from "../../test/peers.ts";
 import { makeCertificate } from "../certificate.ts";
 import { freePorts, pinSelf, startChild } from "../children.ts";
 import { findProxy, loadCore } from "../proxies.ts";
 import { alignColumns } from "../table.ts";
 import { kinds } from "./load.ts";
-import { runSwap, type SwapOptions, type SwapResult } from "./run.ts";
+import type { SwapOptions } from "./options.ts";
+import { runSwap, type SwapResult } from "./run.ts";
 
 /** `npm run bench swap`: config changed under load, by go-control-plane, Nuncio and Envoy one after the other. 1 where a request failed. */
-export async function benchSwap(args: string[], folder: string, progress: (text: string) => void): Promise<number> {
-  const { values } = parseArgs({
-    args,
-    options: {
-      proxies: { type: "string", default: "nuncio,envoy" },
-      changes: { type: "string", default: "40" },
-      routes: { type: "string", default: "10000" },
-      clusters: { type: "string", default: "5000" },
-    },
-  });
-  const options: SwapOptions = {
-    changes: Number(values.changes),
-    routes: Number(values.routes),
-    clusters: Number(values.clusters),
-  };
+export async function benchSwap(
+  options: SwapOptions,
+  folder: string,
+  progress: (text: string) => void,
+): Promise<number> {
   const controlPlane = peer("go-control-plane");
   if (controlPlane === null) {
     console.error("bench: go-control-plane is not there (scripts/peers go-control-plane)");
@@ -43,10 +33,10 @@ export async function benchSwap(args: string[], folder: string, progress: (text:
   const certificates = [makeCertificate(folder, "one"), makeCertificate(folder, "two")] as const;
   const results: SwapResult[] = [];
   let hasFailed = false;
-  for (const name of values.proxies.split(",")) {
-    const proxy = name === "nuncio" || name === "envoy" ? findProxy(name) : null;
+  for (const name of options.proxyNames) {
+    const proxy = findProxy(name);
     if (proxy === null) {
-      console.error(`bench: ${name} is not there or cannot be driven by xDS`);
+      console.error(`bench: ${name} is not there`);
       hasFailed = true;
       continue;
     }

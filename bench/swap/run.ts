@@ -9,6 +9,7 @@ import type { ProxyProgram } from "../proxies.ts";
 import { median } from "../stats.ts";
 import type { Kind, Tally } from "./load.ts";
 import { LoadProcess } from "./load-process.ts";
+import type { SwapOptions } from "./options.ts";
 import { bootstrap, changes, firstState, manyClusters, resourcesOf, type SwapBed, type SwapState } from "./state.ts";
 
 /** What one proxy made of it. */
@@ -22,13 +23,6 @@ export interface SwapResult {
   liveMillis: { small: number; large: number };
   /** Resident memory of many clusters, all together. */
   clusterBytes: number;
-}
-
-/** How much of each. */
-export interface SwapOptions {
-  changes: number;
-  routes: number;
-  clusters: number;
 }
 
 /** Changes the config of one proxy under load. Throws when a change never comes to be. */

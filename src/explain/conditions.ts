@@ -1,5 +1,6 @@
 import type { RequestHead } from "../http/header-block.ts";
 import type { StreamInfo } from "../observability/stream-info.ts";
+import { matchesEverything } from "../router/empty-specs.ts";
 import { Candidate, type Conditions, linkConditions, trieKey } from "../router/entry.ts";
 import { regexOf } from "../router/link.ts";
 import { cookieValue, queryValue } from "../router/matchers.ts";
@@ -36,7 +37,7 @@ export function firstFailure(match: RouteMatchSpec, trial: Trial): FailedConditi
     return { kind: "path", wanted: pathText(match.path, match.caseSensitive), found };
   }
   for (const { only, kind, wanted, found } of parts(match, trial)) {
-    const conditions: Conditions | null = linkConditions({ ...anything, ...only }, trial.runtime);
+    const conditions: Conditions | null = linkConditions({ ...matchesEverything, ...only }, trial.runtime);
     if (conditions?.pass(trial.head, trial.info, trial.random) === false) return { kind, wanted, found: found() };
   }
   return null;
@@ -116,15 +117,3 @@ function quoted(value: string | null): string {
 }
 
 const candidate = new Candidate();
-const anything: RouteMatchSpec = {
-  path: { kind: "prefix", value: "/" },
-  caseSensitive: true,
-  headers: [],
-  query: [],
-  cookies: [],
-  runtimeFraction: null,
-  grpc: false,
-  tls: null,
-  metadata: [],
-  filterState: [],
-};

@@ -3,7 +3,7 @@ import { hostOf } from "../http/authority.ts";
 import { addressText } from "../net/address.ts";
 import { suggest } from "../proto/suggest.ts";
 import { filterChainFates, linkMatch, type MatchFacts } from "../proxy/filter-chain-match.ts";
-import type { FilterChainSpec, ListenerSpec } from "../proxy/spec.ts";
+import { allFilterChains, type FilterChainSpec, type ListenerSpec } from "../proxy/spec.ts";
 import type { Explanation } from "./explanation.ts";
 import type { AskedRequest } from "./request-line.ts";
 
@@ -46,7 +46,7 @@ export function chooseListener(
   const [only] = listeners;
   if (listeners.length === 1 && only !== undefined) return { listener: only, why: "the only one" };
   const isTls = request.scheme === "https";
-  const fitting = listeners.filter((one) => chainsOf(one).some(({ tls }) => (tls !== null) === isTls));
+  const fitting = listeners.filter((one) => allFilterChains(one).some(({ tls }) => (tls !== null) === isTls));
   const [fit] = fitting;
   if (fitting.length === 1 && fit !== undefined) return { listener: fit, why: `the only one for ${request.scheme}` };
   return `several listeners could get it: say --listener NAME or --port N; there are ${list}`;
@@ -89,8 +89,4 @@ function factsOf({ address, listenerFilters }: ListenerSpec, request: AskedReque
     sourceAddress: source,
     sourcePort: 0,
   };
-}
-
-function chainsOf({ filterChains, defaultFilterChain }: ListenerSpec): FilterChainSpec[] {
-  return defaultFilterChain === null ? filterChains : [...filterChains, defaultFilterChain];
 }

@@ -1,7 +1,7 @@
 import { toJson } from "@bufbuild/protobuf";
 import { BootstrapSchema } from "../proto/generated/envoy/config/bootstrap/v3/bootstrap_pb.ts";
 import { typeRegistry } from "../proto/type-registry.ts";
-import type { HcmSpec, ListenerSpec } from "../proxy/spec.ts";
+import { allFilterChains, type HcmSpec, type ListenerSpec } from "../proxy/spec.ts";
 import type { RouteConfigSpec } from "../router/spec.ts";
 import type { LoadedFile } from "./file-world.ts";
 import { type Finding, lintRoutes } from "./lint.ts";
@@ -61,8 +61,8 @@ function collectTexts(value: unknown, into: Set<string>): void {
     for (const inner of Object.values(value)) collectTexts(inner, into);
 }
 
-function managersOf({ filterChains, defaultFilterChain }: ListenerSpec): HcmSpec[] {
-  return [...filterChains, ...(defaultFilterChain === null ? [] : [defaultFilterChain])].map(({ hcm }) => hcm);
+function managersOf(listener: ListenerSpec): HcmSpec[] {
+  return allFilterChains(listener).map(({ hcm }) => hcm);
 }
 
 function routesOf({ routeConfig, scopedRoutes }: HcmSpec): RouteConfigSpec[] {

@@ -30,6 +30,11 @@ export class StatLayout {
     this.#offsets = new Map(members.map((member) => [member.name, member.offset]));
   }
 
+  /** Of the group under a prefix; the name itself of a stat that stands alone. */
+  keyOf(prefix: string): string {
+    return this.members.length === 1 ? prefix : prefix + this.name;
+  }
+
   /** Throws when it has no such stat. */
   offset(name: string): number {
     const offset = this.#offsets.get(name);

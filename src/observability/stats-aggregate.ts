@@ -32,7 +32,7 @@ export class StatsAggregate {
   announce(slab: StatsSlab, announcements: readonly StatAnnouncement[]): void {
     for (const { prefix, layout: layoutName, slot } of announcements) {
       const layout = layoutNamed(layoutName);
-      const key = layout.members.length === 1 ? prefix : prefix + layoutName;
+      const key = layout.keyOf(prefix);
       let group = this.#groups.get(key);
       if (group === undefined || group.layout !== layout)
         this.#groups.set(key, (group = new StatGroup(prefix, layout)));

@@ -55,7 +55,7 @@ export class StatsSlab {
 
   /** The first slot of a layout's stats under a prefix: that of each is `StatLayout.offset` behind it. */
   group(prefix: string, layout: StatLayout): number {
-    const key = layout.members.length === 1 ? prefix : prefix + layout.name;
+    const key = layout.keyOf(prefix);
     const known = this.#slots.get(key);
     if (known !== undefined) return known;
     const slot = this.#take(layout.size);

@@ -13,6 +13,7 @@ import type { FilterContext } from "../observability/access-log-filter.ts";
 import type { AccessLogSinks } from "../observability/access-log-sink.ts";
 import { compileFormat } from "../observability/format.ts";
 import type { StatsSlab } from "../observability/stats.ts";
+import { noMutations } from "../router/empty-specs.ts";
 import type { CompileValue } from "../router/header-mutation.ts";
 import { HeaderMatcher, StringMatcher } from "../router/matchers.ts";
 import { linkRouteTable, type RouteTable } from "../router/route-table.ts";
@@ -187,7 +188,7 @@ export const emptyRoutes: RouteConfigSpec = {
   name: "",
   virtualHosts: [],
   internalOnlyHeaders: [],
-  headers: { requestAdd: [], requestRemove: [], responseAdd: [], responseRemove: [] },
+  headers: noMutations,
   mostSpecificHeaderMutationsWins: false,
   validateClusters: null,
   ignorePortInHostMatching: false,

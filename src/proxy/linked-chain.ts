@@ -12,7 +12,7 @@ import { type FilterChainMatch, linkMatch, matchesAll } from "./filter-chain-mat
 import type { Hcm } from "./hcm.ts";
 import { type HcmDeps, linkHcm } from "./link-hcm.ts";
 import { ProxyProtocolCounters } from "./proxy-protocol-stats.ts";
-import type { FilterChainSpec, ListenerFilterSpec, ListenerSpec } from "./spec.ts";
+import { allFilterChains, type FilterChainSpec, type ListenerFilterSpec, type ListenerSpec } from "./spec.ts";
 
 /** A filter chain, live: what a connection that it is chosen for gets. */
 export interface LinkedChain {
@@ -52,7 +52,7 @@ export function linkChains(spec: ListenerSpec, deps: HcmDeps): LinkedChains {
       tls: linkTls(chain.tls?.spec ?? null, deps.logs),
     };
   };
-  const all = [...spec.filterChains, ...(spec.defaultFilterChain === null ? [] : [spec.defaultFilterChain])];
+  const all = allFilterChains(spec);
   const needsHello = all.length > 1 || all.some((chain) => chain.tls !== null || !matchesAll(chain.match));
   const hasTlsInspector = spec.listenerFilters.some((filter) => filter.kind === "tls_inspector");
   const inspectors = spec.listenerFilters.map((filter) => linkInspector(filter, deps.slab));

@@ -34,6 +34,11 @@ export interface ListenerSpec {
   continuesOnListenerFiltersTimeout: boolean;
 }
 
+/** The default one too, as the last. */
+export function allFilterChains({ filterChains, defaultFilterChain }: ListenerSpec): readonly FilterChainSpec[] {
+  return defaultFilterChain === null ? filterChains : [...filterChains, defaultFilterChain];
+}
+
 /** A listener filter. */
 export type ListenerFilterSpec =
   | ({ kind: "tls_inspector" } & Fingerprints)

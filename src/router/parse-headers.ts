@@ -1,5 +1,6 @@
 import type { HeaderValueOption } from "../proto/generated/envoy/config/core/v3/base_pb.ts";
 import type { Problems } from "../proto/problems.ts";
+import { noMutations } from "./empty-specs.ts";
 import type { CompileValue } from "./header-mutation.ts";
 import type { AppendAction, HeaderAddSpec, HeaderMutationsSpec } from "./spec.ts";
 import { asciiLower } from "./text.ts";
@@ -20,9 +21,6 @@ export function parseMutations(
     responseRemove: parseRemovals(responseHeadersToRemove, problems.at("response_headers_to_remove")),
   };
 }
-
-/** Most routes have none: as one object they go to a worker once a part. */
-const noMutations: HeaderMutationsSpec = { requestAdd: [], requestRemove: [], responseAdd: [], responseRemove: [] };
 
 /** HeaderValueOption list to Specs. `problems` is that of the list. */
 function parseAdditions(

@@ -10,6 +10,7 @@ import {
 import type { RegexMatcher } from "../proto/generated/envoy/type/matcher/v3/regex_pb.ts";
 import type { StringMatcher } from "../proto/generated/envoy/type/matcher/v3/string_pb.ts";
 import type { Problems } from "../proto/problems.ts";
+import { matchesEverything } from "./empty-specs.ts";
 import { parseHeaderName } from "./parse-headers.ts";
 import { parsePathMatchPolicy } from "./parse-path-policy.ts";
 import { parseStreamConditions } from "./parse-stream-conditions.ts";
@@ -27,7 +28,7 @@ import type {
 export function parseMatch(message: RouteMatch | undefined, problems: Problems): RouteMatchSpec {
   if (message === undefined) {
     problems.error("", "is missing: a route needs a match");
-    return nothing;
+    return matchesEverything;
   }
   checkCoverage(RouteMatchSchema, message, problems, {
     honoured: [
@@ -102,7 +103,7 @@ export function parseHeaderMatcher(message: HeaderMatcher, problems: Problems): 
   return spec;
 }
 
-/** type.matcher.v3.StringMatcher to its Spec; a fault is told and matches nothing. */
+/** type.matcher.v3.StringMatcher to its Spec; a fault is told and matches matchesEverything. */
 export function parseStringMatcher(message: StringMatcher, problems: Problems): StringMatcherSpec {
   const pattern = message.matchPattern;
   switch (pattern.case) {
@@ -160,7 +161,7 @@ function parsePath(message: RouteMatch, problems: Problems): PathMatchSpec {
         "",
         "names no path: one of prefix, path, path_separated_prefix, safe_regex, connect_matcher must be set",
       );
-      return nothing.path;
+      return matchesEverything.path;
   }
 }
 
@@ -190,15 +191,3 @@ function string(kind: StringMatcherSpec["kind"], value: string): StringMatcherSp
 }
 
 const denominators = [100, 10_000, 1_000_000] as const;
-const nothing: RouteMatchSpec = {
-  path: { kind: "prefix", value: "/" },
-  caseSensitive: true,
-  headers: [],
-  query: [],
-  cookies: [],
-  runtimeFraction: null,
-  grpc: false,
-  tls: null,
-  metadata: [],
-  filterState: [],
-};

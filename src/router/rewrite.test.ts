@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { HeaderBlock } from "../http/header-block.ts";
 import { StreamInfo } from "../observability/stream-info.ts";
+import { noMutations } from "./empty-specs.ts";
 import { HeaderMutations } from "./header-mutation.ts";
 import type {
   ActionSpec,
@@ -16,7 +17,6 @@ import {
   deps,
   linkRouteTable,
   match,
-  noMutations,
   request,
   route,
   toCluster,

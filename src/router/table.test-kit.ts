@@ -1,4 +1,5 @@
 import { RequestHead } from "../http/header-block.ts";
+import { noMutations } from "./empty-specs.ts";
 import type { CompileValue } from "./header-mutation.ts";
 import type { LinkDeps } from "./link.ts";
 import { linkRouteTable as linkInSlices, type RouteTable } from "./route-table.ts";
@@ -6,7 +7,6 @@ import { finish } from "./slices.ts";
 import type {
   ActionSpec,
   ClusterActionSpec,
-  HeaderMutationsSpec,
   RouteConfigSpec,
   RouteMatchSpec,
   RouteSpec,
@@ -19,13 +19,6 @@ export const compileValue: CompileValue = (template) => ({
 });
 
 export const deps: LinkDeps = { compileValue, runtime: { entry: () => null }, linkFilters: null };
-
-export const noMutations: HeaderMutationsSpec = {
-  requestAdd: [],
-  requestRemove: [],
-  responseAdd: [],
-  responseRemove: [],
-};
 
 export function match(
   kind: RouteMatchSpec["path"]["kind"],

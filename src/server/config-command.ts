@@ -1,23 +1,17 @@
 import { askAdmin, defaultAdmin } from "./ask-admin.ts";
-
-/** What the command line printed and how it ends: 0, 1 where it could not ask, 2 where something is refused. */
-export interface CommandResult {
-  code: number;
-  stdout: string;
-  stderr: string;
-}
+import { type CommandResult, failed } from "./command-result.ts";
 
 /** `nuncio config status|history|diff`: asks the admin interface of a running proxy. `args` follow "config". */
 export async function configCommand(args: readonly string[]): Promise<CommandResult> {
   if (args.length === 0) return { code: 1, stdout: "", stderr: usage };
   if (args.includes("--help") || args.includes("-h")) return { code: 0, stdout: usage, stderr: "" };
   const parsed = parse(args);
-  if (typeof parsed === "string") return fail(`${parsed}\nnuncio config --help says more`);
+  if (typeof parsed === "string") return failed(`${parsed}\nnuncio config --help says more`);
   const { command, admin, query, isJson } = parsed;
   const path = `/config_${command}?${new URLSearchParams({ ...query, ...(isJson ? { format: "json" } : {}) })}`;
   const answer = await askAdmin(admin, path, null);
-  if (typeof answer === "string") return fail(answer);
-  if (answer.status !== 200) return fail(answer.body.trim());
+  if (typeof answer === "string") return failed(answer);
+  if (answer.status !== 200) return failed(answer.body.trim());
   const isRefused = command === "status" && hasRefused(answer.body, isJson);
   return { code: isRefused ? 2 : 0, stdout: answer.body, stderr: "" };
 }
@@ -61,10 +55,6 @@ function hasRefused(body: string, isJson: boolean): boolean {
 function splitOnce(arg: string): [name: string, value?: string] {
   const equals = arg.indexOf("=");
   return equals < 0 ? [arg] : [arg.slice(0, equals), arg.slice(equals + 1)];
-}
-
-function fail(fault: string): CommandResult {
-  return { code: 1, stdout: "", stderr: `${fault}\n` };
 }
 
 const options: Readonly<Record<string, readonly string[]>> = {

@@ -1,13 +1,13 @@
 import { optionNames, type Question, readOptions } from "../explain/options.ts";
 import { askAdmin } from "./ask-admin.ts";
-import type { CommandResult } from "./config-command.ts";
+import { type CommandResult, failed } from "./command-result.ts";
 
 /** `nuncio explain`: why a request goes where it goes, by a file or in a running proxy. `args` follow "explain". */
 export async function explainCommand(args: readonly string[]): Promise<CommandResult> {
   if (args.length === 0) return { code: 1, stdout: "", stderr: usage };
   if (args.includes("--help") || args.includes("-h")) return { code: 0, stdout: usage, stderr: "" };
   const parsed = parse(args);
-  if (typeof parsed === "string") return fail(`${parsed}\nnuncio explain --help says more`);
+  if (typeof parsed === "string") return failed(`${parsed}\nnuncio explain --help says more`);
   return parsed.admin === "" ? askFile(parsed) : askProxy(parsed);
 }
 
@@ -18,9 +18,9 @@ async function askFile({ question, configPath, configYaml, isJson }: Parsed): Pr
     import("../explain/render.ts"),
   ]);
   const file = loadFile(configPath, configYaml);
-  if (typeof file === "string") return fail(file);
+  if (typeof file === "string") return failed(file);
   const said = answerQuestion(worldOf(file), question);
-  if (typeof said === "string") return fail(said);
+  if (typeof said === "string") return failed(said);
   const stdout = isJson ? `${JSON.stringify(explanationJson(said), null, 1)}\n` : explanationText(said);
   return { code: said.winner === null ? 2 : 0, stdout, stderr: "" };
 }
@@ -29,8 +29,8 @@ async function askProxy({ question, admin, isJson }: Parsed): Promise<CommandRes
   const { line, headers, options } = question;
   const body = JSON.stringify({ request: line, headers, ...Object.fromEntries(options) });
   const answer = await askAdmin(admin, `/explain${isJson ? "?format=json" : ""}`, body);
-  if (typeof answer === "string") return fail(answer);
-  if (answer.status !== 200) return fail(answer.body.trim());
+  if (typeof answer === "string") return failed(answer);
+  if (answer.status !== 200) return failed(answer.body.trim());
   const hasWinner = isJson ? JSON.parse(answer.body).winner !== null : /^route {7}/m.test(answer.body);
   return { code: hasWinner ? 0 : 2, stdout: answer.body, stderr: "" };
 }
@@ -81,10 +81,6 @@ function parse(args: readonly string[]): Parsed | string {
     admin: text("admin"),
     isJson,
   };
-}
-
-function fail(fault: string): CommandResult {
-  return { code: 1, stdout: "", stderr: `${fault}\n` };
 }
 
 const valued = ["header", "config-path", "config-yaml", "admin", ...optionNames];

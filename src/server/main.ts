@@ -2,7 +2,7 @@ import { availableParallelism } from "node:os";
 import { setFlagsFromString } from "node:v8";
 import { Worker } from "node:worker_threads";
 import type { TagSpec } from "../observability/tags.ts";
-import type { CommandResult } from "./config-command.ts";
+import type { CommandResult } from "./command-result.ts";
 import { defaultLogFormat, type Flags, parseFlags } from "./flags.ts";
 import type { ServerLog } from "./server-log.ts";
 

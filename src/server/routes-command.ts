@@ -1,4 +1,4 @@
-import type { CommandResult } from "./config-command.ts";
+import { type CommandResult, failed } from "./command-result.ts";
 
 /** `nuncio routes lint`: what is likely not meant in the routes of a file. `args` follow "routes". */
 export async function routesCommand(args: readonly string[]): Promise<CommandResult> {
@@ -12,15 +12,15 @@ export async function routesCommand(args: readonly string[]): Promise<CommandRes
     if (arg === "--json") isJson = true;
     else if (arg === "-c" || arg === "--config-path") configPath = rest[++i] ?? "";
     else if (arg.startsWith("--config-path=")) configPath = arg.slice("--config-path=".length);
-    else return fail(`"routes lint" has no ${arg}`);
+    else return failed(`"routes lint" has no ${arg}`);
   }
-  if (configPath === "") return fail("a configuration is wanted: -c FILE");
+  if (configPath === "") return failed("a configuration is wanted: -c FILE");
   const [{ loadFile }, { lintFile }] = await Promise.all([
     import("../explain/file-world.ts"),
     import("../explain/lint-file.ts"),
   ]);
   const file = loadFile(configPath, "");
-  if (typeof file === "string") return fail(file);
+  if (typeof file === "string") return failed(file);
   const findings = lintFile(file);
   const code = findings.length === 0 ? 0 : 2;
   if (isJson) return { code, stdout: `${JSON.stringify({ findings }, null, 1)}\n`, stderr: "" };
@@ -30,10 +30,6 @@ export async function routesCommand(args: readonly string[]): Promise<CommandRes
 
 function countText(count: number): string {
   return count === 0 ? "nothing found" : `${count} found`;
-}
-
-function fail(fault: string): CommandResult {
-  return { code: 1, stdout: "", stderr: `${fault}\n` };
 }
 
 const usage = `

@@ -5,8 +5,9 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { freePorts } from "../differential/process.ts";
 import { candidateCommand } from "../differential/suite.ts";
+import { until } from "../until.ts";
 import { apiSource, xdsCluster } from "./control-plane.ts";
-import { FileSide, until } from "./file-side.ts";
+import { FileSide } from "./file-side.ts";
 import { fileText } from "./test-resources.ts";
 
 // /config_status, /config_history and /config_diff, and `nuncio config` that asks for them, of a proxy with its config in files.

@@ -1,26 +1,15 @@
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { freePorts } from "../differential/process.ts";
 import { requirePeer } from "../peers.ts";
 import { Load } from "../proxy/load.ts";
 import { startNuncio } from "../proxy/nuncio.ts";
-import { apiSource, ask, ControlPlane, modes, until, xdsCluster } from "./control-plane.ts";
+import { backendOfFile } from "./backend.ts";
+import { apiSource, ask, ControlPlane, modes, resourceSource, until, xdsCluster } from "./control-plane.ts";
 import { TestResources } from "./test-resources.ts";
 
 // What streams say of the node, and what becomes of them when go-control-plane lets no connection grow old, with Nuncio and real Envoy.
 
-const backend = createServer((request, response) => response.end(`a ${request.headers["x-version"] ?? "-"}`));
-let backendPort = 0;
-
-beforeAll(async () => {
-  await new Promise<void>((resolve) => backend.listen(0, "127.0.0.1", () => resolve()));
-  backendPort = (backend.address() as AddressInfo).port;
-});
-afterAll(() => {
-  backend.closeAllConnections();
-  backend.close();
-});
+const backend = backendOfFile((request, response) => response.end(`a ${request.headers["x-version"] ?? "-"}`));
 
 const programs = ["nuncio", "envoy"] as const;
 
@@ -35,15 +24,11 @@ describe.each(modes.flatMap((mode) => programs.map((program) => ({ ...mode, prog
         "500ms",
       ]);
       const api = { ...apiSource(apiType), set_node_on_first_message_only: false };
-      const resources = new TestResources(() => ({
-        ...(isAds ? { ads: {} } : { api_config_source: api }),
-        resource_api_version: "V3",
-        initial_fetch_timeout: "0s",
-      }));
+      const resources = new TestResources(() => resourceSource(isAds, api));
       const [port = 0] = await freePorts(1);
       const all = (version: string) => [
         ...resources.clusters(["app"], `${version}s`),
-        ...resources.endpoints(backendPort),
+        ...resources.endpoints(backend.port),
         ...resources.listeners([["main", port]]),
         ...resources.routes(version, "app"),
       ];

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { EventEmitter, once } from "node:events";
 import { get } from "node:http";
 import { createInterface } from "node:readline";
-import { setTimeout as sleep } from "node:timers/promises";
+import { until as untilSo } from "../until.ts";
 import { address, type Resource } from "./test-resources.ts";
 
 /** What a client asked for, as the server tells it. */
@@ -123,6 +123,15 @@ export function apiSource(apiType: string): object {
   };
 }
 
+/** The ConfigSource of all resources: ADS, or a stream for each type by `api`. It is waited for without end. */
+export function resourceSource(isAds: boolean, api: object): object {
+  return {
+    ...(isAds ? { ads: {} } : { api_config_source: api }),
+    resource_api_version: "V3",
+    initial_fetch_timeout: "0s",
+  };
+}
+
 /** The cluster of the control plane; `at`: its port on loopback, or an Address. */
 export function xdsCluster(at: number | object, protocolOptions: object = {}): object {
   return {
@@ -165,11 +174,7 @@ export function ask(port: number, path = "/", headers: Record<string, string> = 
   });
 }
 
-/** Waits until it is so. Throws when it never is. */
-export async function until(isSo: () => Promise<boolean>): Promise<void> {
-  for (let i = 0; i < 1500; i++) {
-    if (await isSo()) return;
-    await sleep(20);
-  }
-  throw new Error("it never came to be");
+/** Waits until it is so, also where a control plane is reconnected to. Throws when it never is. */
+export function until(isSo: () => Promise<boolean>): Promise<void> {
+  return untilSo(isSo, 1500);
 }

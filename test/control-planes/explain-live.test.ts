@@ -6,7 +6,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { candidateCommand } from "../differential/suite.ts";
-import { FileSide, until } from "./file-side.ts";
+import { until } from "../until.ts";
+import { FileSide } from "./file-side.ts";
 
 // POST /explain and `nuncio explain --admin` tell of the config that serves now: routes, clusters and endpoints that came from outside.
 

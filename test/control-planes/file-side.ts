@@ -1,7 +1,6 @@
 import { mkdirSync, renameSync, writeFileSync } from "node:fs";
 import { get } from "node:http";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { freePorts, type ProxyProcess, startProxy } from "../differential/process.ts";
 import { fileSource, fileText, type Resource, TestResources } from "./test-resources.ts";
 
@@ -79,13 +78,4 @@ export class FileSide {
     const text = await this.admin(`/stats?filter=^${name.replaceAll(".", "\\.")}$`);
     return Number(/: (\d+)/.exec(text)?.[1] ?? Number.NaN);
   }
-}
-
-/** Waits until it is so. Throws when it never is. */
-export async function until(isSo: () => Promise<boolean>): Promise<void> {
-  for (let i = 0; i < 400; i++) {
-    if (await isSo()) return;
-    await sleep(20);
-  }
-  throw new Error("it never came to be");
 }

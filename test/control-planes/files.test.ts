@@ -7,7 +7,8 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { candidateCommand } from "../differential/suite.ts";
 import { peer } from "../peers.ts";
 import { Load } from "../proxy/load.ts";
-import { FileSide, until } from "./file-side.ts";
+import { until } from "../until.ts";
+import { FileSide } from "./file-side.ts";
 import { fileText, type Resource, type TestResources } from "./test-resources.ts";
 
 // Config from files of path_config_source, changed under load and broken, on Nuncio and on real Envoy.

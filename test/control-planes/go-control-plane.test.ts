@@ -1,26 +1,15 @@
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { freePorts } from "../differential/process.ts";
 import { requirePeer } from "../peers.ts";
 import { Load } from "../proxy/load.ts";
 import { startNuncio } from "../proxy/nuncio.ts";
-import { apiSource, ask, ControlPlane, modes, until, xdsCluster } from "./control-plane.ts";
+import { backendOfFile } from "./backend.ts";
+import { apiSource, ask, ControlPlane, modes, resourceSource, until, xdsCluster } from "./control-plane.ts";
 import { TestResources } from "./test-resources.ts";
 
 // A control plane on go-control-plane's own cache and server drives Nuncio in each variant of the protocol.
 
-const backend = createServer((request, response) => response.end(`a ${request.headers["x-version"] ?? "-"}`));
-let backendPort = 0;
-
-beforeAll(async () => {
-  await new Promise<void>((resolve) => backend.listen(0, "127.0.0.1", () => resolve()));
-  backendPort = (backend.address() as AddressInfo).port;
-});
-afterAll(() => {
-  backend.closeAllConnections();
-  backend.close();
-});
+const backend = backendOfFile((request, response) => response.end(`a ${request.headers["x-version"] ?? "-"}`));
 
 describe.each(modes)("$name", ({ isAds, apiType, server }) => {
   test("many snapshots under load, one that is refused, a restart of the control plane", {
@@ -28,17 +17,13 @@ describe.each(modes)("$name", ({ isAds, apiType, server }) => {
   }, async (context) => {
     const program = requirePeer("go-control-plane", context);
     const api = apiSource(apiType);
-    const resources = new TestResources(() => ({
-      ...(isAds ? { ads: {} } : { api_config_source: api }),
-      resource_api_version: "V3",
-      initial_fetch_timeout: "0s",
-    }));
+    const resources = new TestResources(() => resourceSource(isAds, api));
     const [port = 0, otherPort = 0] = await freePorts(2);
     let plane = new ControlPlane(program, server);
     const planePort = await plane.port;
     const all = (version: string, clusters: string[], listeners: [string, number][], timeout = "1s") => [
       ...resources.clusters(clusters, timeout),
-      ...resources.endpoints(backendPort),
+      ...resources.endpoints(backend.port),
       ...resources.listeners(listeners),
       ...resources.routes(version, "app"),
     ];

@@ -8,8 +8,9 @@ import { freePorts } from "../differential/process.ts";
 import { candidateCommand } from "../differential/suite.ts";
 import { requirePeer } from "../peers.ts";
 import { startNuncio } from "../proxy/nuncio.ts";
+import { until } from "../until.ts";
 import { apiSource, ask, ControlPlane, xdsCluster } from "./control-plane.ts";
-import { FileSide, until } from "./file-side.ts";
+import { FileSide } from "./file-side.ts";
 import { fileText, type Resource, TestResources } from "./test-resources.ts";
 
 // nuncio.isolate_bad_routes: a virtual host or route with a fault is refused alone.

@@ -1,25 +1,14 @@
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { freePorts } from "../differential/process.ts";
 import { requirePeer } from "../peers.ts";
 import { type Nuncio, startNuncio } from "../proxy/nuncio.ts";
+import { backendOfFile } from "./backend.ts";
 import { apiSource, ask, ControlPlane, until, xdsCluster } from "./control-plane.ts";
 import { TestResources } from "./test-resources.ts";
 
 // Times to live, heartbeats and the rate of requests, with go-control-plane, to Nuncio and to real Envoy.
 
-const backend = createServer((request, response) => response.end(`a ${request.headers["x-version"] ?? "-"}`));
-let backendPort = 0;
-
-beforeAll(async () => {
-  await new Promise<void>((resolve) => backend.listen(0, "127.0.0.1", () => resolve()));
-  backendPort = (backend.address() as AddressInfo).port;
-});
-afterAll(() => {
-  backend.closeAllConnections();
-  backend.close();
-});
+const backend = backendOfFile((request, response) => response.end(`a ${request.headers["x-version"] ?? "-"}`));
 
 const source = (api: object) => () => ({
   api_config_source: api,
@@ -48,7 +37,7 @@ describe.each(["nuncio", "envoy"] as const)("%s", (program) => {
     const resources = new TestResources(source(apiSource("GRPC")));
     const all = (version: string) => [
       ...resources.clusters(["app", "brief"]),
-      ...resources.endpoints(backendPort),
+      ...resources.endpoints(backend.port),
       ...resources.listeners([
         ["main", port],
         ["other", otherPort],
@@ -78,7 +67,7 @@ describe.each(["nuncio", "envoy"] as const)("%s", (program) => {
     const resources = new TestResources(() => ({ ads: {}, resource_api_version: "V3", initial_fetch_timeout: "0s" }));
     const all = (version: string, timeout = "1s") => [
       ...resources.clusters(["app"], timeout),
-      ...resources.endpoints(backendPort),
+      ...resources.endpoints(backend.port),
       ...resources.listeners([["main", port]]),
       ...resources.routes(version, "app"),
     ];
@@ -111,7 +100,7 @@ test("heartbeats keep what has a time to live, and take nothing away", { timeout
     "1",
     [
       ...resources.clusters(["app", "brief"]),
-      ...resources.endpoints(backendPort),
+      ...resources.endpoints(backend.port),
       ...resources.listeners([
         ["main", port],
         ["other", otherPort],

@@ -5,8 +5,9 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { freePorts } from "../differential/process.ts";
 import { candidateCommand } from "../differential/suite.ts";
 import { peer } from "../peers.ts";
+import { until } from "../until.ts";
 import { apiSource, xdsCluster } from "./control-plane.ts";
-import { FileSide, until } from "./file-side.ts";
+import { FileSide } from "./file-side.ts";
 import { fileText, type Resource } from "./test-resources.ts";
 
 // What /config_dump says of versions that are refused, beside Envoy, which says it of listeners only.

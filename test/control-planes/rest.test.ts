@@ -1,26 +1,15 @@
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { freePorts } from "../differential/process.ts";
 import { requirePeer } from "../peers.ts";
 import { Load } from "../proxy/load.ts";
 import { startNuncio } from "../proxy/nuncio.ts";
+import { backendOfFile } from "./backend.ts";
 import { ask, ControlPlane, restCluster, until } from "./control-plane.ts";
 import { TestResources } from "./test-resources.ts";
 
 // go-control-plane's REST gateway, polled by Nuncio and by real Envoy.
 
-const backend = createServer((request, response) => response.end(`a ${request.headers["x-version"] ?? "-"}`));
-let backendPort = 0;
-
-beforeAll(async () => {
-  await new Promise<void>((resolve) => backend.listen(0, "127.0.0.1", () => resolve()));
-  backendPort = (backend.address() as AddressInfo).port;
-});
-afterAll(() => {
-  backend.closeAllConnections();
-  backend.close();
-});
+const backend = backendOfFile((request, response) => response.end(`a ${request.headers["x-version"] ?? "-"}`));
 
 /** What each program posted first for each thing, without what is the program's own. */
 const firstPosts: Record<string, Record<string, object>> = {};
@@ -44,7 +33,7 @@ describe.each(["nuncio", "envoy"] as const)("%s", (program) => {
     const resources = new TestResources(() => ({ api_config_source: api, resource_api_version: "V3" }));
     const all = (version: string, manager = {}) => [
       ...resources.clusters(["app", "app2"]),
-      ...resources.endpoints(backendPort),
+      ...resources.endpoints(backend.port),
       ...resources.listeners([["main", port]], "rest", [], manager),
       ...resources.routes(version, "app"),
     ];

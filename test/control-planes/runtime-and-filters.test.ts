@@ -1,26 +1,15 @@
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { freePorts } from "../differential/process.ts";
 import { requirePeer } from "../peers.ts";
 import { Load } from "../proxy/load.ts";
 import { startNuncio } from "../proxy/nuncio.ts";
-import { apiSource, ask, ControlPlane, modes, until, xdsCluster } from "./control-plane.ts";
+import { backendOfFile } from "./backend.ts";
+import { apiSource, ask, ControlPlane, modes, resourceSource, until, xdsCluster } from "./control-plane.ts";
 import { type Resource, TestResources } from "./test-resources.ts";
 
 // Runtime layers (RTDS) and configs of filters (ECDS) from go-control-plane, to Nuncio and to real Envoy.
 
-const backend = createServer((_request, response) => response.end("a"));
-let backendPort = 0;
-
-beforeAll(async () => {
-  await new Promise<void>((resolve) => backend.listen(0, "127.0.0.1", () => resolve()));
-  backendPort = (backend.address() as AddressInfo).port;
-});
-afterAll(() => {
-  backend.closeAllConnections();
-  backend.close();
-});
+const backend = backendOfFile((_request, response) => response.end("a"));
 
 const programs = ["nuncio", "envoy"] as const;
 
@@ -33,18 +22,14 @@ describe.each(modes.flatMap((mode) => programs.map((program) => ({ ...mode, prog
       const planeProgram = requirePeer("go-control-plane", context);
       const binary = program === "envoy" ? requirePeer("envoy", context) : undefined;
       const api = apiSource(apiType);
-      const source = {
-        ...(isAds ? { ads: {} } : { api_config_source: api }),
-        resource_api_version: "V3",
-        initial_fetch_timeout: "0s",
-      };
+      const source = resourceSource(isAds, api);
       const resources = new TestResources(() => source);
       const [port = 0] = await freePorts(1);
       let plane = new ControlPlane(planeProgram, server);
       const planePort = await plane.port;
       const all = (i: number, filter: Resource = health(`/health-${i}`)) => [
         ...resources.clusters(["app"]),
-        ...resources.endpoints(backendPort),
+        ...resources.endpoints(backend.port),
         ...resources.listeners([["main", port]], "main", [discovered(source)]),
         ...resources.routes("1", "app", 1, [byRuntime]),
         runtimeLayer(i),

@@ -1,27 +1,16 @@
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { freePorts } from "../differential/process.ts";
 import { requirePeer } from "../peers.ts";
 import { Load } from "../proxy/load.ts";
 import { startNuncio } from "../proxy/nuncio.ts";
-import { apiSource, ask, ControlPlane, modes, until, xdsCluster } from "./control-plane.ts";
+import { backendOfFile } from "./backend.ts";
+import { apiSource, ask, ControlPlane, modes, resourceSource, until, xdsCluster } from "./control-plane.ts";
 import { type Resource, TestResources } from "./test-resources.ts";
 
 // Scopes (SRDS) and their routes from go-control-plane. Envoy answers some of these requests with 404, for as long as it takes anew the routes of a
 // scope that changes; test/proxy/scoped-routes.test.ts has what the two have in common.
 
-const backend = createServer((request, response) => response.end(String(request.headers["x-routes"] ?? "-")));
-let backendPort = 0;
-
-beforeAll(async () => {
-  await new Promise<void>((resolve) => backend.listen(0, "127.0.0.1", () => resolve()));
-  backendPort = (backend.address() as AddressInfo).port;
-});
-afterAll(() => {
-  backend.closeAllConnections();
-  backend.close();
-});
+const backend = backendOfFile((request, response) => response.end(String(request.headers["x-routes"] ?? "-")));
 
 describe.each(modes)("$name", ({ isAds, apiType, server }) => {
   test("thirty snapshots of scopes under load, and a restart of the control plane", {
@@ -29,11 +18,7 @@ describe.each(modes)("$name", ({ isAds, apiType, server }) => {
   }, async (context) => {
     const planeProgram = requirePeer("go-control-plane", context);
     const api = apiSource(apiType);
-    const source = {
-      ...(isAds ? { ads: {} } : { api_config_source: api }),
-      resource_api_version: "V3",
-      initial_fetch_timeout: "0s",
-    };
+    const source = resourceSource(isAds, api);
     const resources = new TestResources(() => source);
     const [port = 0] = await freePorts(1);
     let plane = new ControlPlane(planeProgram, server);
@@ -50,7 +35,7 @@ describe.each(modes)("$name", ({ isAds, apiType, server }) => {
     // The load's host "a" changes its routes with each snapshot; a scope comes and goes, and so do routes.
     const all = (i: number) => [
       ...resources.clusters(["app"]),
-      ...resources.endpoints(backendPort),
+      ...resources.endpoints(backend.port),
       ...resources.listeners([["main", port]], "main", [], scoped),
       scope("steady", "a", `routes-${i % 4}`),
       scope("moving", `host-${i}`, `routes-${(i + 1) % 4}`),

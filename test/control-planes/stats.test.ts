@@ -1,25 +1,14 @@
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { freePorts } from "../differential/process.ts";
 import { requirePeer } from "../peers.ts";
 import { type Nuncio, startNuncio } from "../proxy/nuncio.ts";
-import { apiSource, ask, ControlPlane, modes, until, xdsCluster } from "./control-plane.ts";
+import { backendOfFile } from "./backend.ts";
+import { apiSource, ask, ControlPlane, modes, resourceSource, until, xdsCluster } from "./control-plane.ts";
 import { TestResources } from "./test-resources.ts";
 
 // The stats of subscriptions after the same snapshots from go-control-plane, Nuncio's and real Envoy's.
 
-const backend = createServer((request, response) => response.end(`a ${request.headers["x-version"] ?? "-"}`));
-let backendPort = 0;
-
-beforeAll(async () => {
-  await new Promise<void>((resolve) => backend.listen(0, "127.0.0.1", () => resolve()));
-  backendPort = (backend.address() as AddressInfo).port;
-});
-afterAll(() => {
-  backend.closeAllConnections();
-  backend.close();
-});
+const backend = backendOfFile((request, response) => response.end(`a ${request.headers["x-version"] ?? "-"}`));
 
 const prefixes = ["cluster_manager.cds", "listener_manager.lds", "http.in.rds.routes", "cluster.app", "runtime"];
 // Not update_rejected: go-control-plane sends what was refused again and again by state of the world.
@@ -31,16 +20,12 @@ describe.each(modes)("$name", ({ isAds, apiType, server }) => {
     for (const binary of [undefined, requirePeer("envoy", context)]) {
       const plane = new ControlPlane(requirePeer("go-control-plane", context), server);
       const api = apiSource(apiType);
-      const source = {
-        ...(isAds ? { ads: {} } : { api_config_source: api }),
-        resource_api_version: "V3",
-        initial_fetch_timeout: "0s",
-      };
+      const source = resourceSource(isAds, api);
       const resources = new TestResources(() => source);
       const [port = 0] = await freePorts(1);
       const all = (version: string, manager = {}) => [
         ...resources.clusters(["app"]),
-        ...resources.endpoints(backendPort),
+        ...resources.endpoints(backend.port),
         ...resources.listeners([["main", port]], "stats", [], manager),
         ...resources.routes(version, "app"),
         { "@type": "type.googleapis.com/envoy.service.runtime.v3.Runtime", name: "dyn", layer: { "a.key": version } },

@@ -1,30 +1,19 @@
 import { mkdtemp, rename, rm, writeFile } from "node:fs/promises";
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, type TestContext, test } from "vitest";
+import { expect, type TestContext, test } from "vitest";
 import { makeCertificate } from "../../bench/certificate.ts";
 import { freePorts } from "../differential/process.ts";
 import { requirePeer } from "../peers.ts";
 import { startNuncio } from "../proxy/nuncio.ts";
+import { backendOfFile } from "./backend.ts";
 import { apiSource, ask, ControlPlane, until, xdsCluster } from "./control-plane.ts";
 import { TestResources } from "./test-resources.ts";
 
 // How control planes are reached: what go-control-plane sees of Nuncio's streams and of real Envoy's.
 
-const backend = createServer(({ url, headers }, response) => {
+const backend = backendOfFile(({ url, headers }, response) => {
   response.end(url === "/" ? `a ${headers["x-version"] ?? "-"}` : headers.authorization);
-});
-let backendPort = 0;
-
-beforeAll(async () => {
-  await new Promise<void>((resolve) => backend.listen(0, "127.0.0.1", () => resolve()));
-  backendPort = (backend.address() as AddressInfo).port;
-});
-afterAll(() => {
-  backend.closeAllConnections();
-  backend.close();
 });
 
 test.for([
@@ -60,7 +49,7 @@ async function metadataOf(
   const resources = new TestResources(() => ({ ads: {}, resource_api_version: "V3", initial_fetch_timeout: "0s" }));
   plane.send("1", [
     ...resources.clusters(["app"]),
-    ...resources.endpoints(backendPort),
+    ...resources.endpoints(backend.port),
     ...resources.listeners([["main", port]]),
     ...resources.routes("1", "app"),
   ]);
@@ -113,7 +102,7 @@ test.for(["nuncio", "envoy"] as const)(
     const resources = new TestResources(() => ({ ads: {}, resource_api_version: "V3", initial_fetch_timeout: "0s" }));
     const all = (version: string) => [
       ...resources.clusters(["app"]),
-      ...resources.endpoints(backendPort),
+      ...resources.endpoints(backend.port),
       ...resources.listeners([["main", port]]),
       ...resources.routes(version, "app", 1, [
         { match: { prefix: "/injected" }, route: { cluster: "injected" } },
@@ -122,7 +111,7 @@ test.for(["nuncio", "envoy"] as const)(
     ];
     plane.send("1", all("1"));
     const backendCluster = (name: string, overwrite: boolean) => ({
-      ...xdsCluster(backendPort, {
+      ...xdsCluster(backend.port, {
         explicit_http_config: { http_protocol_options: {} },
         http_filters: injector(folder, { overwrite }),
       }),
@@ -196,7 +185,7 @@ test.for(
   const resources = new TestResources(() => ({ ads: {}, resource_api_version: "V3", initial_fetch_timeout: "0s" }));
   plane.send("1", [
     ...resources.clusters(["app"]),
-    ...resources.endpoints(backendPort),
+    ...resources.endpoints(backend.port),
     ...resources.listeners([["main", port]]),
     ...resources.routes("1", "app"),
   ]);

@@ -1,30 +1,20 @@
-import { createServer, request } from "node:http";
-import type { AddressInfo } from "node:net";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { request } from "node:http";
+import { describe, expect, test } from "vitest";
 import { freePorts } from "../differential/process.ts";
 import { requirePeer } from "../peers.ts";
 import { Load } from "../proxy/load.ts";
 import { startNuncio } from "../proxy/nuncio.ts";
-import { apiSource, ask, ControlPlane, modes, until, xdsCluster } from "./control-plane.ts";
+import { backendOfFile } from "./backend.ts";
+import { apiSource, ask, ControlPlane, modes, resourceSource, until, xdsCluster } from "./control-plane.ts";
 import { type Resource, TestResources } from "./test-resources.ts";
 
 // Virtual hosts (VHDS) from go-control-plane, those that are there and those that requests wait for, to Nuncio and to real Envoy.
 
 /** Says which virtual host a request came by, and its body. */
-const backend = createServer((request, response) => {
+const backend = backendOfFile((request, response) => {
   let body = "";
   request.on("data", (data) => (body += data));
   request.on("end", () => response.end(`${request.headers["x-by"]}${body}`));
-});
-let backendPort = 0;
-
-beforeAll(async () => {
-  await new Promise<void>((resolve) => backend.listen(0, "127.0.0.1", () => resolve()));
-  backendPort = (backend.address() as AddressInfo).port;
-});
-afterAll(() => {
-  backend.closeAllConnections();
-  backend.close();
 });
 
 const programs = ["nuncio", "envoy"] as const;
@@ -39,18 +29,14 @@ describe.each(delta.flatMap((mode) => programs.map((program) => ({ ...mode, prog
       const planeProgram = requirePeer("go-control-plane", context);
       const binary = program === "envoy" ? requirePeer("envoy", context) : undefined;
       const api = apiSource("DELTA_GRPC");
-      const source = {
-        ...(isAds ? { ads: {} } : { api_config_source: api }),
-        resource_api_version: "V3",
-        initial_fetch_timeout: "0s",
-      };
+      const source = resourceSource(isAds, api);
       const resources = new TestResources(() => source);
       const [port = 0, plainPort = 0] = await freePorts(2);
       let plane = new ControlPlane(planeProgram, server);
       const planePort = await plane.port;
       const all = (...hosts: Resource[]) => [
         ...resources.clusters(["app"]),
-        ...resources.endpoints(backendPort),
+        ...resources.endpoints(backend.port),
         ...resources.listeners([["main", port]], "main", [onDemand]),
         ...resources.listeners([["plain", plainPort]], "plain"),
         routes(source),

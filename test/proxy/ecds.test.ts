@@ -2,8 +2,8 @@ import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync
 import { get } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { until } from "../until.ts";
 import { Load } from "./load.ts";
 import { accessLog, chain, listener, manager, onSides, type Side, startSides } from "./sides.ts";
 
@@ -179,14 +179,6 @@ async function dumped(side: Side): Promise<object[]> {
     .filter(({ ecds_filter }) => ecds_filter !== undefined)
     .map(({ last_updated: _, ...rest }) => rest)
     .sort((a, b) => String(a.ecds_filter?.name).localeCompare(String(b.ecds_filter?.name)));
-}
-
-async function until(isSo: () => Promise<boolean>): Promise<void> {
-  for (let i = 0; i < 400; i++) {
-    if (await isSo()) return;
-    await sleep(20);
-  }
-  throw new Error("it never came to be");
 }
 
 function put(side: string, filter: string, version: string, resources: readonly object[]): void {

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { until } from "../until.ts";
 import { chain, listener, manager, onSides, type Side, startSides } from "./sides.ts";
 
 // Routes by scope, in the bootstrap and by SRDS from a file, on Nuncio and on real Envoy.
@@ -164,14 +165,6 @@ async function dumped(side: Side): Promise<unknown> {
   };
   const dump = configs.find((config) => config["@type"].endsWith(".ScopedRoutesConfigDump"));
   return JSON.parse(JSON.stringify(dump), (name, value) => (name === "last_updated" ? undefined : value));
-}
-
-async function until(isSo: () => Promise<boolean>): Promise<void> {
-  for (let i = 0; i < 400; i++) {
-    if (await isSo()) return;
-    await sleep(20);
-  }
-  throw new Error("it never came to be");
 }
 
 function put(side: string, file: string, version: string, resources: readonly object[]): void {

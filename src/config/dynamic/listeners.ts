@@ -3,7 +3,7 @@ import type { ConfigSourceSpec } from "../../proto/config-source.ts";
 import { type Listener, ListenerSchema } from "../../proto/generated/envoy/config/listener/v3/listener_pb.ts";
 import { Problems } from "../../proto/problems.ts";
 import { parseListener } from "../../proxy/parse-listener.ts";
-import type { ListenerSpec, RdsSpec, ScopedRoutesSpec } from "../../proxy/spec.ts";
+import { allFilterChains, type ListenerSpec, type RdsSpec, type ScopedRoutesSpec } from "../../proxy/spec.ts";
 import type { XdsUpdate } from "../../xds-client/subscription.ts";
 import type { SecretStore } from "../secret-store.ts";
 import { SubscriptionStats } from "../subscription-stats.ts";
@@ -192,7 +192,7 @@ export class DynamicListeners implements ResourceTaker {
   }
 
   #askForParts(spec: ListenerSpec): void {
-    for (const { hcm } of chainsOf(spec)) {
+    for (const { hcm } of allFilterChains(spec)) {
       for (const filter of hcm.filters) this.filters.want(filter);
       if (hcm.scopedRoutes !== null) this.scopes.want(hcm.scopedRoutes, hcm.statPrefix);
       if (hcm.rds === null) continue;
@@ -202,7 +202,7 @@ export class DynamicListeners implements ResourceTaker {
   }
 
   #isReady(spec: ListenerSpec): boolean {
-    return this.#hasParts(spec) && chainsOf(spec).every(({ tls }) => tls === null || tls.spec !== null);
+    return this.#hasParts(spec) && allFilterChains(spec).every(({ tls }) => tls === null || tls.spec !== null);
   }
 
   #hasParts(spec: ListenerSpec): boolean {
@@ -218,7 +218,9 @@ export class DynamicListeners implements ResourceTaker {
       .map(({ routeConfigName }) => routeConfigName)
       .filter((name) => !this.routes.isSettled(name));
     const filters = filtersOf(spec).filter((filter) => !this.filters.isSettled(filter));
-    const secrets = chainsOf(spec).flatMap(({ tls }) => (tls === null ? [] : this.#contexts.missingSecrets(tls)));
+    const secrets = allFilterChains(spec).flatMap(({ tls }) =>
+      tls === null ? [] : this.#contexts.missingSecrets(tls),
+    );
     return [
       ...namedWaits("routes", routes),
       ...scopedOf(spec).flatMap((scoped) => this.scopes.waitsOf(scoped)),
@@ -267,18 +269,14 @@ export class DynamicListeners implements ResourceTaker {
   }
 }
 
-function chainsOf(spec: ListenerSpec): ListenerSpec["filterChains"] {
-  return spec.defaultFilterChain === null ? spec.filterChains : [...spec.filterChains, spec.defaultFilterChain];
-}
-
 /** Those by ECDS. */
 function filtersOf(spec: ListenerSpec): HttpFilterSpec[] {
-  return chainsOf(spec).flatMap(({ hcm }) => hcm.filters.filter(({ discovery }) => discovery !== null));
+  return allFilterChains(spec).flatMap(({ hcm }) => hcm.filters.filter(({ discovery }) => discovery !== null));
 }
 
 /** Those by SRDS. */
 function scopedOf(spec: ListenerSpec): ScopedRoutesSpec[] {
-  return chainsOf(spec).flatMap(({ hcm }) => (hcm.scopedRoutes?.scopedRds == null ? [] : [hcm.scopedRoutes]));
+  return allFilterChains(spec).flatMap(({ hcm }) => (hcm.scopedRoutes?.scopedRds == null ? [] : [hcm.scopedRoutes]));
 }
 
 /** Each name once. */
@@ -291,5 +289,5 @@ function setOf(scoped: ScopedRoutesSpec): string {
 }
 
 function rdsOf(spec: ListenerSpec): RdsSpec[] {
-  return chainsOf(spec).flatMap(({ hcm }) => (hcm.rds === null ? [] : [hcm.rds]));
+  return allFilterChains(spec).flatMap(({ hcm }) => (hcm.rds === null ? [] : [hcm.rds]));
 }
