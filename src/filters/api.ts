@@ -39,6 +39,8 @@ export interface FilterStream {
   readonly scratch: unknown[];
   /** What the filter in `slot` linked of its per-route configs; null without any. */
   override(slot: number): unknown;
+  /** Chooses the route anew, by the head as it is now. The chain's filters stay. Envoy: clearRouteCache. */
+  refreshRoute(): void;
   continueRequest(slot: number): void;
   continueResponse(slot: number): void;
   /** Answers in the proxy's own name; `edit` adds fields to its head. */

@@ -101,6 +101,11 @@ export class StreamInfo {
   virtualHostMetadata: Record<string, Record<string, unknown>> | null = null;
   listenerMetadata: Record<string, Record<string, unknown>> | null = null;
 
+  noteResponse(head: ResponseHead): void {
+    this.response = head;
+    this.responseCode = head.status;
+  }
+
   /** The request goes on as another one: what came of it stays. Envoy: StreamInfoImpl::setFromForRecreateStream. */
   restart(): void {
     const { requestEnd, bytesReceived, downstreamRemoteAddress, internalRedirects, redirectSteps } = this;

@@ -39,8 +39,9 @@ export class Stream implements RequestSink, TerminalStream {
   readonly #requestWalk: Iteration<RequestHead, HeaderBlock>;
   readonly #responseWalk: Iteration<ResponseHead, HeaderBlock>;
   #writer: ResponseWriter | null = null;
-  #isActive = false;
-  #isRequestComplete = false;
+  /** Between begin and the end of the response or the stream; only the stream itself sets it. */
+  isActive = false;
+  isRequestComplete = false;
   #isResponseStarted = false;
   #isResponseHeadSent = false;
   #isLocal = false;
@@ -59,24 +60,18 @@ export class Stream implements RequestSink, TerminalStream {
     this.#limits = new StreamLimits((limit) => this.#onLimit(limit));
   }
 
-  get isActive(): boolean {
-    return this.#isActive;
-  }
   get isLive(): boolean {
-    return this.#isActive && !this.#isLocal;
+    return this.isActive && !this.#isLocal;
   }
   get isResponseStarted(): boolean {
     return this.#isResponseStarted;
-  }
-  get isRequestComplete(): boolean {
-    return this.#isRequestComplete;
   }
 
   /** A request begins: its first byte was seen. */
   begin(connection: StreamConnection, writer: ResponseWriter): void {
     this.connection = connection;
     this.#writer = writer;
-    this.#isActive = true;
+    this.isActive = true;
     this.#beginPass(this.hcm.spec.requestTimeoutMs);
     connection.onStreamBegin();
   }
@@ -117,7 +112,7 @@ export class Stream implements RequestSink, TerminalStream {
   }
 
   onData(bytes: Buffer, endStream: boolean): void {
-    if (!this.#isActive) return;
+    if (!this.isActive) return;
     this.info.bytesReceived += bytes.length;
     this.#limits.touch();
     if (endStream) this.#onRequestComplete();
@@ -126,7 +121,7 @@ export class Stream implements RequestSink, TerminalStream {
   }
 
   onTrailers(trailers: HeaderBlock): void {
-    if (!this.#isActive) return;
+    if (!this.isActive) return;
     this.#limits.touch();
     this.#onRequestComplete();
     if (this.#isLocal) return;
@@ -135,7 +130,7 @@ export class Stream implements RequestSink, TerminalStream {
 
   /** The downstream is gone. */
   onReset(reason: StreamReset, detail: string): void {
-    if (!this.#isActive) return;
+    if (!this.isActive) return;
     this.info.responseFlags |= resetFlag(reason);
     if (detail !== "") this.info.details = detail;
     this.hcm.stats.count("downstream_rq_rx_reset");
@@ -143,7 +138,7 @@ export class Stream implements RequestSink, TerminalStream {
   }
 
   onWritable(): void {
-    if (this.#isActive) this.#terminal.onResponseWritable();
+    if (this.isActive) this.#terminal.onResponseWritable();
   }
 
   /** The head of a request that the codec refused, as far as it is understood: for the access log. */
@@ -159,6 +154,10 @@ export class Stream implements RequestSink, TerminalStream {
     return this.route?.filters.overrides[slot] ?? null;
   }
 
+  refreshRoute(): void {
+    this.route = this.routeAgain(this.request);
+  }
+
   continueRequest(slot: number): void {
     if (!this.isLive) return;
     eventClock.tick();
@@ -166,13 +165,13 @@ export class Stream implements RequestSink, TerminalStream {
   }
 
   continueResponse(slot: number): void {
-    if (!this.#isActive) return;
+    if (!this.isActive) return;
     eventClock.tick();
     this.#responseWalk.resume(slot);
   }
 
   sendLocalReply(reply: LocalReply, edit?: (head: ResponseHead) => void): void {
-    if (!this.#isActive) return;
+    if (!this.isActive) return;
     this.info.responseFlags |= reply.flags;
     if (this.#isResponseStarted) {
       this.abort(reply.flags, reply.details);
@@ -183,31 +182,29 @@ export class Stream implements RequestSink, TerminalStream {
   }
 
   answer(head: ResponseHead, details: string): void {
-    if (!this.#isActive || this.#isResponseStarted) return;
+    if (!this.isActive || this.#isResponseStarted) return;
     this.#beginLocal(details);
-    this.info.response = head;
-    this.info.responseCode = head.status;
+    this.info.noteResponse(head);
     this.#responseWalk.head(head, true);
   }
 
   addResponseData(slot: number, bytes: Buffer): void {
-    if (this.#isActive) this.#responseWalk.add(slot, bytes);
+    if (this.isActive) this.#responseWalk.add(slot, bytes);
   }
 
   /** The head and body of the proxy's own reply, through the response filters. */
   deliverLocalReply(head: ResponseHead, body: Buffer | null): void {
     this.#responseWalk.head(head, body === null);
-    if (body !== null && this.#isActive) this.#responseWalk.data(body, true);
+    if (body !== null && this.isActive) this.#responseWalk.data(body, true);
   }
 
   // For the terminal filter.
 
   respond(head: ResponseHead, endStream: boolean): void {
-    if (!this.#isActive) return;
+    if (!this.isActive) return;
     this.#limits.touch();
     this.#isResponseStarted = true;
-    this.info.response = head;
-    this.info.responseCode = head.status;
+    this.info.noteResponse(head);
     this.#responseWalk.head(head, endStream);
   }
 
@@ -216,11 +213,11 @@ export class Stream implements RequestSink, TerminalStream {
   }
 
   answer100Continue(): void {
-    if (this.#isActive && !this.#isResponseStarted) this.#writer?.write100Continue();
+    if (this.isActive && !this.#isResponseStarted) this.#writer?.write100Continue();
   }
 
   respondData(bytes: Buffer, endStream: boolean): boolean {
-    if (!this.#isActive) return true;
+    if (!this.isActive) return true;
     this.#limits.touch();
     this.#isAboveWatermark = false;
     this.#responseWalk.data(bytes, endStream);
@@ -229,13 +226,13 @@ export class Stream implements RequestSink, TerminalStream {
   #isAboveWatermark = false;
 
   respondTrailers(trailers: HeaderBlock): void {
-    if (!this.#isActive) return;
+    if (!this.isActive) return;
     this.info.responseTrailers = trailers;
     this.#responseWalk.trailers(trailers);
   }
 
   abort(flags: number, details: string): void {
-    if (!this.#isActive) return;
+    if (!this.isActive) return;
     this.info.responseFlags |= flags;
     this.info.details = details;
     const writer = this.#writer;
@@ -269,8 +266,7 @@ export class Stream implements RequestSink, TerminalStream {
   sendHead(head: ResponseHead, endStream: boolean): void {
     const writer = this.#writer as ResponseWriter;
     const info = this.info;
-    info.response = head;
-    info.responseCode = head.status;
+    info.noteResponse(head);
     info.responseStart = eventClock.now;
     this.hcm.responsePolicy.apply(head, this.connection.mustClose, this.request);
     if (head.status === 101 || (this.request.method === "CONNECT" && head.status >= 200 && head.status < 300)) {
@@ -317,14 +313,14 @@ export class Stream implements RequestSink, TerminalStream {
 
   /** Starts the limits that the chosen route sets. Envoy: the route timeout runs from the end of the request. */
   startRouteTimers(): void {
-    if (this.route !== null) this.#limits.startRoute(this.route, this.#isRequestComplete ? this.timeoutMs : 0);
+    if (this.route !== null) this.#limits.startRoute(this.route, this.isRequestComplete ? this.timeoutMs : 0);
   }
   /** The response timeout in force, set by the router from the route and the x-envoy-* fields. 0: none. */
   timeoutMs = 0;
 
   /** Ends it without another word: the connection closes. */
   drop(): void {
-    if (this.#isActive) this.#finish();
+    if (this.isActive) this.#finish();
   }
 
   dispose(): void {
@@ -337,11 +333,11 @@ export class Stream implements RequestSink, TerminalStream {
     this.#isResponseStarted = true;
     this.hcm.noteCluster(this);
     this.#terminal.cancel();
-    if (!this.#isRequestComplete) this.connection.closeAfterResponse();
+    if (!this.isRequestComplete) this.connection.closeAfterResponse();
   }
 
   #onRequestComplete(): void {
-    this.#isRequestComplete = true;
+    this.isRequestComplete = true;
     this.#limits.clearRequest();
     this.info.requestEnd = eventClock.now;
     if (this.timeoutMs > 0 && !this.#isResponseHeadSent) this.#limits.setResponse(this.info.requestEnd, this.timeoutMs);
@@ -349,19 +345,19 @@ export class Stream implements RequestSink, TerminalStream {
 
   #beforeLastWrite(): void {
     this.info.responseEnd = eventClock.now;
-    if (!this.#isRequestComplete) this.connection.closeAfterResponse();
+    if (!this.isRequestComplete) this.connection.closeAfterResponse();
   }
 
   #onLimit(limit: Limit): void {
-    if (!this.#isActive) return;
-    const reply = limit === "response" ? null : replyToLimit(limit, this.#isRequestComplete, this.hcm.stats);
+    if (!this.isActive) return;
+    const reply = limit === "response" ? null : replyToLimit(limit, this.isRequestComplete, this.hcm.stats);
     if (limit === "response") this.#terminal.onTimeout();
     else if (reply !== null) this.sendLocalReply(reply);
   }
 
   #finish(): void {
-    if (!this.#isActive) return;
-    this.#isActive = false;
+    if (!this.isActive) return;
+    this.isActive = false;
     const { hcm, connection } = this;
     if (!this.#isLocal) this.#terminal.cancel();
     if (this.#isUpgraded) hcm.stats.onUpgrade(-1);
@@ -391,7 +387,7 @@ export class Stream implements RequestSink, TerminalStream {
     this.timeoutMs = 0;
     if (this.scratch.length > 0) this.scratch.length = 0;
     this.#writer = null;
-    this.#isRequestComplete = false;
+    this.isRequestComplete = false;
     this.#isResponseStarted = false;
     this.#isResponseHeadSent = false;
     this.#isLocal = false;
