@@ -12,7 +12,7 @@ const documents = ["README.md", "CONTRIBUTING.md", "SECURITY.md", ...globSync("d
 const fences = documents.flatMap((file) => fencesOf(file, readFileSync(join(repository, file), "utf8")));
 const commands = fences.filter(({ info }) => info === "sh").flatMap(({ text }) => text.trimEnd().split("\n"));
 const isServing = (command: string) =>
-  command.startsWith("bin/nuncio ") && !/--mode validate|^bin\/nuncio explain -c/.test(command);
+  command.startsWith("bin/nuncio ") && !/--mode validate|^bin\/nuncio (explain|route-check) -c/.test(command);
 const inClone = commands.filter((command) => /^npm (ci|run bench)/.test(command));
 const onDemo = commands.filter((command) => command.startsWith("curl "));
 const plain = commands.filter((line) => !isServing(line) && !inClone.includes(line) && !onDemo.includes(line));

@@ -52,6 +52,17 @@ export function loadBootstrap(options: LoadOptions): LoadResult<Bootstrap> {
   return load.finish();
 }
 
+/** Reads a file that is one message, and checks it against the rules of its fields. `title`: "a list of tests". Does not throw. */
+export function loadMessage<Desc extends DescMessage>(
+  schema: Desc,
+  title: string,
+  path: string,
+): LoadResult<MessageShape<Desc>> {
+  const load = new Load(schema, title, "refuse", true);
+  load.file(path);
+  return load.finish();
+}
+
 /** Reads a file of resources (path_config_source), in the form that its suffix says. Each is checked by who takes it. Does not throw. */
 export function loadResources(path: string, unknownFields: UnknownFields): LoadResult<DiscoveryResponse> {
   const load = new Load(DiscoveryResponseSchema, "a file of resources", unknownFields, false);

@@ -80,7 +80,11 @@ function explainRoute(
   const { virtualHost, index, domain, rule } = choice;
   // The other virtual hosts do not matter any more.
   const own = { ...config, virtualHosts: [virtualHost] };
-  const linked = finish(linkRouteTable(own, { compileValue, runtime, linkFilters: null })).match(head, info, random);
+  const linked = finish(linkRouteTable(own, { compileValue, runtime, stats: null, linkFilters: null })).match(
+    head,
+    info,
+    random,
+  );
   const walk = walkRoutes(virtualHost, trial, limit);
   const { name, routes } = virtualHost;
   explanation.virtualHost = { name, index, host: host ?? "", domain, rule, routeCount: routes.length };

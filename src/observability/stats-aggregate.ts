@@ -1,3 +1,5 @@
+// Its layout is for all threads to know.
+import "./request-stats.ts";
 import { HistogramBins } from "./histogram.ts";
 import { layoutNamed, type StatLayout, type StatMember, type StatUnit } from "./stat-layout.ts";
 import type { StatAnnouncement, StatsSlab } from "./stats.ts";

@@ -142,6 +142,7 @@ function* linkRouting(spec: HcmSpec, chain: FilterChain, deps: HcmDeps, before: 
     const table = yield* linkRouteTable(routes, {
       compileValue,
       runtime: deps.runtime,
+      stats: deps.slab,
       linkFilters: (perFilter) => {
         saysToFilters = true;
         return chain.linkRoute(perFilter);

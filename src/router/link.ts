@@ -1,3 +1,5 @@
+import { RequestStats } from "../observability/request-stats.ts";
+import type { StatsSlab } from "../observability/stats.ts";
 import type { RouteEntry } from "./entry.ts";
 import { linkConditions, trieKey } from "./entry.ts";
 import { HashPolicy } from "./hash-policy.ts";
@@ -32,6 +34,8 @@ import { WeightedChoice } from "./weighted.ts";
 export interface LinkDeps {
   compileValue: CompileValue;
   runtime: RuntimeLookup;
+  /** Where requests are counted; null where there are none. */
+  stats: StatsSlab | null;
   /** Makes Route.filters of what is said to the filters; called once a route (and weighted entry) that says something. */
   linkFilters: ((perFilter: PerFilter) => RouteFilters) | null;
 }
@@ -42,7 +46,7 @@ export function* linkVirtualHost(
   config: RouteConfigSpec,
   deps: LinkDeps,
 ): Slices<LinkedVirtualHost> {
-  const vhost = new LinkedVirtualHost(spec, config.ignorePathParameters);
+  const vhost = new LinkedVirtualHost(spec, config.ignorePathParameters, deps.stats);
   const perFilter = mergePerFilter([spec.perFilterConfig, config.perFilterConfig], noPerFilter);
   const levels: Levels = {
     vhost,
@@ -169,7 +173,10 @@ function routeData(route: RouteSpec, levels: Levels): RouteData {
     criteria: cluster === null || cluster.subset === null ? null : new MetadataCriteria(cluster.subset),
     internalRedirect: cluster?.internalRedirect ?? null,
     autoHostRewrite: cluster?.hostRewrite?.kind === "auto",
-    statPrefix: route.statPrefix,
+    stats:
+      route.statPrefix === "" || deps.stats === null
+        ? null
+        : new RequestStats(deps.stats, `vhost.${spec.name}.route.${route.statPrefix}.`),
     decorator: route.decorator,
     filters: noRouteFilters,
     cluster: cluster?.target.kind === "cluster" ? cluster.target.name : "",

@@ -130,8 +130,9 @@ function parseVirtualHost(
       "include_is_timeout_retry_header",
       "per_request_buffer_limit_bytes",
       "request_body_buffer_limit",
+      "virtual_clusters",
     ],
-    harmless: ["virtual_clusters"],
+    harmless: [],
   });
   return {
     name: message.name,
@@ -179,8 +180,9 @@ function parseRoute(message: Route, problems: Problems, deps: ParseDeps, context
       "response_headers_to_remove",
       "per_request_buffer_limit_bytes",
       "request_body_buffer_limit",
+      "stat_prefix",
     ],
-    harmless: ["decorator", "stat_prefix", "tracing"],
+    harmless: ["decorator", "tracing"],
   });
   const match = parseMatch(message.match, problems.at("match"));
   const cors = message.action.case === "route" ? message.action.value.cors : undefined;

@@ -1,5 +1,6 @@
 import type { RequestHead, ResponseHead } from "../http/header-block.ts";
 import { Known } from "../http/names.ts";
+import type { RequestStats } from "../observability/request-stats.ts";
 import type { StreamInfo } from "../observability/stream-info.ts";
 import type { HashPolicy } from "./hash-policy.ts";
 import type { HeaderMutations, ValueFormatter } from "./header-mutation.ts";
@@ -54,7 +55,8 @@ export interface Route {
   readonly internalRedirect: InternalRedirectSpec | null;
   /** auto_host_rewrite: the authority becomes the upstream's host name (see setAuthority). */
   readonly autoHostRewrite: boolean;
-  readonly statPrefix: string;
+  /** Of its requests; null without a stat_prefix. */
+  readonly stats: RequestStats | null;
   readonly decorator: { operation: string; propagate: boolean } | null;
   readonly filters: RouteFilters;
   /** The cluster's name; "" when the cluster_header is missing. */
@@ -90,8 +92,15 @@ export interface VirtualHost {
   readonly includeRequestAttemptCount: boolean;
   readonly includeAttemptCountInResponse: boolean;
   readonly includeIsTimeoutRetryHeader: boolean;
-  /** The virtual cluster whose matchers pass, "other" where there are some and none passes, "" without any. */
-  virtualClusterFor(head: RequestHead): string;
+  /** The virtual cluster whose matchers pass, "other" where there are some and none passes, null without any. */
+  virtualClusterFor(head: RequestHead): VirtualCluster | null;
+}
+
+/** A name for some of the requests of a virtual host, and what they come to. */
+export interface VirtualCluster {
+  readonly name: string;
+  /** null where nobody counts. */
+  readonly stats: RequestStats | null;
 }
 
 /** The fields of a Route, as link computes them. */
@@ -120,7 +129,7 @@ export interface RouteData {
   criteria: MetadataCriteria | null;
   internalRedirect: InternalRedirectSpec | null;
   autoHostRewrite: boolean;
-  statPrefix: string;
+  stats: RequestStats | null;
   decorator: { operation: string; propagate: boolean } | null;
   filters: RouteFilters;
   cluster: string;
@@ -168,7 +177,7 @@ class LinkedRoute implements Route {
   readonly criteria: MetadataCriteria | null;
   readonly internalRedirect: InternalRedirectSpec | null;
   readonly autoHostRewrite: boolean;
-  readonly statPrefix: string;
+  readonly stats: RequestStats | null;
   readonly decorator: { operation: string; propagate: boolean } | null;
   readonly filters: RouteFilters;
   readonly #data: RouteData;
@@ -196,7 +205,7 @@ class LinkedRoute implements Route {
     this.criteria = data.criteria;
     this.internalRedirect = data.internalRedirect;
     this.autoHostRewrite = data.autoHostRewrite;
-    this.statPrefix = data.statPrefix;
+    this.stats = data.stats;
     this.decorator = data.decorator;
     this.filters = data.filters;
     this.#data = data;

@@ -18,7 +18,7 @@ export const compileValue: CompileValue = (template) => ({
   format: () => template.replace(/%([^%]*)%/g, (_, name: string) => (name === "EMPTY" ? "" : `<${name}>`)),
 });
 
-export const deps: LinkDeps = { compileValue, runtime: { entry: () => null }, linkFilters: null };
+export const deps: LinkDeps = { compileValue, runtime: { entry: () => null }, stats: null, linkFilters: null };
 
 export function match(
   kind: RouteMatchSpec["path"]["kind"],

@@ -27,7 +27,7 @@ export function createTlsRedirect(virtualHost: VirtualHost): Route {
     criteria: null,
     internalRedirect: null,
     autoHostRewrite: false,
-    statPrefix: "",
+    stats: null,
     decorator: null,
     filters: noRouteFilters,
     cluster: "",

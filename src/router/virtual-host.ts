@@ -1,11 +1,13 @@
 import type { RequestHead } from "../http/header-block.ts";
 import { Known } from "../http/names.ts";
+import { RequestStats } from "../observability/request-stats.ts";
+import type { StatsSlab } from "../observability/stats.ts";
 import type { StreamInfo } from "../observability/stream-info.ts";
 import type { RouteEntry } from "./entry.ts";
 import { Candidate } from "./entry.ts";
 import { HeaderMatcher } from "./matchers.ts";
 import { PathTrie } from "./path-trie.ts";
-import type { Route, VirtualHost } from "./route.ts";
+import type { Route, VirtualCluster, VirtualHost } from "./route.ts";
 import type { VirtualHostSpec } from "./spec.ts";
 import { asciiLower, pathEnd } from "./text.ts";
 import { createTlsRedirect } from "./tls-redirect.ts";
@@ -19,7 +21,8 @@ export class LinkedVirtualHost implements VirtualHost {
   readonly #requireTls: VirtualHostSpec["requireTls"];
   readonly #tlsRedirect: Route;
   readonly #ignoreParameters: boolean;
-  readonly #virtualClusters: { name: string; matchers: HeaderMatcher[] }[];
+  readonly #virtualClusters: (VirtualCluster & { matchers: HeaderMatcher[] })[];
+  readonly #other: VirtualCluster | null;
   /** Paths and prefixes: cheap to decide, so looked at before the regexes. */
   readonly #plain = new PathTrie<RouteEntry>();
   /** The same for case_sensitive: false, by lower-case keys. */
@@ -27,7 +30,8 @@ export class LinkedVirtualHost implements VirtualHost {
   readonly #regexes = new PathTrie<RouteEntry>();
   readonly #connects: RouteEntry[] = [];
 
-  constructor(spec: VirtualHostSpec, ignorePathParameters: boolean) {
+  /** `slab`: null where nobody counts. */
+  constructor(spec: VirtualHostSpec, ignorePathParameters: boolean, slab: StatsSlab | null) {
     this.name = spec.name;
     this.includeRequestAttemptCount = spec.includeRequestAttemptCount;
     this.includeAttemptCountInResponse = spec.includeAttemptCountInResponse;
@@ -35,10 +39,14 @@ export class LinkedVirtualHost implements VirtualHost {
     this.#requireTls = spec.requireTls;
     this.#tlsRedirect = createTlsRedirect(this);
     this.#ignoreParameters = ignorePathParameters;
-    this.#virtualClusters = spec.virtualClusters.map((cluster) => ({
-      name: cluster.name,
-      matchers: cluster.headers.map((matcher) => new HeaderMatcher(matcher)),
+    const statsOf = (name: string) =>
+      slab === null ? null : new RequestStats(slab, `vhost.${spec.name}.vcluster.${name}.`);
+    this.#virtualClusters = spec.virtualClusters.map(({ name, headers }) => ({
+      name,
+      matchers: headers.map((matcher) => new HeaderMatcher(matcher)),
+      stats: statsOf(name),
     }));
+    this.#other = spec.virtualClusters.length === 0 ? null : { name: "other", stats: statsOf("other") };
   }
 
   /** By rising order. `key`: what the paths it matches begin with. */
@@ -58,11 +66,12 @@ export class LinkedVirtualHost implements VirtualHost {
     return entry.weighted === null ? entry.route : entry.weighted.choose(head, info, random);
   }
 
-  virtualClusterFor(head: RequestHead): string {
+  virtualClusterFor(head: RequestHead): VirtualCluster | null {
+    if (this.#other === null) return null;
     for (const cluster of this.#virtualClusters) {
-      if (cluster.matchers.every((matcher) => matcher.matches(head))) return cluster.name;
+      if (cluster.matchers.every((matcher) => matcher.matches(head))) return cluster;
     }
-    return this.#virtualClusters.length === 0 ? "" : "other";
+    return this.#other;
   }
 
   #find(head: RequestHead, info: StreamInfo, random: number): RouteEntry | null {

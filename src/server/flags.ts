@@ -215,6 +215,7 @@ function helpText(program: string): string {
     `   ${program} config --help`,
     `   ${program} explain --help`,
     `   ${program} routes --help`,
+    `   ${program} route-check --help`,
     "",
     "",
     "Where:",

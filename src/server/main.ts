@@ -58,6 +58,7 @@ async function main(args: string[]): Promise<number | undefined> {
 async function commandOf(word: string | undefined): Promise<((args: string[]) => Promise<CommandResult>) | null> {
   if (word === "config") return (await import("./config-command.ts")).configCommand;
   if (word === "routes") return (await import("./routes-command.ts")).routesCommand;
+  if (word === "route-check") return (await import("./route-check-command.ts")).routeCheckCommand;
   if (word === "explain") return (await import("./explain-command.ts")).explainCommand;
   return null;
 }

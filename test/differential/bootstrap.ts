@@ -99,6 +99,7 @@ const catchAll: Json = {
 const logFields: Json = {
   client: "%DOWNSTREAM_DIRECT_REMOTE_ADDRESS%",
   method: "%REQ(:METHOD)%",
+  virtualCluster: "%VIRTUAL_CLUSTER_NAME%",
   path: "%REQ(X-ENVOY-ORIGINAL-PATH?:PATH)%",
   authority: "%REQ(:AUTHORITY)%",
   scheme: "%REQ(:SCHEME)%",

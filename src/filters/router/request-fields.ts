@@ -4,8 +4,8 @@ import { eventClock } from "../../net/event-clock.ts";
 import type { StreamInfo } from "../../observability/stream-info.ts";
 import type { RetryPolicy } from "../../router/retry-policy.ts";
 import type { Route } from "../../router/route.ts";
-import type { Cluster } from "../../upstream/cluster.ts";
 import type { TerminalStream } from "../api.ts";
+import type { Charges } from "./charges.ts";
 import type { RouteLbContext } from "./lb-context.ts";
 import { type Overrides, takeOverrides } from "./overrides.ts";
 import { createRetryState, type RetryState } from "./retry-state.ts";
@@ -20,15 +20,15 @@ export function prepareRequest(
   stream: TerminalStream,
   route: Route,
   head: RequestHead,
-  cluster: Cluster,
+  charges: Charges,
   timeouts: Timeouts,
   options: RouterOptions,
 ): RetryState | null {
-  const policy = cluster.retryPolicy ?? route.retryPolicy;
+  const policy = charges.cluster?.retryPolicy ?? route.retryPolicy;
   const overrides = finalizeHead(stream.info, route, head, policy, timeouts, options);
   stream.timeoutMs = timeouts.globalMs;
   if (policy === null && overrides.retry === null) return null;
-  return createRetryState(policy, overrides.retry, head, cluster, route.priority);
+  return createRetryState(policy, overrides.retry, head, charges, route.priority);
 }
 
 /** The part of it that is for the head and the time limits; gives what the request itself says of them. */

@@ -3,12 +3,14 @@ import type { RequestHead, ResponseHead } from "../../http/header-block.ts";
 import { Known } from "../../http/names.ts";
 import { eventClock } from "../../net/event-clock.ts";
 import { LazyTimer } from "../../net/lazy-timer.ts";
+import { RequestCounter } from "../../observability/request-stats.ts";
 import { RetryOn } from "../../router/retry-on.ts";
 import { noRetryPolicy, RetryPolicy } from "../../router/retry-policy.ts";
 import type { BorrowFailure } from "../../upstream/borrower.ts";
 import { type CircuitBreaker, Resource } from "../../upstream/circuit-breaker.ts";
-import type { Cluster, RoutingPriority } from "../../upstream/cluster.ts";
+import type { RoutingPriority } from "../../upstream/cluster.ts";
 import type { RetryStats } from "../../upstream/retry-stats.ts";
+import type { Charges } from "./charges.ts";
 import type { RetryOverrides } from "./overrides.ts";
 import { askedWaitMs, jitteredWaitMs, RetryBackoff } from "./retry-backoff.ts";
 import { RetryHosts } from "./retry-hosts.ts";
@@ -35,6 +37,7 @@ export class RetryState {
   readonly #headerNames: readonly string[];
   readonly #breaker: CircuitBreaker;
   readonly #stats: RetryStats;
+  readonly #charges: Charges;
   /** Made by the first retry. */
   #backoff: RetryBackoff | null = null;
   #left: number;
@@ -55,10 +58,12 @@ export class RetryState {
     head: RequestHead,
     breaker: CircuitBreaker,
     stats: RetryStats,
+    charges: Charges,
   ) {
     this.#policy = policy;
     this.#breaker = breaker;
     this.#stats = stats;
+    this.#charges = charges;
     this.hosts = policy.isHostChosen ? new RetryHosts(policy) : null;
     this.#retryOn = policy.allows(head) ? policy.retryOn | (overrides?.retryOn ?? 0) : 0;
     const given = overrides?.maxRetries ?? -1;
@@ -108,6 +113,7 @@ export class RetryState {
   #onDue(owner: RetryOwner): void {
     const stats = this.#stats;
     stats.count(stats.retry);
+    this.#charges.count(RequestCounter.retry);
     stats.count(this.#askedMs > 0 ? stats.backoffRateLimited : stats.backoffExponential);
     this.#askedMs = 0;
     this.isWaiting = false;
@@ -158,16 +164,21 @@ export class RetryState {
 
   #decide(isWanted: boolean): RetryVerdict {
     const stats = this.#stats;
-    if (this.#wasMade && !isWanted) stats.count(stats.success);
+    if (this.#wasMade && !isWanted) {
+      stats.count(stats.success);
+      this.#charges.count(RequestCounter.retrySuccess);
+    }
     this.release();
     if (!isWanted) return RetryVerdict.no;
     if (this.#left === 0) {
       stats.count(stats.limitExceeded);
+      this.#charges.count(RequestCounter.retryLimitExceeded);
       return RetryVerdict.limitExceeded;
     }
     this.#left--;
     if (!this.#breaker.canRetry()) {
       stats.count(stats.overflow);
+      this.#charges.count(RequestCounter.retryOverflow);
       return RetryVerdict.overflow;
     }
     if (!this.#policy.isOn(Math.random())) return RetryVerdict.no;
@@ -185,12 +196,21 @@ export function createRetryState(
   policy: RetryPolicy | null,
   overrides: RetryOverrides | null,
   head: RequestHead,
-  cluster: Cluster,
+  charges: Charges,
   priority: RoutingPriority,
 ): RetryState | null {
+  const { cluster } = charges;
+  if (cluster === null) return null;
   const isAsked = overrides?.isAsked === true;
   if (!isAsked && (policy === null || policy.retryOn === 0)) return null;
-  return new RetryState(policy ?? plainPolicy, overrides, head, cluster.breaker(priority), cluster.stats.retries);
+  return new RetryState(
+    policy ?? plainPolicy,
+    overrides,
+    head,
+    cluster.breaker(priority),
+    cluster.stats.retries,
+    charges,
+  );
 }
 
 const plainPolicy = new RetryPolicy(noRetryPolicy, { entry: () => null });

@@ -3,6 +3,7 @@ import type { HeaderBlock, RequestHead, ResponseHead } from "../../http/header-b
 import { eventClock } from "../../net/event-clock.ts";
 import type { ProxiedAddresses } from "../../net/proxy-protocol.ts";
 import { localReplies } from "../../observability/local-replies.ts";
+import { RequestCounter } from "../../observability/request-stats.ts";
 import { ResponseFlag } from "../../observability/response-flags.ts";
 import type { Route } from "../../router/route.ts";
 import type { BorrowFailure } from "../../upstream/borrower.ts";
@@ -11,6 +12,7 @@ import type { Terminal, TerminalStream } from "../api.ts";
 import { abortResponse, answerForUpstream, refuseWebSocket } from "./answer.ts";
 import type { Attempt, AttemptOwner } from "./attempt.ts";
 import { Attempts } from "./attempts.ts";
+import { Charges } from "./charges.ts";
 import { chooseCluster } from "./direct.ts";
 import { RouteLbContext } from "./lb-context.ts";
 import { restartsForRedirect } from "./redirect.ts";
@@ -40,7 +42,7 @@ export class RouterRequest implements Terminal, AttemptOwner, RetryOwner {
   readonly #attempts: Attempts = new Attempts(this);
   readonly #feed: RequestFeed;
   readonly #timeouts: Timeouts = new Timeouts();
-  #cluster: Cluster | null = null;
+  readonly #charges = new Charges();
   #head: RequestHead | null = null;
   /** null where nothing is retried, or nothing any more. */
   #retry: RetryState | null = null;
@@ -73,10 +75,10 @@ export class RouterRequest implements Terminal, AttemptOwner, RetryOwner {
     const cluster = chooseCluster(stream, head, this.#clusters, this.#stats);
     const { route } = stream;
     if (cluster === null || route === null) return;
-    this.#cluster = cluster;
     stream.info.clusterName = cluster.observabilityName;
     stream.info.attemptCount++;
-    this.#retry = prepareRequest(stream, route, head, cluster, this.#timeouts, this.#options);
+    this.#charges.begin(cluster, route, head, stream.info);
+    this.#retry = prepareRequest(stream, route, head, this.#charges, this.#timeouts, this.#options);
     this.#head = head;
     this.#feed.begin(endStream, this.#retry?.isEnabled === true || route.internalRedirect !== null);
     if (endStream) this.#requestEnd = eventClock.now;
@@ -114,10 +116,8 @@ export class RouterRequest implements Terminal, AttemptOwner, RetryOwner {
   }
 
   onTimeout(): void {
-    const cluster = this.#cluster;
     const { reply } = this.#timeouts;
-    for (const { host, isAwaitingHead } of this.#attempts.alive())
-      cluster?.onRequestTimeout(host, isAwaitingHead ? reply.status : 0);
+    this.#charges.onTimeout(this.#attempts.alive(), reply.status);
     answerForUpstream(this.#stream, reply, false);
   }
 
@@ -133,7 +133,7 @@ export class RouterRequest implements Terminal, AttemptOwner, RetryOwner {
     this.#endRetries();
     this.#attempts.reset();
     this.#feed.reset();
-    this.#cluster = null;
+    this.#charges.reset();
     this.#head = null;
     this.#isRetry = false;
     this.#isStarted = false;
@@ -161,6 +161,7 @@ export class RouterRequest implements Terminal, AttemptOwner, RetryOwner {
     const { writer, host } = attempt;
     if (writer === null || host === null) return;
     attempt.describe(this.#stream.info);
+    this.#charges.count(RequestCounter.total);
     this.#retry?.hosts?.onTried(host);
     const head = this.#head as RequestHead;
     const route = this.#stream.route;
@@ -178,25 +179,25 @@ export class RouterRequest implements Terminal, AttemptOwner, RetryOwner {
     if (status < 200 && status !== 101) {
       // Envoy: a response has begun, nothing is retried after it.
       this.#choose(attempt);
-      this.#cluster?.onLocalFailure(status);
+      this.#charges.onLocalFailure(status);
       this.#stream.respondInformational(head);
       return;
     }
     if (status !== 101 && status < 400 && isWebSocket(this.#head as RequestHead)) {
       this.#choose(attempt);
-      this.#cluster?.onResponse(status, eventClock.now - this.#start);
+      this.#charges.onResponse(status, eventClock.now - this.#start);
       this.#onResponseEnd(attempt);
       refuseWebSocket(this.#stream, attempt, head, endStream);
       return;
     }
     attempt.isAwaitingHead = false;
     if (this.#retry !== null && !this.#acceptsHead(this.#retry, attempt, head)) return;
-    const cluster = this.#cluster as Cluster;
+    const cluster = this.#charges.cluster as Cluster;
     const stream = this.#stream;
     const request = this.#head as RequestHead;
     if (restartsForRedirect(stream, attempt, this.#feed, request, head, cluster, this.#stats)) return;
     this.#choose(attempt);
-    cluster.onResponse(status, eventClock.now - this.#start);
+    this.#charges.onResponse(status, eventClock.now - this.#start);
     prepareResponse(stream, head, this.#requestEnd, this.#lbContext, this.#options);
     if (endStream) this.#onResponseEnd(attempt);
     stream.respond(head, endStream);
@@ -235,7 +236,7 @@ export class RouterRequest implements Terminal, AttemptOwner, RetryOwner {
     const { isRetried } = attempt;
     this.#attempts.remove(attempt);
     if (reason !== "no_healthy_upstream" && !isRetried && this.#retriesReset(reason, false)) return;
-    this.#cluster?.onLocalFailure(reply.status);
+    this.#charges.onLocalFailure(reply.status);
     if (reason === "no_healthy_upstream" || !this.#isOtherHopeful)
       answerForUpstream(this.#stream, reply, reason === "overflow" && !this.#options.suppressEnvoyHeaders);
   }
@@ -246,7 +247,7 @@ export class RouterRequest implements Terminal, AttemptOwner, RetryOwner {
 
   onAttemptTimeout(attempt: Attempt, isIdle: boolean): void {
     if (this.#isDone || (!isIdle && this.#isResponseBegun)) return;
-    const cluster = this.#cluster as Cluster;
+    const cluster = this.#charges.cluster as Cluster;
     if (this.#timeouts.isHedging) {
       this.#hedge(attempt);
       return;
@@ -259,7 +260,7 @@ export class RouterRequest implements Terminal, AttemptOwner, RetryOwner {
     this.#attempts.remove(attempt);
     if (!this.#isResponseBegun) {
       if (this.#retriesReset("local_reset", true)) return;
-      cluster.onLocalFailure(reply.status);
+      this.#charges.onLocalFailure(reply.status);
     }
     answerForUpstream(this.#stream, reply, false);
   }
@@ -271,7 +272,7 @@ export class RouterRequest implements Terminal, AttemptOwner, RetryOwner {
     else {
       const verdict = retry.onHead(head);
       if (verdict === RetryVerdict.yes) {
-        this.#cluster?.stats.retries.countCode(head.status);
+        this.#charges.cluster?.stats.retries.countCode(head.status);
         attempt.host?.stats.onRetriedResponse(head.status);
         this.#drop(attempt);
         this.#waitForRetry(retry, false);
@@ -314,16 +315,16 @@ export class RouterRequest implements Terminal, AttemptOwner, RetryOwner {
   onRetryDue(): void {
     const retry = this.#retry;
     const { info, route } = this.#stream;
-    if (retry === null || route === null || this.#cluster === null) return;
+    if (retry === null || route === null || this.#charges.cluster === null) return;
     this.#isRetry = true;
     info.attemptCount++;
-    const cluster = this.#clusters(this.#cluster.name);
+    const cluster = this.#clusters(this.#charges.cluster.name);
     if (cluster === null) {
-      this.#cluster.onLocalFailure(503);
+      this.#charges.onLocalFailure(503);
       answerForUpstream(this.#stream, localReplies.noHealthyUpstream, false);
       return;
     }
-    this.#cluster = cluster;
+    this.#charges.cluster = cluster;
     const head = this.#head as RequestHead;
     const elapsedMs = this.#requestEnd < 0 ? 0 : eventClock.now - this.#requestEnd;
     prepareRetry(this.#stream, route, head, retry.isAfterTimeout, this.#timeouts, elapsedMs, this.#options);
@@ -345,7 +346,7 @@ export class RouterRequest implements Terminal, AttemptOwner, RetryOwner {
   /** The body has become too long to be kept. False when the request was answered for that. */
   #giveUpRetries(): boolean {
     const { newest } = this.#attempts;
-    const { retries } = (this.#cluster as Cluster).stats;
+    const { retries } = (this.#charges.cluster as Cluster).stats;
     retries.count(retries.abandoned);
     this.#endRetries();
     if (newest === null) {

@@ -14,6 +14,7 @@ import { retriesCases, retriesSetups } from "./retries.ts";
 import { rewritesCases, rewritesSetups } from "./rewrites.ts";
 import { routesCases, routesSetups } from "./routes.ts";
 import { upstreamsCases, upstreamsSetups } from "./upstreams.ts";
+import { virtualClustersCases, virtualClustersSetups } from "./virtual-clusters.ts";
 
 /** The same requests by HTTP/2, where HTTP/2 can say them: it is another codec's way to the same behaviour. */
 function byHttp2(cases: readonly Case[]): Case[] {
@@ -38,6 +39,7 @@ const casesOfHttp1 = [
   ...pathsCases,
   ...failuresCases,
   ...routesCases,
+  ...virtualClustersCases,
   ...rewritesCases,
   ...upstreamsCases,
   ...healthCheckCases,
@@ -61,6 +63,7 @@ export const allSetups: Readonly<Record<string, Setup>> = {
   ...pathsSetups,
   ...failuresSetups,
   ...routesSetups,
+  ...virtualClustersSetups,
   ...rewritesSetups,
   ...upstreamsSetups,
   ...healthCheckSetups,
