@@ -15,9 +15,14 @@ type Load =
 
 /** The routes of a proxy's one virtual host. All lead to the same backend; a request matches the last. */
 interface RouteTable {
-  kind: "prefix" | "regex";
+  kind: RouteKind;
   count: number;
 }
+
+/** Envoy's prefix, path, path_separated_prefix and safe_regex. */
+type RouteKind = (typeof routeKinds)[number];
+
+const routeKinds = ["prefix", "path", "separated", "regex"] as const;
 
 /** One thing to measure. The config of every proxy follows from it. */
 export interface BenchCase {
@@ -32,6 +37,8 @@ export interface BenchCase {
   isTls: boolean;
   /** What the backend speaks. */
   upstream: "http1" | "http2";
+  /** Runs only where it is asked for: by its name, or with its series. */
+  series: "" | "routes";
 }
 
 /** Whether clients speak HTTP/2. */
@@ -64,16 +71,39 @@ export const cases: readonly BenchCase[] = [
   }),
   define("latency", "latency at the same fixed rate, 40 % of what the reference can do", { load: "fixed-rate" }),
   define("idle-connections", "memory of idle keep-alive connections", { load: "idle-connections" }),
+  ...routeSeries(),
 ];
+
+/** Whether a client may ask for another path each time. */
+export function variesPath({ routes }: BenchCase): boolean {
+  return routes.count > 1 && routes.kind !== "path";
+}
 
 /** The prefix, or the regex's literal beginning, of a route. No route's is a prefix of another's. */
 export function routePrefix(index: number): string {
   return `/service-${String(index).padStart(5, "0")}/`;
 }
 
+/** What the number of routes costs, of each kind. */
+function routeSeries(): BenchCase[] {
+  return routeKinds.flatMap((kind) =>
+    [1, 100, 10_000, 100_000]
+      .filter((count) => kind !== "prefix" || (count !== 1 && count !== 10_000))
+      .map((count) => {
+        const title = `last of ${count.toLocaleString("en")} ${kind} routes`;
+        return define(`${kind}-${count}`, title, { routes: { kind, count }, series: "routes" });
+      }),
+  );
+}
+
 function define(name: string, title: string, differs: Partial<BenchCase>): BenchCase {
-  const routes = differs.routes ?? { kind: "prefix", count: 1 };
-  const path = routes.count === 1 ? "/" : `${routePrefix(routes.count - 1)}42`;
-  const usual = { load: "closed-loop", accessLog: false, isTls: false, upstream: "http1" } as const;
+  const routes: RouteTable = differs.routes ?? { kind: "prefix", count: 1 };
+  const isAny = routes.count === 1 && routes.kind === "prefix";
+  const path = isAny ? "/" : routes.kind === "path" ? lastPath(routes) : `${lastPath(routes)}42`;
+  const usual = { load: "closed-loop", accessLog: false, isTls: false, upstream: "http1", series: "" } as const;
   return { name, title, path, routes, ...usual, ...differs };
+}
+
+function lastPath({ count }: RouteTable): string {
+  return routePrefix(count - 1);
 }

@@ -33,11 +33,7 @@ export function parseOptions(args: string[]): Options | null {
   });
   if (values.help) return null;
   return {
-    caseNames: choose(
-      "case",
-      values.cases,
-      cases.map(({ name }) => name),
-    ),
+    caseNames: chooseCases(values.cases),
     proxyNames: choose("proxy", values.proxies, proxyNames),
     seconds: positiveInteger("--seconds", values.seconds),
     rounds: positiveInteger("--rounds", values.rounds),
@@ -52,7 +48,8 @@ export function helpText(): string {
   return [
     "npm run bench -- [--cases a,b] [--proxies a,b] [--seconds 5] [--rounds 3] [--connections 64] [--json FILE] [--svg FILE]",
     "",
-    ...cases.map(({ name, title }) => `  ${name.padEnd(18)} ${title}`),
+    ...cases.filter(({ series }) => series === "").map(({ name, title }) => `  ${name.padEnd(18)} ${title}`),
+    `  ${"routes".padEnd(18)} the last of 1 to 100,000 prefix, path, path-separated prefix and regex routes; only where it is asked for`,
     "",
     "npm run bench -- swap [--proxies nuncio,envoy] [--changes 40] [--routes 10000] [--clusters 5000]",
     "",
@@ -60,6 +57,14 @@ export function helpText(): string {
     "",
     `Proxies: ${proxyNames.join(", ")}. One that is not installed is named and left out; scripts/peers installs them.`,
   ].join("\n");
+}
+
+/** A series by its name is all of its cases. */
+function chooseCases(list: string | undefined): string[] {
+  const series = cases.filter((one) => one.series === "routes").map(({ name }) => name);
+  const usual = cases.filter((one) => one.series === "").map(({ name }) => name);
+  if (list === undefined) return usual;
+  return choose("case", list, [...usual, "routes", ...series]).flatMap((name) => (name === "routes" ? series : [name]));
 }
 
 /** The names of a comma-separated list, all of them where it is not given. Throws for one that there is not. */

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { BackendPorts } from "./backend.ts";
-import { type BenchCase, isHttp2 } from "./cases.ts";
+import { type BenchCase, isHttp2, variesPath } from "./cases.ts";
 import type { CertificateFiles } from "./certificate.ts";
 import { type Child, freePorts } from "./children.ts";
 import type { Endpoints } from "./configs/endpoints.ts";
@@ -138,7 +138,7 @@ function loadSpec(
     connections: isHttp2(benchCase) ? http2Connections : options.connections,
     seconds: options.seconds,
     isConnectionEach: benchCase.load === "new-connections",
-    variesPath: benchCase.routes.count > 1,
+    variesPath: variesPath(benchCase),
     ratePerSecond,
     streams: isHttp2(benchCase) ? http2Streams : 0,
     isGrpc: benchCase.load === "grpc",

@@ -37,12 +37,23 @@ test("no route's prefix is the beginning of another's", () => {
   expect(new Set(prefixes).size).toBe(prefixes.length);
 });
 
+interface Match {
+  prefix?: string;
+  path?: string;
+  path_separated_prefix?: string;
+  safe_regex?: { regex: string };
+}
+
 /** Each route of the Envoy config as one regular expression. */
 function envoyRoutes(benchCase: BenchCase): RegExp[] {
   const config = JSON.parse(envoyConfig(benchCase, endpoints));
   const { routes } =
     config.static_resources.listeners[0].filter_chains[0].filters[0].typed_config.route_config.virtual_hosts[0];
-  return routes.map(({ match }: { match: { prefix?: string; safe_regex?: { regex: string } } }) =>
-    match.safe_regex ? new RegExp(`^(?:${match.safe_regex.regex})$`) : new RegExp(`^${match.prefix}`),
-  );
+  return routes.map(({ match }: { match: Match }) => {
+    if (match.safe_regex !== undefined) return new RegExp(`^(?:${match.safe_regex.regex})$`);
+    if (match.path !== undefined) return new RegExp(`^${match.path}$`);
+    return match.prefix === undefined
+      ? new RegExp(`^${match.path_separated_prefix}(?:/|$)`)
+      : new RegExp(`^${match.prefix}`);
+  });
 }

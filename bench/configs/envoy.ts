@@ -94,10 +94,21 @@ const http2Upstream = {
 };
 
 function matches({ routes }: BenchCase): object[] {
-  if (routes.count === 1) return [{ prefix: "/" }];
-  return Array.from({ length: routes.count }, (_, index) =>
-    routes.kind === "prefix" ? { prefix: routePrefix(index) } : { safe_regex: { regex: `${routePrefix(index)}\\d+` } },
-  );
+  if (routes.count === 1 && routes.kind === "prefix") return [{ prefix: "/" }];
+  return Array.from({ length: routes.count }, (_, index) => match(routes.kind, routePrefix(index)));
+}
+
+function match(kind: BenchCase["routes"]["kind"], prefix: string): object {
+  switch (kind) {
+    case "prefix":
+      return { prefix };
+    case "path":
+      return { path: prefix };
+    case "separated":
+      return { path_separated_prefix: prefix.slice(0, -1) };
+    case "regex":
+      return { safe_regex: { regex: `${prefix}\\d+` } };
+  }
 }
 
 function address(port: number): object {

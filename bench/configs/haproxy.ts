@@ -4,14 +4,14 @@ import type { Endpoints } from "./endpoints.ts";
 
 /**
  * HAProxy's config for a case: one thread, connections to the backend kept and shared.
- * Routes are a map file, which is how HAProxy is told of many: a tree for prefixes (map_beg), a list for regexes (map_reg).
+ * Routes are a map file, which is how HAProxy is told of many: a tree for paths and prefixes (map_str, map_beg), a list for whole folders and regexes (map_dir, map_reg).
  */
 export function haproxyConfig(
   benchCase: BenchCase,
   { listenPort, backendPort, folder, certificate }: Endpoints,
 ): string {
   const { routes, accessLog } = benchCase;
-  const converter = routes.kind === "prefix" ? "map_beg" : "map_reg";
+  const converter = converters[routes.kind];
   return [
     "global",
     "  nbthread 1",
@@ -43,6 +43,8 @@ function bindOptions(benchCase: BenchCase, { both }: CertificateFiles): string {
 export function haproxyRouteMap({ routes }: BenchCase): string {
   if (routes.count === 1) return "";
   return Array.from({ length: routes.count }, (_, index) =>
-    routes.kind === "prefix" ? `${routePrefix(index)} backend\n` : `^${routePrefix(index)}\\d+$ backend\n`,
+    routes.kind === "regex" ? `^${routePrefix(index)}\\d+$ backend\n` : `${routePrefix(index)} backend\n`,
   ).join("");
 }
+
+const converters = { prefix: "map_beg", path: "map_str", separated: "map_dir", regex: "map_reg" } as const;

@@ -72,7 +72,9 @@ function nginxConfig(folder: string, http: string[]): string {
 
 function locations({ routes }: BenchCase): string[] {
   if (routes.count === 1) return ["/"];
-  return Array.from({ length: routes.count }, (_, index) =>
-    routes.kind === "prefix" ? routePrefix(index) : `~ ^${routePrefix(index)}\\d+$`,
-  );
+  return Array.from({ length: routes.count }, (_, index) => {
+    const prefix = routePrefix(index);
+    if (routes.kind === "regex") return `~ ^${prefix}\\d+$`;
+    return routes.kind === "path" ? `= ${prefix}` : prefix;
+  });
 }
