@@ -10,7 +10,7 @@ import { Mirror } from "./mirror.ts";
 import { Regex } from "./regex.ts";
 import { RetryPolicy } from "./retry-policy.ts";
 import { HostRewrite, linkPathRewrite, Redirect } from "./rewrite.ts";
-import type { PerFilter, Route, RouteData, RouteFilters } from "./route.ts";
+import type { PerFilter, RouteData, RouteFilters, RouteIdentity } from "./route.ts";
 import { createRoute, noRouteFilters } from "./route.ts";
 import type { RuntimeLookup } from "./runtime-fraction.ts";
 import type { Slices } from "./slices.ts";
@@ -60,6 +60,7 @@ export function* linkVirtualHost(
     vhostResponse: responseMutations(spec.headers, deps),
     configRequest: requestMutations(config.headers, deps),
     configResponse: responseMutations(config.headers, deps),
+    actions: new Map(),
   };
   for (const [order, route] of spec.routes.entries()) {
     const regex = regexOf(route.match.path);
@@ -100,20 +101,73 @@ interface Levels {
   vhostResponse: HeaderMutations;
   configRequest: HeaderMutations;
   configResponse: HeaderMutations;
+  /** Those that several routes may share. */
+  actions: Map<ActionSpec, LinkedAction>;
+}
+
+/** What routes with one action share. */
+interface LinkedAction {
+  data: RouteData;
+  /** Of weighted clusters, in their order. */
+  entries: readonly RouteData[];
 }
 
 function linkAction(route: RouteSpec, levels: Levels): Pick<RouteEntry, "route" | "weighted"> {
-  const data = routeData(route, levels);
-  const action = route.action;
+  const { action, name, metadata, match } = route;
+  const own: RouteIdentity = { name, metadata, path: wirePath(match.path) };
+  const { data, entries } = linkedAction(route, own.path, levels);
   if (action.kind !== "cluster" || action.target.kind !== "weighted") {
-    data.filters = filtersOf(data, levels);
-    return { route: createRoute(data), weighted: null };
+    return { route: createRoute(own, data), weighted: null };
   }
-  const routes = action.target.entries.map((entry) => linkWeighted(entry, data, levels));
+  const routes = entries.map((entry) => createRoute(own, entry));
   return { route: null, weighted: new WeightedChoice(action.target, routes, data.hashPolicy, levels.deps.runtime) };
 }
 
-function linkWeighted(entry: WeightedEntrySpec, base: RouteData, levels: Levels): Route {
+function linkedAction(route: RouteSpec, path: PathMatchSpec, levels: Levels): LinkedAction {
+  const { action } = route;
+  const isShared = maySayTheSame(route);
+  const known = isShared ? levels.actions.get(action) : undefined;
+  if (known !== undefined) return known;
+  const data = routeData(route, path, levels);
+  const target = action.kind === "cluster" ? action.target : null;
+  const entries = target?.kind === "weighted" ? target.entries.map((entry) => weightedData(entry, data, levels)) : [];
+  data.filters = filtersOf(data, levels);
+  const linked = { data, entries };
+  if (isShared) levels.actions.set(action, linked);
+  return linked;
+}
+
+/** A route that says nothing but its match, its metadata and where it leads: another with that action gives the same. */
+function maySayTheSame({
+  action,
+  headers,
+  perFilterConfig,
+  statPrefix,
+  decorator,
+  bodyBufferLimitBytes,
+}: RouteSpec): boolean {
+  return (
+    action.kind === "cluster" &&
+    action.pathRewrite?.kind !== "template" &&
+    isNothing(headers) &&
+    statPrefix === "" &&
+    decorator === null &&
+    bodyBufferLimitBytes === null &&
+    Object.keys(perFilterConfig).length === 0
+  );
+}
+
+function isNothing({ requestAdd, requestRemove, responseAdd, responseRemove }: HeaderMutationsSpec): boolean {
+  return requestAdd.length + requestRemove.length + responseAdd.length + responseRemove.length === 0;
+}
+
+/** In wire bytes. */
+function wirePath(path: PathMatchSpec): PathMatchSpec {
+  const value = wire(path.value);
+  return value === path.value ? path : { kind: path.kind, value };
+}
+
+function weightedData(entry: WeightedEntrySpec, base: RouteData, levels: Levels): RouteData {
   const { deps } = levels;
   const request = requestMutations(entry.headers, deps);
   const response = responseMutations(entry.headers, deps);
@@ -135,20 +189,17 @@ function linkWeighted(entry: WeightedEntrySpec, base: RouteData, levels: Levels)
     perFilter: mergePerFilter([entry.perFilterConfig], base.perFilter),
   };
   data.filters = filtersOf(data, levels);
-  return createRoute(data);
+  return data;
 }
 
-function routeData(route: RouteSpec, levels: Levels): RouteData {
+function routeData(route: RouteSpec, path: PathMatchSpec, levels: Levels): RouteData {
   const { deps, config, spec } = levels;
   const action: ActionSpec = route.action;
   const cluster = action.kind === "cluster" ? action : null;
-  const path = { kind: route.match.path.kind, value: wire(route.match.path.value) };
   const wins = config.mostSpecificHeaderMutationsWins;
   return {
     kind: action.kind,
-    name: route.name,
     virtualHost: levels.vhost,
-    metadata: route.metadata,
     status: action.kind === "redirect" || action.kind === "direct" ? action.status : 0,
     body: action.kind === "direct" ? Buffer.from(action.body) : noBody,
     replyDetails: action.kind === "direct" ? action.details : "direct_response",
@@ -194,7 +245,6 @@ function routeData(route: RouteSpec, levels: Levels): RouteData {
       levels.configResponse,
       wins,
     ),
-    path,
     pathRewrite: linkPathRewrite(cluster?.pathRewrite ?? null, path, deps.compileValue),
     hostRewrite:
       cluster === null || cluster.hostRewrite === null ? null : new HostRewrite(cluster.hostRewrite, deps.compileValue),

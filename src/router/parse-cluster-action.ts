@@ -24,7 +24,7 @@ import type {
   PathRewriteSpec,
 } from "./spec.ts";
 
-/** config.route.v3.RouteAction. `match`: how the route matches paths; `problems` is that of the action. */
+/** config.route.v3.RouteAction. Routes that do the same get one object. `match`: how the route matches paths; `problems` is that of the action. */
 export function parseClusterAction(
   message: RouteAction,
   match: PathMatchSpec,
@@ -33,6 +33,44 @@ export function parseClusterAction(
   context: RouteContext,
 ): ClusterActionSpec {
   checkCoverage(RouteActionSchema, message, problems, { honoured, harmless });
+  const spec = newAction(message, match, problems, deps, context);
+  const { target } = spec;
+  // What filters say of an entry is theirs: it may be more than JSON tells.
+  if (target.kind === "weighted" && target.entries.some((entry) => Object.keys(entry.perFilterConfig).length > 0)) {
+    return spec;
+  }
+  const key = keyOf(spec);
+  const known = context.actions.get(key);
+  if (known !== undefined) return known;
+  context.actions.set(key, spec);
+  return spec;
+}
+
+/** The same for all that are the same. Most name a cluster and no more. */
+function keyOf(spec: ClusterActionSpec): string {
+  const { target } = spec;
+  const isPlain =
+    target.kind === "cluster" &&
+    spec.pathRewrite === null &&
+    spec.hostRewrite === null &&
+    spec.maxStreamDuration === null &&
+    spec.retryPolicy === null &&
+    spec.hedgeOnPerTryTimeout === null &&
+    spec.hashPolicies.length + spec.mirrors.length + spec.upgrades.length === 0 &&
+    spec.subset === null &&
+    spec.internalRedirect === null;
+  if (!isPlain) return JSON.stringify(spec);
+  const { clusterNotFoundStatus, appendXForwardedHost, timeoutMs, idleTimeoutMs, priority } = spec;
+  return `${clusterNotFoundStatus} ${appendXForwardedHost} ${timeoutMs} ${idleTimeoutMs} ${priority} ${target.name}`;
+}
+
+function newAction(
+  message: RouteAction,
+  match: PathMatchSpec,
+  problems: Problems,
+  deps: ParseDeps,
+  context: RouteContext,
+): ClusterActionSpec {
   return {
     kind: "cluster",
     target: parseTarget(message, problems, deps, context),

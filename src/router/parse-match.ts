@@ -10,7 +10,7 @@ import {
 import type { RegexMatcher } from "../proto/generated/envoy/type/matcher/v3/regex_pb.ts";
 import type { StringMatcher } from "../proto/generated/envoy/type/matcher/v3/string_pb.ts";
 import type { Problems } from "../proto/problems.ts";
-import { matchesEverything } from "./empty-specs.ts";
+import { matchesEverything, orNone } from "./empty-specs.ts";
 import { parseHeaderName } from "./parse-headers.ts";
 import { parsePathMatchPolicy } from "./parse-path-policy.ts";
 import { parseStreamConditions } from "./parse-stream-conditions.ts";
@@ -53,9 +53,11 @@ export function parseMatch(message: RouteMatch | undefined, problems: Problems):
   return {
     path: parsePath(message, problems),
     caseSensitive: message.caseSensitive ?? true,
-    headers: message.headers.map((matcher, i) => parseHeaderMatcher(matcher, problems.at(`headers[${i}]`))),
-    query: message.queryParameters.map((matcher, i) => parseQuery(matcher, problems.at(`query_parameters[${i}]`))),
-    cookies: message.cookies.map((matcher, i) => parseCookie(matcher, problems.at(`cookies[${i}]`))),
+    headers: orNone(message.headers.map((matcher, i) => parseHeaderMatcher(matcher, problems.at(`headers[${i}]`)))),
+    query: orNone(
+      message.queryParameters.map((matcher, i) => parseQuery(matcher, problems.at(`query_parameters[${i}]`))),
+    ),
+    cookies: orNone(message.cookies.map((matcher, i) => parseCookie(matcher, problems.at(`cookies[${i}]`)))),
     runtimeFraction: parseRuntimeFraction(message.runtimeFraction),
     grpc: message.grpc !== undefined,
     ...parseStreamConditions(message, problems, parseStringMatcher),

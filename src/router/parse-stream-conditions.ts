@@ -6,6 +6,7 @@ import type { MetadataMatcher } from "../proto/generated/envoy/type/matcher/v3/m
 import type { StringMatcher } from "../proto/generated/envoy/type/matcher/v3/string_pb.ts";
 import type { CidrRange } from "../proto/generated/xds/core/v3/cidr_pb.ts";
 import type { Problems } from "../proto/problems.ts";
+import { orNone } from "./empty-specs.ts";
 import type { FilterStateMatcherSpec, MetadataMatcherSpec, RouteMatchSpec, StringMatcherSpec } from "./spec.ts";
 
 type ParseString = (message: StringMatcher, problems: Problems) => StringMatcherSpec;
@@ -19,12 +20,16 @@ export function parseStreamConditions(
   const tls = message.tlsContext;
   return {
     tls: tls === undefined ? null : { presented: tls.presented ?? null, validated: tls.validated ?? null },
-    metadata: message.dynamicMetadata
-      .map((matcher, i) => parseMetadata(matcher, problems.at(`dynamic_metadata[${i}]`)))
-      .filter((matcher) => matcher !== null),
-    filterState: message.filterState
-      .map((matcher, i) => parseFilterState(matcher, problems.at(`filter_state[${i}]`), parseString))
-      .filter((matcher) => matcher !== null),
+    metadata: orNone(
+      message.dynamicMetadata
+        .map((matcher, i) => parseMetadata(matcher, problems.at(`dynamic_metadata[${i}]`)))
+        .filter((matcher) => matcher !== null),
+    ),
+    filterState: orNone(
+      message.filterState
+        .map((matcher, i) => parseFilterState(matcher, problems.at(`filter_state[${i}]`), parseString))
+        .filter((matcher) => matcher !== null),
+    ),
   };
 }
 

@@ -12,6 +12,7 @@ import {
   RouteConfigurationSchema,
 } from "../proto/generated/envoy/config/route/v3/route_pb.ts";
 import type { Problems } from "../proto/problems.ts";
+import { noPerFilterConfig } from "./empty-specs.ts";
 import type { CompileValue } from "./header-mutation.ts";
 import { parseAction } from "./parse-action.ts";
 import { parseHeaderName, parseMutations } from "./parse-headers.ts";
@@ -19,6 +20,7 @@ import { parseHeaderMatcher, parseMatch } from "./parse-match.ts";
 import { parseMirrors } from "./parse-policies.ts";
 import { parseHedgePolicy, parseRetryPolicy } from "./parse-retry.ts";
 import {
+  type ClusterActionSpec,
   legacyCors,
   type MetadataSpec,
   type PerFilterConfigSpec,
@@ -74,6 +76,7 @@ export function parseRouteConfig(
     routeConfigName: message.name,
     maxBodyBytes: message.maxDirectResponseBodySizeBytes ?? 4096,
     compileValue: deps.compileValue ?? null,
+    actions: new Map(),
   };
   checkDomains(message, problems);
   const spec: RouteConfigSpec = {
@@ -101,6 +104,8 @@ export interface RouteContext {
   routeConfigName: string;
   maxBodyBytes: number;
   compileValue: CompileValue | null;
+  /** By what they do. */
+  actions: Map<string, ClusterActionSpec>;
 }
 
 function parseVirtualHost(
@@ -191,10 +196,7 @@ function parseRoute(message: Route, problems: Problems, deps: ParseDeps, context
     match,
     action: parseAction(message, match, problems, deps, context),
     headers: parseMutations(message, problems, context.compileValue),
-    perFilterConfig: {
-      ...deps.parsePerRoute(message.typedPerFilterConfig, problems),
-      ...parseCors(cors, problems.at("route.cors"), deps),
-    },
+    perFilterConfig: parsePerFilter(message.typedPerFilterConfig, cors, problems, deps),
     metadata: parseMetadata(message.metadata),
     statPrefix: message.statPrefix,
     decorator:
@@ -209,6 +211,21 @@ function parseRoute(message: Route, problems: Problems, deps: ParseDeps, context
 function bodyBufferLimit(message: Pick<Route, "requestBodyBufferLimit" | "perRequestBufferLimitBytes">): number | null {
   if (message.requestBodyBufferLimit !== undefined) return Number(message.requestBodyBufferLimit);
   return message.perRequestBufferLimitBytes ?? null;
+}
+
+function parsePerFilter(
+  configs: Route["typedPerFilterConfig"],
+  cors: CorsPolicy | undefined,
+  problems: Problems,
+  deps: ParseDeps,
+): PerFilterConfigSpec {
+  if (cors === undefined && isEmpty(configs)) return noPerFilterConfig;
+  return { ...deps.parsePerRoute(configs, problems), ...parseCors(cors, problems.at("route.cors"), deps) };
+}
+
+function isEmpty(configs: object): boolean {
+  for (const _ in configs) return false;
+  return true;
 }
 
 function parseCors(policy: CorsPolicy | undefined, problems: Problems, deps: ParseDeps): PerFilterConfigSpec {

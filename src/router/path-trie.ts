@@ -27,7 +27,7 @@ export class PathTrie<E extends Ordered> {
       if (index < 0) {
         const leaf = new TrieNode<E>(key.slice(at));
         leaf.minOrder = entry.order;
-        leaf.entries.push(entry);
+        leaf.entries = [entry];
         node.insertChild(leaf);
         return;
       }
@@ -38,7 +38,8 @@ export class PathTrie<E extends Ordered> {
       at += shared;
       node = child;
     }
-    node.entries.push(entry);
+    if (node.entries.length === 0) node.entries = [entry];
+    else node.entries.push(entry);
   }
 
   /** Only orders below `below` count. `end`: how much of the path is looked at. */
@@ -71,11 +72,12 @@ export class PathTrie<E extends Ordered> {
 
 class TrieNode<E extends Ordered> {
   label: string;
-  minOrder = Infinity;
-  entries: E[] = [];
+  minOrder = noOrder;
+  // Most nodes are leaves with one entry: the lists of none are shared, others are as long as they must be.
+  entries: E[] = none;
   /** First characters of the children's labels, sorted; same places as `children`. */
-  keys: number[] = [];
-  children: TrieNode<E>[] = [];
+  keys: readonly number[] = none;
+  children: readonly TrieNode<E>[] = none;
 
   constructor(label: string) {
     this.label = label;
@@ -89,8 +91,8 @@ class TrieNode<E extends Ordered> {
   insertChild(child: TrieNode<E>): void {
     const key = child.label.charCodeAt(0);
     const at = lowerBound(this.keys, key);
-    this.keys.splice(at, 0, key);
-    this.children.splice(at, 0, child);
+    this.keys = this.keys.toSpliced(at, 0, key);
+    this.children = this.children.toSpliced(at, 0, child);
   }
 
   /** Puts a node for the first `length` characters above the child. */
@@ -100,7 +102,7 @@ class TrieNode<E extends Ordered> {
     upper.minOrder = lower.minOrder;
     lower.label = lower.label.slice(length);
     upper.insertChild(lower);
-    this.children[index] = upper;
+    this.children = this.children.with(index, upper);
     return upper;
   }
 }
@@ -122,3 +124,7 @@ function sharedLength(label: string, key: string, at: number): number {
   while (n < limit && label.charCodeAt(n) === key.charCodeAt(at + n)) n++;
   return n;
 }
+
+const none: never[] = [];
+/** Above every order; a small integer, which costs no memory of its own. */
+const noOrder = 0x7fffffff;

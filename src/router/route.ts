@@ -103,12 +103,10 @@ export interface VirtualCluster {
   readonly stats: RequestStats | null;
 }
 
-/** The fields of a Route, as link computes them. */
+/** What a route gives, as link computes it, but for what is its own: routes that do the same share it. */
 export interface RouteData {
   kind: Route["kind"];
-  name: string;
   virtualHost: VirtualHost;
-  metadata: MetadataSpec | null;
   status: number;
   body: Buffer;
   bodyContentType: string;
@@ -139,7 +137,6 @@ export interface RouteData {
   perFilter: PerFilter;
   requestMutations: readonly HeaderMutations[];
   responseMutations: readonly HeaderMutations[];
-  path: PathMatchSpec;
   pathRewrite: PathRewrite | null;
   hostRewrite: HostRewrite | null;
   /** host_rewrite_literal of a weighted entry: done before the route's own. */
@@ -149,66 +146,100 @@ export interface RouteData {
   redirect: Redirect | null;
 }
 
-/** A Route over its data. */
-export function createRoute(data: RouteData): Route {
-  return new LinkedRoute(data);
+/** What of a route is its own. */
+export interface RouteIdentity {
+  name: string;
+  metadata: MetadataSpec | null;
+  /** `value` in wire bytes. */
+  path: PathMatchSpec;
+}
+
+/** A Route over its data, which others may share. */
+export function createRoute(own: RouteIdentity, data: RouteData): Route {
+  return new LinkedRoute(own, data);
 }
 
 class LinkedRoute implements Route {
-  readonly kind: Route["kind"];
   readonly name: string;
-  readonly virtualHost: VirtualHost;
   readonly metadata: MetadataSpec | null;
-  readonly status: number;
-  readonly body: Buffer;
-  readonly bodyContentType: string;
-  readonly replyDetails: string;
-  readonly clusterNotFoundStatus: number;
-  readonly timeoutMs: number;
-  readonly idleTimeoutMs: number | null;
-  readonly maxStreamDuration: MaxStreamDurationSpec | null;
-  readonly retryPolicy: RetryPolicy | null;
-  readonly hedgeOnPerTryTimeout: boolean;
-  readonly bodyBufferLimitBytes: number | null;
-  readonly hashPolicy: HashPolicy | null;
-  readonly priority: "DEFAULT" | "HIGH";
-  readonly mirrors: readonly Mirror[];
-  readonly upgrades: readonly UpgradeSpec[];
-  readonly criteria: MetadataCriteria | null;
-  readonly internalRedirect: InternalRedirectSpec | null;
-  readonly autoHostRewrite: boolean;
-  readonly stats: RequestStats | null;
-  readonly decorator: { operation: string; propagate: boolean } | null;
-  readonly filters: RouteFilters;
+  readonly #path: PathMatchSpec;
   readonly #data: RouteData;
 
-  constructor(data: RouteData) {
-    this.kind = data.kind;
-    this.name = data.name;
-    this.virtualHost = data.virtualHost;
-    this.metadata = data.metadata;
-    this.status = data.status;
-    this.body = data.body;
-    this.bodyContentType = data.bodyContentType;
-    this.replyDetails = data.replyDetails;
-    this.clusterNotFoundStatus = data.clusterNotFoundStatus;
-    this.timeoutMs = data.timeoutMs;
-    this.idleTimeoutMs = data.idleTimeoutMs;
-    this.maxStreamDuration = data.maxStreamDuration;
-    this.retryPolicy = data.retryPolicy;
-    this.hedgeOnPerTryTimeout = data.hedgeOnPerTryTimeout;
-    this.bodyBufferLimitBytes = data.bodyBufferLimitBytes;
-    this.hashPolicy = data.hashPolicy;
-    this.priority = data.priority;
-    this.mirrors = data.mirrors;
-    this.upgrades = data.upgrades;
-    this.criteria = data.criteria;
-    this.internalRedirect = data.internalRedirect;
-    this.autoHostRewrite = data.autoHostRewrite;
-    this.stats = data.stats;
-    this.decorator = data.decorator;
-    this.filters = data.filters;
+  constructor({ name, metadata, path }: RouteIdentity, data: RouteData) {
+    this.name = name;
+    this.metadata = metadata;
+    this.#path = path;
     this.#data = data;
+  }
+
+  get kind(): Route["kind"] {
+    return this.#data.kind;
+  }
+  get virtualHost(): Route["virtualHost"] {
+    return this.#data.virtualHost;
+  }
+  get status(): Route["status"] {
+    return this.#data.status;
+  }
+  get body(): Route["body"] {
+    return this.#data.body;
+  }
+  get bodyContentType(): Route["bodyContentType"] {
+    return this.#data.bodyContentType;
+  }
+  get replyDetails(): Route["replyDetails"] {
+    return this.#data.replyDetails;
+  }
+  get clusterNotFoundStatus(): Route["clusterNotFoundStatus"] {
+    return this.#data.clusterNotFoundStatus;
+  }
+  get timeoutMs(): Route["timeoutMs"] {
+    return this.#data.timeoutMs;
+  }
+  get idleTimeoutMs(): Route["idleTimeoutMs"] {
+    return this.#data.idleTimeoutMs;
+  }
+  get maxStreamDuration(): Route["maxStreamDuration"] {
+    return this.#data.maxStreamDuration;
+  }
+  get retryPolicy(): Route["retryPolicy"] {
+    return this.#data.retryPolicy;
+  }
+  get hedgeOnPerTryTimeout(): Route["hedgeOnPerTryTimeout"] {
+    return this.#data.hedgeOnPerTryTimeout;
+  }
+  get bodyBufferLimitBytes(): Route["bodyBufferLimitBytes"] {
+    return this.#data.bodyBufferLimitBytes;
+  }
+  get hashPolicy(): Route["hashPolicy"] {
+    return this.#data.hashPolicy;
+  }
+  get priority(): Route["priority"] {
+    return this.#data.priority;
+  }
+  get mirrors(): Route["mirrors"] {
+    return this.#data.mirrors;
+  }
+  get upgrades(): Route["upgrades"] {
+    return this.#data.upgrades;
+  }
+  get criteria(): Route["criteria"] {
+    return this.#data.criteria;
+  }
+  get internalRedirect(): Route["internalRedirect"] {
+    return this.#data.internalRedirect;
+  }
+  get autoHostRewrite(): Route["autoHostRewrite"] {
+    return this.#data.autoHostRewrite;
+  }
+  get stats(): Route["stats"] {
+    return this.#data.stats;
+  }
+  get decorator(): Route["decorator"] {
+    return this.#data.decorator;
+  }
+  get filters(): Route["filters"] {
+    return this.#data.filters;
   }
 
   clusterFor(head: RequestHead): string {
@@ -224,7 +255,7 @@ class LinkedRoute implements Route {
     this.#rewriteHost(head, info, data.entryHostRewrite, false, false);
     this.#rewriteHost(head, info, data.hostRewrite, data.appendXForwardedHost, keepOriginal);
     if (data.pathRewrite === null || head.path === "") return;
-    const path = data.pathRewrite.apply(head.path, matchedLength(data.path, head.path), info);
+    const path = data.pathRewrite.apply(head.path, matchedLength(this.#path, head.path), info);
     if (path === "") return;
     if (keepOriginal) head.set("x-envoy-original-path", head.path, Known["x-envoy-original-path"]);
     head.path = path;
@@ -255,7 +286,7 @@ class LinkedRoute implements Route {
       const scheme = this.kind === "redirect" ? "https" : head.scheme;
       return `${scheme}://${head.authority}${head.path}`;
     }
-    return redirect.locationFor(head, info, matchedLength(this.#data.path, head.path));
+    return redirect.locationFor(head, info, matchedLength(this.#path, head.path));
   }
 
   #rewriteHost(

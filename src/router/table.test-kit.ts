@@ -1,5 +1,5 @@
 import { RequestHead } from "../http/header-block.ts";
-import { noMutations } from "./empty-specs.ts";
+import { matchesEverything, noMutations, noPerFilterConfig } from "./empty-specs.ts";
 import type { CompileValue } from "./header-mutation.ts";
 import type { LinkDeps } from "./link.ts";
 import { linkRouteTable as linkInSlices, type RouteTable } from "./route-table.ts";
@@ -25,17 +25,7 @@ export function match(
   value: string,
   more: Partial<RouteMatchSpec> = {},
 ): RouteMatchSpec {
-  const plain = {
-    headers: [],
-    query: [],
-    cookies: [],
-    runtimeFraction: null,
-    grpc: false,
-    tls: null,
-    metadata: [],
-    filterState: [],
-  };
-  return { path: { kind, value }, caseSensitive: true, ...plain, ...more };
+  return { ...matchesEverything, path: { kind, value }, ...more };
 }
 
 export function toCluster(name: string, more: Partial<ClusterActionSpec> = {}): ClusterActionSpec {
@@ -72,7 +62,7 @@ export function route(
     match: matchSpec,
     action,
     headers: noMutations,
-    perFilterConfig: {},
+    perFilterConfig: noPerFilterConfig,
     metadata: null,
     statPrefix: "",
     decorator: null,

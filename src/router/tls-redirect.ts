@@ -1,13 +1,12 @@
-import type { Route, VirtualHost } from "./route.ts";
+import type { Route, RouteIdentity, VirtualHost } from "./route.ts";
 import { createRoute, noRouteFilters } from "./route.ts";
 
 /** What require_tls answers to a plain request: 301 to https on the same host and path, its port included. */
 export function createTlsRedirect(virtualHost: VirtualHost): Route {
-  return createRoute({
+  const own: RouteIdentity = { name: "", metadata: null, path: { kind: "prefix", value: "/" } };
+  return createRoute(own, {
     kind: "redirect",
-    name: "",
     virtualHost,
-    metadata: null,
     status: 301,
     body: Buffer.alloc(0),
     bodyContentType: "",
@@ -35,7 +34,6 @@ export function createTlsRedirect(virtualHost: VirtualHost): Route {
     perFilter: new Map(),
     requestMutations: [],
     responseMutations: [],
-    path: { kind: "prefix", value: "/" },
     pathRewrite: null,
     hostRewrite: null,
     entryHostRewrite: null,
