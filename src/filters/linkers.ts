@@ -6,6 +6,8 @@ import { CorsFilter } from "./cors/filter.ts";
 import { GrpcStatsFilter } from "./grpc_stats/filter.ts";
 import type { GrpcStatsSpec } from "./grpc_stats/parse.ts";
 import { GrpcWebFilter } from "./grpc_web/filter.ts";
+import { HeaderMutationFilter } from "./header_mutation/filter.ts";
+import type { HeaderMutationFilterSpec } from "./header_mutation/parse.ts";
 import { HealthCheckFilter } from "./health_check/filter.ts";
 import type { HealthCheckSpec } from "./health_check/parse.ts";
 import type { FilterConfigSpec } from "./http-filters.ts";
@@ -43,6 +45,8 @@ const linkers: Record<string, (config: unknown, slot: number, deps: FilterDeps) 
   "envoy.extensions.filters.http.grpc_stats.v3.FilterConfig": (config, slot, deps) =>
     new GrpcStatsFilter(config as GrpcStatsSpec, slot, deps),
   "envoy.extensions.filters.http.grpc_web.v3.GrpcWeb": (_config, slot, deps) => new GrpcWebFilter(slot, deps),
+  "envoy.extensions.filters.http.header_mutation.v3.HeaderMutation": (config, slot) =>
+    new HeaderMutationFilter(config as HeaderMutationFilterSpec, slot),
   "envoy.extensions.filters.http.health_check.v3.HealthCheck": (config, slot, deps) =>
     new HealthCheckFilter(config as HealthCheckSpec, slot, deps),
   "envoy.extensions.filters.http.on_demand.v3.OnDemand": (_config, slot, deps) => new OnDemandFilter(slot, deps),

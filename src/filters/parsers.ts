@@ -2,6 +2,10 @@ import type { DescMessage, Message, MessageShape } from "@bufbuild/protobuf";
 import { CorsPolicySchema, CorsSchema } from "../proto/generated/envoy/extensions/filters/http/cors/v3/cors_pb.ts";
 import { FilterConfigSchema as GrpcStatsSchema } from "../proto/generated/envoy/extensions/filters/http/grpc_stats/v3/config_pb.ts";
 import { GrpcWebSchema } from "../proto/generated/envoy/extensions/filters/http/grpc_web/v3/grpc_web_pb.ts";
+import {
+  HeaderMutationPerRouteSchema,
+  HeaderMutationSchema,
+} from "../proto/generated/envoy/extensions/filters/http/header_mutation/v3/header_mutation_pb.ts";
 import { HealthCheckSchema } from "../proto/generated/envoy/extensions/filters/http/health_check/v3/health_check_pb.ts";
 import {
   PerRouteConfigSchema as OnDemandPerRouteSchema,
@@ -11,6 +15,7 @@ import type { Problems } from "../proto/problems.ts";
 import { parseCors, parseCorsPolicy, parseEmptyPolicy } from "./cors/parse.ts";
 import { parseGrpcStats } from "./grpc_stats/parse.ts";
 import { parseGrpcWeb } from "./grpc_web/parse.ts";
+import { parseHeaderMutation, parseHeaderMutationPerRoute } from "./header_mutation/parse.ts";
 import { parseHealthCheck } from "./health_check/parse.ts";
 import { parseOnDemand, parseOnDemandPerRoute } from "./on_demand/parse.ts";
 
@@ -22,6 +27,7 @@ export const filterParsers: ReadonlyMap<string, ParseConfig> = new Map([
   row(CorsSchema, parseCors),
   row(GrpcStatsSchema, parseGrpcStats),
   row(GrpcWebSchema, parseGrpcWeb),
+  row(HeaderMutationSchema, parseHeaderMutation),
   row(HealthCheckSchema, parseHealthCheck),
   row(OnDemandSchema, parseOnDemand),
 ]);
@@ -30,6 +36,7 @@ export const filterParsers: ReadonlyMap<string, ParseConfig> = new Map([
 export const perRouteParsers: ReadonlyMap<string, ParseConfig> = new Map([
   row(CorsSchema, parseEmptyPolicy),
   row(CorsPolicySchema, parseCorsPolicy),
+  row(HeaderMutationPerRouteSchema, parseHeaderMutationPerRoute),
   row(OnDemandSchema, parseOnDemand),
   row(OnDemandPerRouteSchema, parseOnDemandPerRoute),
 ]);

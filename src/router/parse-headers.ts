@@ -28,25 +28,31 @@ function parseAdditions(
   problems: Problems,
   compile: CompileValue | null,
 ): HeaderAddSpec[] {
-  return options.map((option, i) => {
-    const scope = problems.at(`[${i}]`);
-    const name = parseHeaderName(option.header?.key ?? "");
-    const raw = option.header?.rawValue ?? noBytes;
-    const value = raw.length > 0 ? Buffer.from(raw).toString() : (option.header?.value ?? "");
-    if (name === "host" || name.startsWith(":")) {
-      scope.error("header.key", `"${name}" cannot be changed here; host_rewrite and prefix_rewrite do it`, {
-        envoyText: ":-prefixed or host headers may not be modified",
-      });
-    }
-    if (option.append !== undefined && option.appendAction !== 0) {
-      const text = "Both append and append_action are set and it's not allowed";
-      scope.error("append_action", text, { envoyText: text });
-    }
-    const compiled = compile === null || !value.includes("%") ? null : compile(value);
-    if (compiled !== null && "error" in compiled)
-      scope.error("header.value", compiled.error, { envoyText: compiled.error });
-    return { name, value, action: actionOf(option), keepEmpty: option.keepEmptyValue };
-  });
+  return options.map((option, i) => parseAddition(option, problems.at(`[${i}]`), compile));
+}
+
+/** `problems` is that of the option. */
+export function parseAddition(
+  option: HeaderValueOption,
+  problems: Problems,
+  compile: CompileValue | null,
+): HeaderAddSpec {
+  const name = parseHeaderName(option.header?.key ?? "");
+  const raw = option.header?.rawValue ?? noBytes;
+  const value = raw.length > 0 ? Buffer.from(raw).toString() : (option.header?.value ?? "");
+  if (name === "host" || name.startsWith(":")) {
+    problems.error("header.key", `"${name}" cannot be changed here; host_rewrite and prefix_rewrite do it`, {
+      envoyText: ":-prefixed or host headers may not be modified",
+    });
+  }
+  if (option.append !== undefined && option.appendAction !== 0) {
+    const text = "Both append and append_action are set and it's not allowed";
+    problems.error("append_action", text, { envoyText: text });
+  }
+  const compiled = compile === null || !value.includes("%") ? null : compile(value);
+  if (compiled !== null && "error" in compiled)
+    problems.error("header.value", compiled.error, { envoyText: compiled.error });
+  return { name, value, action: actionOf(option), keepEmpty: option.keepEmptyValue };
 }
 
 /** As the header block keeps names. */

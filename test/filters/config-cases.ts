@@ -1,3 +1,5 @@
+import { ofHeaderMutation } from "./header-mutation-configs.ts";
+
 /** JSON as a bootstrap is written in. */
 type Json = { [key: string]: unknown };
 
@@ -316,6 +318,7 @@ const ofGrpcWeb: readonly FilterConfigCase[] = [
 /** Each verdict is asked of the running Envoy too. */
 export const configCases: readonly FilterConfigCase[] = [
   ...ofAll,
+  ...ofHeaderMutation,
   ...ofHealthCheck,
   ...ofCors,
   ...ofGrpcStats,

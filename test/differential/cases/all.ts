@@ -6,6 +6,7 @@ import { corsCases, corsSetups } from "./cors.ts";
 import { failuresCases, failuresSetups } from "./failures.ts";
 import { grpcStatsCases, grpcStatsSetups } from "./grpc-stats.ts";
 import { grpcWebCases, grpcWebSetups } from "./grpc-web.ts";
+import { headerMutationCases, headerMutationSetups } from "./header-mutation.ts";
 import { headersCases, headersSetups } from "./headers.ts";
 import { healthCheckCases, healthCheckSetups } from "./health-check.ts";
 import { pathsCases, pathsSetups } from "./paths.ts";
@@ -39,6 +40,7 @@ const casesOfHttp1 = [
   ...pathsCases,
   ...failuresCases,
   ...routesCases,
+  ...headerMutationCases,
   ...virtualClustersCases,
   ...rewritesCases,
   ...upstreamsCases,
@@ -63,6 +65,7 @@ export const allSetups: Readonly<Record<string, Setup>> = {
   ...pathsSetups,
   ...failuresSetups,
   ...routesSetups,
+  ...headerMutationSetups,
   ...virtualClustersSetups,
   ...rewritesSetups,
   ...upstreamsSetups,
