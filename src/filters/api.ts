@@ -35,6 +35,8 @@ export interface FilterStream {
   readonly request: RequestHead;
   /** null where none matches. */
   readonly route: Route | null;
+  /** What all streams of a connection have in common: a key for what a filter keeps of a connection. */
+  readonly connection: object;
   /** The state of the filter in `slot`; null until it sets one. Cleared at the end of the stream. */
   readonly scratch: unknown[];
   /** What the filter in `slot` linked of its per-route configs; null without any. */

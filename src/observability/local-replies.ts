@@ -8,6 +8,8 @@ export interface LocalReply {
   readonly flags: number;
   /** RESPONSE_CODE_DETAILS. */
   readonly details: string;
+  /** What a gRPC client gets; null: what the status means (grpcStatusOf). */
+  readonly grpcStatus: number | null;
 }
 
 /** The proxy's own replies, as measured on Envoy 1.40. Those of the codec are in http/h1/protocol-error.ts. */
@@ -42,6 +44,12 @@ export const localReplies = {
 } as const satisfies Record<string, LocalReply>;
 
 /** One whose parts are known at run time only. */
-export function localReply(status: number, body: string, details: string, flags = 0): LocalReply {
-  return { status, body, flags, details };
+export function localReply(
+  status: number,
+  body: string,
+  details: string,
+  flags = 0,
+  grpcStatus: number | null = null,
+): LocalReply {
+  return { status, body, flags, details, grpcStatus };
 }

@@ -11,7 +11,7 @@ import type { Stream } from "./stream.ts";
  */
 export function writeLocalReply(
   stream: Stream,
-  { status, body }: LocalReply,
+  { status, body, grpcStatus }: LocalReply,
   edit: ((head: ResponseHead) => void) | null,
 ): void {
   const head = new ResponseHead();
@@ -32,7 +32,7 @@ export function writeLocalReply(
     const httpStatus = head.status;
     head.status = 200;
     head.set("content-type", "application/grpc", Known["content-type"]);
-    head.set("grpc-status", String(grpcStatusOf(httpStatus)), Known["grpc-status"]);
+    head.set("grpc-status", String(grpcStatus ?? grpcStatusOf(httpStatus)), Known["grpc-status"]);
     if (text !== "") head.set("grpc-message", encodeGrpcMessage(Buffer.from(text)), Known["grpc-message"]);
     stream.deliverLocalReply(head, null);
     return;

@@ -7,6 +7,7 @@ import type { CompileValue } from "./header-mutation.ts";
 import { compileKnown, HeaderMutations, mutationOrder } from "./header-mutation.ts";
 import { MetadataCriteria } from "./metadata-criteria.ts";
 import { Mirror } from "./mirror.ts";
+import { RateLimits } from "./rate-limits.ts";
 import { Regex } from "./regex.ts";
 import { RetryPolicy } from "./retry-policy.ts";
 import { HostRewrite, linkPathRewrite, Redirect } from "./rewrite.ts";
@@ -230,6 +231,8 @@ function routeData(route: RouteSpec, path: PathMatchSpec, levels: Levels): Route
         : new RequestStats(deps.stats, `vhost.${spec.name}.route.${route.statPrefix}.`),
     decorator: route.decorator,
     filters: noRouteFilters,
+    rateLimits: cluster === null || cluster.rateLimits.length === 0 ? null : new RateLimits(cluster.rateLimits),
+    includesVirtualHostRateLimits: cluster?.includesVirtualHostRateLimits ?? false,
     cluster: cluster?.target.kind === "cluster" ? cluster.target.name : "",
     clusterHeader: cluster?.target.kind === "header" ? cluster.target.name : "",
     perFilter: mergePerFilter([route.perFilterConfig], levels.perFilter),

@@ -13,6 +13,7 @@ import type { ParseDeps, RouteContext } from "./parse.ts";
 import { parseHeaderName, parseMutations } from "./parse-headers.ts";
 import { parseFormatRewrite, parsePathRewritePolicy } from "./parse-path-policy.ts";
 import { parseHashPolicy, parseMirrors, parseRegexRewrite } from "./parse-policies.ts";
+import { parseRateLimits } from "./parse-rate-limits.ts";
 import { parseInternalRedirect } from "./parse-redirect-policy.ts";
 import { parseHedgePolicy, parseRetryPolicy } from "./parse-retry.ts";
 import type {
@@ -56,7 +57,8 @@ function keyOf(spec: ClusterActionSpec): string {
     spec.maxStreamDuration === null &&
     spec.retryPolicy === null &&
     spec.hedgeOnPerTryTimeout === null &&
-    spec.hashPolicies.length + spec.mirrors.length + spec.upgrades.length === 0 &&
+    spec.hashPolicies.length + spec.mirrors.length + spec.upgrades.length + spec.rateLimits.length === 0 &&
+    !spec.includesVirtualHostRateLimits &&
     spec.subset === null &&
     spec.internalRedirect === null;
   if (!isPlain) return JSON.stringify(spec);
@@ -92,6 +94,8 @@ function newAction(
     upgrades: parseUpgrades(message, problems),
     subset: subsetOf(message.metadataMatch),
     internalRedirect: parseInternalRedirect(message, problems),
+    rateLimits: parseRateLimits(message.rateLimits, problems.at("rate_limits")),
+    includesVirtualHostRateLimits: message.includeVhRateLimits ?? false,
   };
 }
 
@@ -259,6 +263,8 @@ function subsetOf(metadata: Metadata | undefined): Record<string, unknown> | nul
 const notFoundCodes = [503, 404, 500] as const;
 const maxTotalWeight = 4_294_967_295;
 const honoured = [
+  "rate_limits",
+  "include_vh_rate_limits",
   "cluster",
   "cluster_header",
   "weighted_clusters",
@@ -290,4 +296,4 @@ const honoured = [
   "internal_redirect_action",
   "max_internal_redirects",
 ] as const;
-const harmless = ["flush_timeout", "early_data_policy", "include_vh_rate_limits"] as const;
+const harmless = ["flush_timeout", "early_data_policy"] as const;

@@ -167,7 +167,8 @@ function parsePath(message: RouteMatch, problems: Problems): PathMatchSpec {
   }
 }
 
-function parseQuery(message: QueryParameterMatcher, problems: Problems): QueryMatcherSpec {
+/** QueryParameterMatcher to its Spec. */
+export function parseQuery(message: QueryParameterMatcher, problems: Problems): QueryMatcherSpec {
   const specifier = message.queryParameterMatchSpecifier;
   return {
     name: message.name,

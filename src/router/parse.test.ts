@@ -70,12 +70,12 @@ describe("faults are named with Envoy's sentence", () => {
 
 test("a field that would change a response is refused, another is a warning", () => {
   const { spec, problems } = parse(
-    withRoute({ match: { prefix: "/" }, route: { cluster: "c", rateLimits: [{}], flushTimeout: "1s" } }),
+    withRoute({ match: { prefix: "/" }, route: { cluster: "c", retryPolicyTypedConfig: {}, flushTimeout: "1s" } }),
   );
   expect(spec).toBeNull();
   expect(problems.map((problem) => [problem.severity, problem.path])).toEqual([
     ["warning", "virtual_hosts[0].routes[0].route.flush_timeout"],
-    ["error", "virtual_hosts[0].routes[0].route.rate_limits"],
+    ["error", "virtual_hosts[0].routes[0].route.retry_policy_typed_config"],
   ]);
 });
 

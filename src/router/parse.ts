@@ -18,6 +18,7 @@ import { parseAction } from "./parse-action.ts";
 import { parseHeaderName, parseMutations } from "./parse-headers.ts";
 import { parseHeaderMatcher, parseMatch } from "./parse-match.ts";
 import { parseMirrors } from "./parse-policies.ts";
+import { parseRateLimits } from "./parse-rate-limits.ts";
 import { parseHedgePolicy, parseRetryPolicy } from "./parse-retry.ts";
 import {
   type ClusterActionSpec,
@@ -136,6 +137,7 @@ function parseVirtualHost(
       "per_request_buffer_limit_bytes",
       "request_body_buffer_limit",
       "virtual_clusters",
+      "rate_limits",
     ],
     harmless: [],
   });
@@ -163,6 +165,7 @@ function parseVirtualHost(
         parseHeaderMatcher(matcher, problems.at(`virtual_clusters[${i}].headers[${j}]`)),
       ),
     })),
+    rateLimits: parseRateLimits(message.rateLimits, problems.at("rate_limits")),
     metadata: parseMetadata(message.metadata),
   };
 }

@@ -6,6 +6,7 @@ import type { HashPolicy } from "./hash-policy.ts";
 import type { HeaderMutations, ValueFormatter } from "./header-mutation.ts";
 import type { MetadataCriteria } from "./metadata-criteria.ts";
 import type { Mirror } from "./mirror.ts";
+import type { RateLimits } from "./rate-limits.ts";
 import type { RetryPolicy } from "./retry-policy.ts";
 import type { HostRewrite, PathRewrite, Redirect } from "./rewrite.ts";
 import { updateAuthority } from "./rewrite.ts";
@@ -59,6 +60,10 @@ export interface Route {
   readonly stats: RequestStats | null;
   readonly decorator: { operation: string; propagate: boolean } | null;
   readonly filters: RouteFilters;
+  /** null without rate_limits. */
+  readonly rateLimits: RateLimits | null;
+  /** include_vh_rate_limits */
+  readonly includesVirtualHostRateLimits: boolean;
   /** The cluster's name; "" when the cluster_header is missing. */
   clusterFor(head: RequestHead): string;
   /** Headers, then host, then path, as Envoy's finalizeRequestHeaders. `keepOriginal`: leave x-envoy-original-path and -host (the router filter without suppress_envoy_headers). */
@@ -92,6 +97,8 @@ export interface VirtualHost {
   readonly includeRequestAttemptCount: boolean;
   readonly includeAttemptCountInResponse: boolean;
   readonly includeIsTimeoutRetryHeader: boolean;
+  /** null without rate_limits. */
+  readonly rateLimits: RateLimits | null;
   /** The virtual cluster whose matchers pass, "other" where there are some and none passes, null without any. */
   virtualClusterFor(head: RequestHead): VirtualCluster | null;
 }
@@ -130,6 +137,8 @@ export interface RouteData {
   stats: RequestStats | null;
   decorator: { operation: string; propagate: boolean } | null;
   filters: RouteFilters;
+  rateLimits: RateLimits | null;
+  includesVirtualHostRateLimits: boolean;
   cluster: string;
   /** Lower-case; "" for a fixed cluster. */
   clusterHeader: string;
@@ -240,6 +249,12 @@ class LinkedRoute implements Route {
   }
   get filters(): Route["filters"] {
     return this.#data.filters;
+  }
+  get rateLimits(): Route["rateLimits"] {
+    return this.#data.rateLimits;
+  }
+  get includesVirtualHostRateLimits(): Route["includesVirtualHostRateLimits"] {
+    return this.#data.includesVirtualHostRateLimits;
   }
 
   clusterFor(head: RequestHead): string {

@@ -1,4 +1,5 @@
 import type { ValueConditionSpec } from "../observability/access-log-spec.ts";
+import type { RateLimitSpec } from "./rate-limit-spec.ts";
 
 /** envoy.config.route.v3.RouteConfiguration as plain data: it can be posted to a worker. Strings are as configured (not wire bytes). */
 export interface RouteConfigSpec {
@@ -38,6 +39,7 @@ export interface VirtualHostSpec {
   /** Bytes of request bodies that may be kept for retries; null: not said. */
   bodyBufferLimitBytes: number | null;
   virtualClusters: { name: string; headers: HeaderMatcherSpec[] }[];
+  rateLimits: RateLimitSpec[];
   metadata: MetadataSpec | null;
 }
 
@@ -199,6 +201,9 @@ export interface ClusterActionSpec {
   /** The filter_metadata["envoy.lb"] of metadata_match; null without one. */
   subset: Record<string, unknown> | null;
   internalRedirect: InternalRedirectSpec | null;
+  rateLimits: RateLimitSpec[];
+  /** Deprecated, for the ratelimit filter: those of the virtual host count too. */
+  includesVirtualHostRateLimits: boolean;
 }
 
 export type ClusterTargetSpec =

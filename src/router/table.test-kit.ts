@@ -47,6 +47,8 @@ export function toCluster(name: string, more: Partial<ClusterActionSpec> = {}): 
     upgrades: [],
     subset: null,
     internalRedirect: null,
+    rateLimits: [],
+    includesVirtualHostRateLimits: false,
     ...more,
   };
 }
@@ -87,6 +89,7 @@ export function vhost(domains: string[], routes: RouteSpec[], more: Partial<Virt
     hedgeOnPerTryTimeout: null,
     bodyBufferLimitBytes: null,
     virtualClusters: [],
+    rateLimits: [],
     metadata: null,
     ...more,
   };

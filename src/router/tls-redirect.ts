@@ -29,6 +29,8 @@ export function createTlsRedirect(virtualHost: VirtualHost): Route {
     stats: null,
     decorator: null,
     filters: noRouteFilters,
+    rateLimits: null,
+    includesVirtualHostRateLimits: false,
     cluster: "",
     clusterHeader: "",
     perFilter: new Map(),

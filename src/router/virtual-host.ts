@@ -7,6 +7,7 @@ import type { RouteEntry } from "./entry.ts";
 import { Candidate } from "./entry.ts";
 import { HeaderMatcher } from "./matchers.ts";
 import { PathTrie } from "./path-trie.ts";
+import { RateLimits } from "./rate-limits.ts";
 import type { Route, VirtualCluster, VirtualHost } from "./route.ts";
 import type { VirtualHostSpec } from "./spec.ts";
 import { asciiLower, pathEnd } from "./text.ts";
@@ -18,6 +19,7 @@ export class LinkedVirtualHost implements VirtualHost {
   readonly includeRequestAttemptCount: boolean;
   readonly includeAttemptCountInResponse: boolean;
   readonly includeIsTimeoutRetryHeader: boolean;
+  readonly rateLimits: RateLimits | null;
   readonly #requireTls: VirtualHostSpec["requireTls"];
   readonly #tlsRedirect: Route;
   readonly #ignoreParameters: boolean;
@@ -36,6 +38,7 @@ export class LinkedVirtualHost implements VirtualHost {
     this.includeRequestAttemptCount = spec.includeRequestAttemptCount;
     this.includeAttemptCountInResponse = spec.includeAttemptCountInResponse;
     this.includeIsTimeoutRetryHeader = spec.includeIsTimeoutRetryHeader;
+    this.rateLimits = spec.rateLimits.length === 0 ? null : new RateLimits(spec.rateLimits);
     this.#requireTls = spec.requireTls;
     this.#tlsRedirect = createTlsRedirect(this);
     this.#ignoreParameters = ignorePathParameters;

@@ -1,4 +1,5 @@
 import { ofHeaderMutation } from "./header-mutation-configs.ts";
+import { ofLocalRateLimit } from "./local-ratelimit-configs.ts";
 
 /** JSON as a bootstrap is written in. */
 type Json = { [key: string]: unknown };
@@ -319,6 +320,7 @@ const ofGrpcWeb: readonly FilterConfigCase[] = [
 export const configCases: readonly FilterConfigCase[] = [
   ...ofAll,
   ...ofHeaderMutation,
+  ...ofLocalRateLimit,
   ...ofHealthCheck,
   ...ofCors,
   ...ofGrpcStats,

@@ -1,11 +1,9 @@
 import type { HeaderBlock } from "../../http/header-block.ts";
 import { knownId } from "../../http/names.ts";
-import { compileFormat } from "../../observability/format.ts";
 import type { StreamInfo } from "../../observability/stream-info.ts";
-import { compileKnown, type ValueFormatter } from "../../router/header-mutation.ts";
 import { StringMatcher } from "../../router/matchers.ts";
 import type { HeaderAddSpec, StringMatcherSpec } from "../../router/spec.ts";
-import { wire } from "../../router/text.ts";
+import { TemplateValue } from "../../router/template-value.ts";
 
 /** config.common.mutation_rules.v3.HeaderMutation. */
 export type HeaderMutationSpec =
@@ -29,23 +27,6 @@ export class OrderedMutations {
 
 interface Step {
   apply(block: HeaderBlock, info: StreamInfo): void;
-}
-
-/** What a format string gives now. */
-export class TemplateValue {
-  readonly #constant: string;
-  readonly #formatter: ValueFormatter | null;
-
-  /** `template`: as parse found it good. */
-  constructor(template: string) {
-    const isConstant = !template.includes("%");
-    this.#constant = isConstant ? wire(template) : "";
-    this.#formatter = isConstant ? null : compileKnown(template, compile);
-  }
-
-  of(info: StreamInfo): string {
-    return this.#formatter === null ? this.#constant : this.#formatter.format(info);
-  }
 }
 
 class AppendStep implements Step {
@@ -119,9 +100,4 @@ function linkStep(spec: HeaderMutationSpec): Step {
     case "removeOnMatch":
       return new RemoveOnMatchStep(spec.match);
   }
-}
-
-function compile(template: string): ValueFormatter | { error: string } {
-  const formatter = compileFormat(template, { missing: "" });
-  return typeof formatter === "string" ? { error: formatter } : formatter;
 }

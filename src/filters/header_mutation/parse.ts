@@ -1,4 +1,3 @@
-import { compileFormat } from "../../observability/format.ts";
 import { checkCoverage } from "../../proto/coverage.ts";
 import type { HeaderMutation as MutationMessage } from "../../proto/generated/envoy/config/common/mutation_rules/v3/mutation_rules_pb.ts";
 import type { KeyValueMutation } from "../../proto/generated/envoy/config/core/v3/base_pb.ts";
@@ -11,6 +10,7 @@ import {
 import type { Problems } from "../../proto/problems.ts";
 import { parseAddition, parseHeaderName } from "../../router/parse-headers.ts";
 import { parseStringMatcher } from "../../router/parse-match.ts";
+import { compileTemplate } from "../../router/template-value.ts";
 import type { HeaderMutationSpec } from "./mutations.ts";
 import type { QueryMutationSpec } from "./query.ts";
 
@@ -51,7 +51,7 @@ function parseMutationList(messages: readonly MutationMessage[], problems: Probl
 function parseMutation({ action }: MutationMessage, problems: Problems): HeaderMutationSpec | null {
   switch (action.case) {
     case "append":
-      return { kind: "append", add: parseAddition(action.value, problems.at("append"), compile) };
+      return { kind: "append", add: parseAddition(action.value, problems.at("append"), compileTemplate) };
     case "remove": {
       const name = parseHeaderName(action.value);
       if (name === "host" || name.startsWith(":")) problems.warning("remove", `"${name}" cannot be removed: it stays`);
@@ -116,14 +116,9 @@ function parseQueryMutation({ append, remove }: KeyValueMutation, problems: Prob
     problems.error("append.record.value", text, { envoyText: text });
     return [];
   }
-  const compiled = compile(kind.value);
+  const compiled = compileTemplate(kind.value);
   if ("error" in compiled) problems.error("append.record.value", compiled.error, { envoyText: compiled.error });
   return [{ kind: "append", key: record.key, value: kind.value, action: actions[append.action] ?? actions[0] }];
-}
-
-function compile(template: string) {
-  const formatter = compileFormat(template, { missing: "" });
-  return typeof formatter === "string" ? { error: formatter } : formatter;
 }
 
 const noMutation = "One of 'append'/'remove' must be specified.";

@@ -1,6 +1,6 @@
 import type { StreamInfo } from "../../observability/stream-info.ts";
 import type { AppendAction } from "../../router/spec.ts";
-import { TemplateValue } from "./mutations.ts";
+import { TemplateValue } from "../../router/template-value.ts";
 
 /** config.core.v3.KeyValueMutation of a query parameter. */
 export type QueryMutationSpec =

@@ -9,6 +9,7 @@ import { grpcWebCases, grpcWebSetups } from "./grpc-web.ts";
 import { headerMutationCases, headerMutationSetups } from "./header-mutation.ts";
 import { headersCases, headersSetups } from "./headers.ts";
 import { healthCheckCases, healthCheckSetups } from "./health-check.ts";
+import { localRatelimitCases, localRatelimitSetups } from "./local-ratelimit.ts";
 import { pathsCases, pathsSetups } from "./paths.ts";
 import { redirectsCases, redirectsSetups } from "./redirects.ts";
 import { retriesCases, retriesSetups } from "./retries.ts";
@@ -40,6 +41,7 @@ const casesOfHttp1 = [
   ...pathsCases,
   ...failuresCases,
   ...routesCases,
+  ...localRatelimitCases,
   ...headerMutationCases,
   ...virtualClustersCases,
   ...rewritesCases,
@@ -65,6 +67,7 @@ export const allSetups: Readonly<Record<string, Setup>> = {
   ...pathsSetups,
   ...failuresSetups,
   ...routesSetups,
+  ...localRatelimitSetups,
   ...headerMutationSetups,
   ...virtualClustersSetups,
   ...rewritesSetups,

@@ -1,0 +1,150 @@
+import type { RequestHead } from "../http/header-block.ts";
+import { CidrSet } from "../net/cidr.ts";
+import { metadataAt } from "../observability/format-values.ts";
+import type { StreamInfo } from "../observability/stream-info.ts";
+import { HeaderMatcher, QueryMatcher, queryValue } from "./matchers.ts";
+import type { RateLimitActionSpec, RateLimitSpec } from "./rate-limit-spec.ts";
+import type { Route } from "./route.ts";
+import { TemplateValue } from "./template-value.ts";
+
+/** What a request is counted as. */
+export interface RateLimitDescriptor {
+  entries: readonly (readonly [key: string, value: string])[];
+  /** How many requests it counts for; null where the config does not say. */
+  hits: number | null;
+}
+
+/** What descriptors are made of. */
+export interface DescribedRequest {
+  head: RequestHead;
+  info: StreamInfo;
+  route: Route | null;
+  /** node.cluster */
+  nodeCluster: string;
+}
+
+/** One level's rate_limits. Envoy: RateLimitPolicyImpl. */
+export class RateLimits {
+  readonly #entries: readonly { stage: number; actions: readonly Action[]; hits: number | TemplateValue | null }[];
+
+  constructor(specs: readonly RateLimitSpec[]) {
+    this.#entries = specs.map(({ stage, actions, hitsAddend }) => ({
+      stage,
+      actions: actions.map(linkAction),
+      hits: typeof hitsAddend === "string" ? new TemplateValue(hitsAddend) : hitsAddend,
+    }));
+  }
+
+  /** Adds the descriptors of a stage. An action without a value takes its descriptor away. */
+  describe(stage: number, request: DescribedRequest, into: RateLimitDescriptor[]): void {
+    for (const { stage: own, actions, hits } of this.#entries) {
+      if (own !== stage) continue;
+      const entries: [string, string][] = [];
+      if (!actions.every((action) => action(request, entries)) || entries.length === 0) continue;
+      into.push({ entries, hits: hits instanceof TemplateValue ? hitsOf(hits.of(request.info)) : hits });
+    }
+  }
+}
+
+/** False: there is no descriptor. */
+type Action = (request: DescribedRequest, entries: [string, string][]) => boolean;
+
+function linkAction(spec: RateLimitActionSpec): Action {
+  switch (spec.kind) {
+    case "sourceCluster":
+      return (request, entries) => push(entries, "source_cluster", request.nodeCluster);
+    case "destinationCluster":
+      return ({ route, head }, entries) => push(entries, "destination_cluster", route?.clusterFor(head) ?? "");
+    case "requestHeader":
+      return ({ head }, entries) => pushOr(entries, spec.key, head.find(spec.name), spec.skipsAbsent);
+    case "queryParameter":
+      return ({ head }, entries) => pushOr(entries, spec.key, queryValue(head.path, spec.name), spec.skipsAbsent);
+    case "remoteAddress":
+      return ({ info }, entries) => pushOr(entries, "remote_address", ipOf(info), false);
+    case "maskedRemoteAddress":
+      return ({ info }, entries) => {
+        const address = ipOf(info);
+        const value = address === null ? null : masked(address, address.includes(":") ? spec.v6Bits : spec.v4Bits);
+        return pushOr(entries, "masked_remote_address", value, false);
+      };
+    case "genericKey":
+      return valueAction(spec, () => true);
+    case "headerMatch": {
+      const matchers = spec.headers.map((one) => new HeaderMatcher(one));
+      return valueAction(spec, ({ head }) => matchers.every((one) => one.matches(head)) === spec.expects);
+    }
+    case "queryMatch": {
+      const matchers = spec.parameters.map((one) => new QueryMatcher(one));
+      return valueAction(spec, ({ head }) => matchers.every((one) => one.matches(head)) === spec.expects);
+    }
+    case "addressMatch": {
+      const ranges = new CidrSet(spec.ranges);
+      return valueAction(spec, ({ info }) => {
+        const address = ipOf(info);
+        return address !== null && ranges.has(address) !== spec.invert;
+      });
+    }
+    case "metadata":
+      return ({ info }, entries) => {
+        const from = spec.source === "DYNAMIC" ? info.dynamicMetadata : info.routeMetadata;
+        const value = metadataAt(from, spec.path);
+        const text = typeof value === "string" && value !== "" ? value : spec.byDefault;
+        return pushOr(entries, spec.key, text === "" ? null : text, spec.skipsAbsent);
+      };
+  }
+}
+
+function valueAction(
+  spec: { key: string; value: string; byDefault: string },
+  matches: (request: DescribedRequest) => boolean,
+): Action {
+  const template = new TemplateValue(spec.value, "-");
+  return (request, entries) => {
+    if (!matches(request)) return false;
+    const value = template.of(request.info) || spec.byDefault;
+    return pushOr(entries, spec.key, value === "" ? null : value, false);
+  };
+}
+
+function push(entries: [string, string][], key: string, value: string): boolean {
+  entries.push([key, value]);
+  return true;
+}
+
+function pushOr(entries: [string, string][], key: string, value: string | null, skips: boolean): boolean {
+  return value === null ? skips : push(entries, key, value);
+}
+
+/** null for what is no IP address, such as a Unix socket. */
+function ipOf({ downstreamRemoteAddress }: StreamInfo): string | null {
+  const text = downstreamRemoteAddress;
+  const end = text.lastIndexOf(":");
+  if (end < 0) return null;
+  return text.startsWith("[") ? text.slice(1, end - 1) : text.slice(0, end);
+}
+
+/** "10.1.2.0/24", as Envoy writes a range. */
+function masked(address: string, bits: number): string {
+  const isV6 = address.includes(":");
+  const bytes = isV6 ? v6Bytes(address) : address.split(".").map(Number);
+  const kept = bytes.map((byte, i) => byte & (0xff << (8 - Math.max(0, Math.min(8, bits - i * 8)))) & 0xff);
+  if (!isV6) return `${kept.join(".")}/${bits}`;
+  const groups = Array.from({ length: 8 }, (_, i) =>
+    (((kept[2 * i] as number) << 8) | (kept[2 * i + 1] as number)).toString(16),
+  );
+  const host = new URL(`http://[${groups.join(":")}]`).hostname;
+  return `${host.slice(1, -1)}/${bits}`;
+}
+
+function v6Bytes(address: string): number[] {
+  const [head = "", tail] = address.split("::");
+  const read = (part: string) => (part === "" ? [] : part.split(":").map((group) => Number.parseInt(group, 16)));
+  const front = read(head);
+  const back = tail === undefined ? [] : read(tail);
+  const groups = [...front, ...new Array<number>(8 - front.length - back.length).fill(0), ...back];
+  return groups.flatMap((group) => [group >> 8, group & 0xff]);
+}
+
+function hitsOf(text: string): number | null {
+  return /^\d{1,10}$/.test(text) ? Number(text) : null;
+}
