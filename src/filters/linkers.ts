@@ -11,6 +11,8 @@ import type { HeaderMutationFilterSpec } from "./header_mutation/parse.ts";
 import { HealthCheckFilter } from "./health_check/filter.ts";
 import type { HealthCheckSpec } from "./health_check/parse.ts";
 import type { FilterConfigSpec } from "./http-filters.ts";
+import { JwtAuthnFilter } from "./jwt_authn/filter.ts";
+import type { JwtAuthnSpec } from "./jwt_authn/spec.ts";
 import { LocalRateLimitFilter } from "./local_ratelimit/filter.ts";
 import type { LocalRateLimitSpec } from "./local_ratelimit/parse.ts";
 import { MissingFilter } from "./missing-filter.ts";
@@ -51,6 +53,8 @@ const linkers: Record<string, (config: unknown, slot: number, deps: FilterDeps) 
     new HeaderMutationFilter(config as HeaderMutationFilterSpec, slot),
   "envoy.extensions.filters.http.health_check.v3.HealthCheck": (config, slot, deps) =>
     new HealthCheckFilter(config as HealthCheckSpec, slot, deps),
+  "envoy.extensions.filters.http.jwt_authn.v3.JwtAuthentication": (config, slot, deps) =>
+    new JwtAuthnFilter(config as JwtAuthnSpec, slot, deps),
   "envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit": (config, slot, deps) =>
     new LocalRateLimitFilter(config as LocalRateLimitSpec, slot, deps),
   "envoy.extensions.filters.http.on_demand.v3.OnDemand": (_config, slot, deps) => new OnDemandFilter(slot, deps),

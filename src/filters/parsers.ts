@@ -7,6 +7,10 @@ import {
   HeaderMutationSchema,
 } from "../proto/generated/envoy/extensions/filters/http/header_mutation/v3/header_mutation_pb.ts";
 import { HealthCheckSchema } from "../proto/generated/envoy/extensions/filters/http/health_check/v3/health_check_pb.ts";
+import {
+  JwtAuthenticationSchema,
+  PerRouteConfigSchema as JwtPerRouteSchema,
+} from "../proto/generated/envoy/extensions/filters/http/jwt_authn/v3/config_pb.ts";
 import { LocalRateLimitSchema } from "../proto/generated/envoy/extensions/filters/http/local_ratelimit/v3/local_rate_limit_pb.ts";
 import {
   PerRouteConfigSchema as OnDemandPerRouteSchema,
@@ -18,6 +22,7 @@ import { parseGrpcStats } from "./grpc_stats/parse.ts";
 import { parseGrpcWeb } from "./grpc_web/parse.ts";
 import { parseHeaderMutation, parseHeaderMutationPerRoute } from "./header_mutation/parse.ts";
 import { parseHealthCheck } from "./health_check/parse.ts";
+import { parseJwtAuthn, parseJwtPerRoute } from "./jwt_authn/parse.ts";
 import { parseLocalRateLimit, parseLocalRateLimitPerRoute } from "./local_ratelimit/parse.ts";
 import { parseOnDemand, parseOnDemandPerRoute } from "./on_demand/parse.ts";
 
@@ -31,6 +36,7 @@ export const filterParsers: ReadonlyMap<string, ParseConfig> = new Map([
   row(GrpcWebSchema, parseGrpcWeb),
   row(HeaderMutationSchema, parseHeaderMutation),
   row(HealthCheckSchema, parseHealthCheck),
+  row(JwtAuthenticationSchema, parseJwtAuthn),
   row(LocalRateLimitSchema, parseLocalRateLimit),
   row(OnDemandSchema, parseOnDemand),
 ]);
@@ -40,6 +46,7 @@ export const perRouteParsers: ReadonlyMap<string, ParseConfig> = new Map([
   row(CorsSchema, parseEmptyPolicy),
   row(CorsPolicySchema, parseCorsPolicy),
   row(HeaderMutationPerRouteSchema, parseHeaderMutationPerRoute),
+  row(JwtPerRouteSchema, parseJwtPerRoute),
   row(LocalRateLimitSchema, parseLocalRateLimitPerRoute),
   row(OnDemandSchema, parseOnDemand),
   row(OnDemandPerRouteSchema, parseOnDemandPerRoute),

@@ -121,7 +121,15 @@ export class ControlPlanes {
         const live = cluster(api.cluster);
         if (live !== null) {
           const headers = [["content-type", "application/json"]] as const;
-          const request = { cluster: live, method: "POST", path, headers, body: Buffer.from(body), timeoutMs };
+          const request = {
+            cluster: live,
+            method: "POST",
+            path,
+            authority: "",
+            headers,
+            body: Buffer.from(body),
+            timeoutMs,
+          };
           const fetch = new HttpFetch(request, sink);
           return () => fetch.cancel();
         }

@@ -9,6 +9,8 @@ export interface FetchRequest {
   cluster: Cluster;
   method: string;
   path: string;
+  /** "" for the cluster's name. */
+  authority: string;
   /** Names in lower case. */
   headers: readonly (readonly [string, string])[];
   body: Buffer;
@@ -57,14 +59,14 @@ export class HttpFetch implements Borrower {
       return;
     }
     this.#writer = writer;
-    const { cluster, method, path, headers, body, timeoutMs } = this.#request;
+    const { cluster, method, path, authority, headers, body, timeoutMs } = this.#request;
     const head = new RequestHead();
     head.method = method;
     head.path = path;
-    head.authority = cluster.name;
+    head.authority = authority === "" ? cluster.name : authority;
     head.scheme = cluster.spec.tls === null ? "http" : "https";
     for (const [name, value] of headers) head.append(name, value);
-    head.append("content-length", String(body.length));
+    if (body.length > 0) head.append("content-length", String(body.length));
     head.append("x-envoy-expected-rq-timeout-ms", String(timeoutMs));
     markOwnRequest(head);
     if (!cluster.addCredential(head)) {

@@ -9,6 +9,7 @@ import { grpcWebCases, grpcWebSetups } from "./grpc-web.ts";
 import { headerMutationCases, headerMutationSetups } from "./header-mutation.ts";
 import { headersCases, headersSetups } from "./headers.ts";
 import { healthCheckCases, healthCheckSetups } from "./health-check.ts";
+import { jwtAuthnCases, jwtAuthnSetups } from "./jwt-authn.ts";
 import { localRatelimitCases, localRatelimitSetups } from "./local-ratelimit.ts";
 import { pathsCases, pathsSetups } from "./paths.ts";
 import { redirectsCases, redirectsSetups } from "./redirects.ts";
@@ -26,7 +27,7 @@ function byHttp2(cases: readonly Case[]): Case[] {
 }
 
 /** Setups that are about HTTP/1 itself. */
-const onlyOfHttp1 = new Set(["http10", "shortLife", "twoRequests", "preserveCase", "properCase"]);
+const onlyOfHttp1 = new Set(["jwtTwoFields", "http10", "shortLife", "twoRequests", "preserveCase", "properCase"]);
 
 function withPending(cases: readonly Case[]): Case[] {
   return cases.map((item) => {
@@ -41,6 +42,7 @@ const casesOfHttp1 = [
   ...pathsCases,
   ...failuresCases,
   ...routesCases,
+  ...jwtAuthnCases,
   ...localRatelimitCases,
   ...headerMutationCases,
   ...virtualClustersCases,
@@ -67,6 +69,7 @@ export const allSetups: Readonly<Record<string, Setup>> = {
   ...pathsSetups,
   ...failuresSetups,
   ...routesSetups,
+  ...jwtAuthnSetups,
   ...localRatelimitSetups,
   ...headerMutationSetups,
   ...virtualClustersSetups,
