@@ -1,4 +1,5 @@
 import { ofHeaderMutation } from "./header-mutation-configs.ts";
+import { ofJwtAuthn } from "./jwt-authn-configs.ts";
 import { ofLocalRateLimit } from "./local-ratelimit-configs.ts";
 
 /** JSON as a bootstrap is written in. */
@@ -321,6 +322,7 @@ export const configCases: readonly FilterConfigCase[] = [
   ...ofAll,
   ...ofHeaderMutation,
   ...ofLocalRateLimit,
+  ...ofJwtAuthn,
   ...ofHealthCheck,
   ...ofCors,
   ...ofGrpcStats,
