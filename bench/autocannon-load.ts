@@ -14,6 +14,7 @@ const { requests, duration, errors, timeouts, non2xx, latency } = await autocann
   url: spec.url,
   connections: spec.connections,
   duration: spec.seconds,
+  ...(spec.authorization === "" ? {} : { headers: { authorization: spec.authorization } }),
   ...(spec.variesPath
     ? { requests: [{ setupRequest: (request) => ({ ...request, path: path + randomInt(1e9) }) }] }
     : {}),

@@ -37,6 +37,8 @@ export interface BenchCase {
   isTls: boolean;
   /** What the backend speaks. */
   upstream: "http1" | "http2";
+  /** A JWT that is known already, a local rate limit that is not reached, and header mutations; of Envoy and Nuncio alone. */
+  hasFilters: boolean;
   /** Runs only where it is asked for: by its name, or with its series. */
   series: "" | "routes";
 }
@@ -70,6 +72,7 @@ export const cases: readonly BenchCase[] = [
     isTls: true,
   }),
   define("latency", "latency at the same fixed rate, 40 % of what the reference can do", { load: "fixed-rate" }),
+  define("filters", "a JWT (RS256), a local rate limit and header mutations", { hasFilters: true }),
   define("idle-connections", "memory of idle keep-alive connections", { load: "idle-connections" }),
   ...routeSeries(),
 ];
@@ -100,7 +103,14 @@ function define(name: string, title: string, differs: Partial<BenchCase>): Bench
   const routes: RouteTable = differs.routes ?? { kind: "prefix", count: 1 };
   const isAny = routes.count === 1 && routes.kind === "prefix";
   const path = isAny ? "/" : routes.kind === "path" ? lastPath(routes) : `${lastPath(routes)}42`;
-  const usual = { load: "closed-loop", accessLog: false, isTls: false, upstream: "http1", series: "" } as const;
+  const usual = {
+    load: "closed-loop",
+    accessLog: false,
+    isTls: false,
+    upstream: "http1",
+    hasFilters: false,
+    series: "",
+  } as const;
   return { name, title, path, routes, ...usual, ...differs };
 }
 

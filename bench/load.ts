@@ -22,6 +22,8 @@ export interface LoadSpec {
   streams: number;
   /** Each request carries a gRPC message. */
   isGrpc: boolean;
+  /** The authorization field of each request; "" for none. HTTP/1.1 alone. */
+  authorization: string;
 }
 
 /** What came back. Latencies are µs; errors are answers that were not 2xx or 3xx, and broken or timed-out connections. */
@@ -101,10 +103,12 @@ export function parseResult(stdout: string): LoadResult {
   return JSON.parse(line);
 }
 
-function wrkArguments({ url, connections, seconds, isConnectionEach, variesPath, ratePerSecond }: LoadSpec): string[] {
+function wrkArguments(spec: LoadSpec): string[] {
+  const { url, connections, seconds, isConnectionEach, variesPath, ratePerSecond, authorization } = spec;
   const script = fileURLToPath(new URL("./wrk.lua", import.meta.url));
   const pauseMillis = ratePerSecond === null ? 0 : meanPauseMillis(connections, ratePerSecond);
   const close = isConnectionEach ? ["-H", "Connection: close"] : [];
   const limits = ["-t1", `-c${connections}`, `-d${seconds}s`, "--timeout", "10s"];
-  return [...limits, "-s", script, ...close, url, "--", String(pauseMillis), String(variesPath)];
+  const credentials = authorization === "" ? [] : ["-H", `Authorization: ${authorization}`];
+  return [...limits, "-s", script, ...close, ...credentials, url, "--", String(pauseMillis), String(variesPath)];
 }

@@ -10,6 +10,7 @@ import type { Endpoints } from "./configs/endpoints.ts";
 import { envoyConfig } from "./configs/envoy.ts";
 import { haproxyConfig, haproxyRouteMap } from "./configs/haproxy.ts";
 import { nginxProxyConfig } from "./configs/nginx.ts";
+import { benchToken } from "./jwt.ts";
 
 /** The proxies the bench knows. */
 export const proxyNames = ["nuncio", "envoy", "haproxy", "nginx"] as const;
@@ -43,7 +44,7 @@ export async function startProxy(proxy: ProxyProgram, benchCase: BenchCase, endp
   );
   const url = `${benchCase.isTls ? "https" : "http"}://127.0.0.1:${endpoints.listenPort}${benchCase.path}`;
   for (const deadline = Date.now() + startMillis; ; await sleep(50)) {
-    const problem = await whyNotReady(url);
+    const problem = await whyNotReady(url, benchCase.hasFilters ? { authorization: `Bearer ${benchToken()}` } : {});
     if (problem === null) return child;
     if (child.hasExited() || Date.now() > deadline) {
       await child.stop();
@@ -84,10 +85,11 @@ function writeConfig(name: ProxyName, benchCase: BenchCase, endpoints: Endpoints
   }
 }
 
-async function whyNotReady(url: string): Promise<string | null> {
+async function whyNotReady(url: string, headers: Record<string, string>): Promise<string | null> {
   try {
     const { statusCode, body } = await request(url, {
       reset: true,
+      headers,
       signal: AbortSignal.timeout(2_000),
       dispatcher: anyone,
     });

@@ -6,6 +6,7 @@ import type { CertificateFiles } from "./certificate.ts";
 import { type Child, freePorts } from "./children.ts";
 import type { Endpoints } from "./configs/endpoints.ts";
 import { openIdleConnections } from "./idle-connections.ts";
+import { benchToken } from "./jwt.ts";
 import { type LoadResult, type LoadSpec, runLoad } from "./load.ts";
 import type { Options } from "./options.ts";
 import { treeUsage } from "./process-tree.ts";
@@ -60,6 +61,7 @@ export async function runCase(
 
   for (const proxy of proxies) {
     // nginx 1.22 speaks either version on a port, not both, and HTTP/1.1 to backends.
+    if (benchCase.hasFilters && proxy.name !== "nuncio" && proxy.name !== "envoy") continue;
     if ((isHttp2(benchCase) || benchCase.upstream === "http2") && proxy.name === "nginx") continue;
     bed.progress(`${benchCase.name}: starting ${proxy.name}`);
     try {
@@ -142,6 +144,7 @@ function loadSpec(
     ratePerSecond,
     streams: isHttp2(benchCase) ? http2Streams : 0,
     isGrpc: benchCase.load === "grpc",
+    authorization: benchCase.hasFilters ? `Bearer ${benchToken()}` : "",
   };
 }
 
@@ -174,6 +177,7 @@ async function measureIdle(benchCase: BenchCase, contestant: Contestant, bed: Be
       ratePerSecond: null,
       streams: 0,
       isGrpc: false,
+      authorization: "",
     });
   }
   await sleep(settleMillis);

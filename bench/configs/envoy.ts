@@ -1,5 +1,6 @@
 import { type BenchCase, isHttp2, routePrefix } from "../cases.ts";
 import type { CertificateFiles } from "../certificate.ts";
+import { benchJwks } from "../jwt.ts";
 import type { Endpoints } from "./endpoints.ts";
 
 /** An Envoy bootstrap (JSON, which is YAML too) for a case. Nuncio reads the same file. */
@@ -21,6 +22,7 @@ export function envoyConfig(
       ],
     },
     http_filters: [
+      ...(benchCase.hasFilters ? filterChain() : []),
       {
         name: "envoy.filters.http.router",
         typed_config: { "@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router" },
@@ -71,6 +73,55 @@ export function envoyConfig(
     },
   };
   return JSON.stringify(bootstrap, null, 1);
+}
+
+/** What many routes of an API gateway have. */
+function filterChain(): object[] {
+  const http = "type.googleapis.com/envoy.extensions.filters.http";
+  const always = { default_value: { numerator: 100 } };
+  const add = (key: string, value: string) => ({ append: { header: { key, value } } });
+  return [
+    {
+      name: "envoy.filters.http.jwt_authn",
+      typed_config: {
+        "@type": `${http}.jwt_authn.v3.JwtAuthentication`,
+        providers: {
+          bench: {
+            issuer: "https://bench.test",
+            audiences: ["bench"],
+            local_jwks: { inline_string: benchJwks },
+            forward_payload_header: "x-jwt-payload",
+            jwt_cache_config: {},
+          },
+        },
+        rules: [{ match: { prefix: "/" }, requires: { provider_name: "bench" } }],
+      },
+    },
+    {
+      name: "envoy.filters.http.local_ratelimit",
+      typed_config: {
+        "@type": `${http}.local_ratelimit.v3.LocalRateLimit`,
+        stat_prefix: "bench",
+        token_bucket: { max_tokens: 1_000_000_000, tokens_per_fill: 1_000_000_000, fill_interval: "1s" },
+        filter_enabled: always,
+        filter_enforced: always,
+      },
+    },
+    {
+      name: "envoy.filters.http.header_mutation",
+      typed_config: {
+        "@type": `${http}.header_mutation.v3.HeaderMutation`,
+        mutations: {
+          request_mutations: [
+            add("x-bench", "1"),
+            add("x-client", "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%"),
+            { remove: "x-debug" },
+          ],
+          response_mutations: [add("x-served-by", "bench"), { remove: "x-powered-by" }],
+        },
+      },
+    },
+  ];
 }
 
 function tls(benchCase: BenchCase, { chain, key }: CertificateFiles): object {

@@ -4,39 +4,47 @@ import type { FilterStream } from "../api.ts";
 import type { JwtProviderSpec } from "./spec.ts";
 import { codeOf } from "./status.ts";
 import type { Jwt } from "./token.ts";
-import { removeToken } from "./token-places.ts";
+import { type FoundToken, removeToken } from "./token-places.ts";
 import type { Verdict } from "./verification.ts";
 
-/** Fields that only the filter may write: a client's are taken away. Envoy: Extractor::sanitizeHeaders. */
-export function sanitize(head: RequestHead, providers: readonly JwtProviderSpec[]): void {
-  for (const { payloadHeader, claimToHeaders } of providers) {
-    if (payloadHeader !== "") head.remove(payloadHeader);
-    for (const { header } of claimToHeaders) head.remove(header);
-  }
+/** Takes away what only the filter may write. Envoy: Extractor::sanitizeHeaders. */
+export function sanitizeOf(head: RequestHead, { payloadHeader, claimToHeaders }: JwtProviderSpec): void {
+  if (payloadHeader !== "") head.remove(payloadHeader);
+  for (const { header } of claimToHeaders) head.remove(header);
 }
 
 /** Tells upstream, routes and later filters of the tokens. Envoy: AuthenticatorImpl::handleGoodJwt. */
 export function applyVerdict(stream: FilterStream, head: RequestHead, verdict: Verdict): void {
   let clearsRoute = false;
   for (const { provider, jwt, token } of verdict.good) {
-    const { spec } = provider;
-    if (spec.payloadHeader !== "") head.append(spec.payloadHeader, payloadOf(jwt, spec.padsPayloadHeader));
-    for (const { header, path } of spec.claimToHeaders) {
-      const value = claimText(claimAt(jwt.payload, path));
-      if (value !== "") head.append(header, value);
-    }
-    if (!spec.forwards) removeToken(head, token.place);
-    if (spec.payloadInMetadata !== "") {
-      addMetadata(stream, spec.payloadInMetadata, normalized(jwt.payload, spec.spaceDelimitedClaims));
-    }
-    if (spec.headerInMetadata !== "") addMetadata(stream, spec.headerInMetadata, jwt.header);
-    clearsRoute ||= spec.clearsRouteCache;
+    if (applyToken(stream, head, provider.spec, jwt, token)) clearsRoute = true;
   }
   for (const { provider, status } of verdict.failed) {
     const key = provider.spec.failedStatusInMetadata;
     if (key !== "") addMetadata(stream, key, { code: codeOf(status), message: status });
   }
   if (clearsRoute) stream.refreshRoute();
+}
+
+/** True: the route is to be chosen anew. */
+export function applyToken(
+  stream: FilterStream,
+  head: RequestHead,
+  spec: JwtProviderSpec,
+  jwt: Jwt,
+  token: FoundToken,
+): boolean {
+  if (spec.payloadHeader !== "") head.append(spec.payloadHeader, payloadOf(jwt, spec.padsPayloadHeader));
+  for (const { header, path } of spec.claimToHeaders) {
+    const value = claimText(claimAt(jwt.payload, path));
+    if (value !== "") head.append(header, value);
+  }
+  if (!spec.forwards) removeToken(head, token.place);
+  if (spec.payloadInMetadata !== "") {
+    addMetadata(stream, spec.payloadInMetadata, normalized(jwt.payload, spec.spaceDelimitedClaims));
+  }
+  if (spec.headerInMetadata !== "") addMetadata(stream, spec.headerInMetadata, jwt.header);
+  return spec.clearsRouteCache;
 }
 
 function payloadOf({ payloadText }: Jwt, isPadded: boolean): string {

@@ -1,16 +1,17 @@
 import type { RequestHead } from "../../http/header-block.ts";
+import { eventClock } from "../../net/event-clock.ts";
 import { type LocalReply, localReply } from "../../observability/local-replies.ts";
 import type { PerFilter } from "../../router/route.ts";
 import { type Filter, type FilterStream, HeadersStatus } from "../api.ts";
 import { filterCounters } from "../counters.ts";
 import type { FilterDeps } from "../linkers.ts";
-import { applyVerdict, sanitize } from "./effects.ts";
+import { applyToken, applyVerdict, sanitizeOf } from "./effects.ts";
 import { Provider } from "./providers.ts";
-import { linkRequirement, type Requirement } from "./requirements.ts";
+import { linkRequirement, type ProviderRequirement, type Requirement } from "./requirements.ts";
 import { RuleMatcher } from "./rule-matcher.ts";
 import type { JwtAuthnSpec, JwtPerRouteSpec, RequirementSpec } from "./spec.ts";
 import { JwtStatus } from "./status.ts";
-import { TokenPlaces } from "./token-places.ts";
+import { isIssuer, TokenPlaces } from "./token-places.ts";
 import { type ProviderSet, Verification } from "./verification.ts";
 
 /** Asks for JSON Web Tokens (RFC 7519). Envoy: JwtAuthn::Filter. */
@@ -105,7 +106,10 @@ export class JwtAuthnFilter implements Filter, ProviderSet {
   }
 
   #verify(requirement: Requirement, stream: FilterStream, head: RequestHead): HeadersStatus {
-    sanitize(head, requirement.kind === "provider" ? [requirement.provider.spec] : this.#spec.providers);
+    if (requirement.kind === "provider") {
+      sanitizeOf(head, requirement.provider.spec);
+      if (this.#isKnown(requirement, stream, head)) return HeadersStatus.Continue;
+    } else for (const one of this.#spec.providers) sanitizeOf(head, one);
     const verification = new Verification(requirement, head, this, (status) => {
       stream.scratch[this.#slot] = undefined;
       if (this.#finish(status, verification, stream, head)) stream.continueRequest(this.#slot);
@@ -116,6 +120,20 @@ export class JwtAuthnFilter implements Filter, ProviderSet {
       return HeadersStatus.StopAllIterationAndWatermark;
     }
     return this.#finish(status, verification, stream, head) ? HeadersStatus.Continue : HeadersStatus.StopIteration;
+  }
+
+  /** The way of most requests: one token, and it is known. False: nothing was done. */
+  #isKnown({ provider, places, audiences }: ProviderRequirement, stream: FilterStream, head: RequestHead): boolean {
+    const tokens = places.find(head);
+    const token = tokens[0];
+    if (token === undefined || tokens.length > 1) return false;
+    const jwt = provider.knownGood(token.text);
+    if (jwt === null || !isIssuer(token, jwt)) return false;
+    if (provider.checkClaims(jwt, audiences, Math.floor(eventClock.wallNow / 1000)) !== JwtStatus.ok) return false;
+    this.onLookup(provider, token.text, true);
+    this.#values[this.#stats.allowed]++;
+    if (applyToken(stream, head, provider.spec, jwt, token)) stream.refreshRoute();
+    return true;
   }
 
   /** False: the request was answered. */

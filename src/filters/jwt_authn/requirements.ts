@@ -5,11 +5,19 @@ import { TokenPlaces } from "./token-places.ts";
 
 /** A JwtRequirement, live. */
 export type Requirement =
-  | { kind: "provider"; provider: Provider; places: TokenPlaces; audiences: ReadonlySet<string> | null }
+  | ProviderRequirement
   /** What allows missing or failed tokens stands beside the others. */
   | { kind: "any"; of: readonly Requirement[]; allowsMissing: boolean; allowsFailed: boolean }
   | { kind: "all"; of: readonly Requirement[] }
   | { kind: "allowMissing" | "allowMissingOrFailed" };
+
+export interface ProviderRequirement {
+  kind: "provider";
+  provider: Provider;
+  places: TokenPlaces;
+  /** null: the provider's. */
+  audiences: ReadonlySet<string> | null;
+}
 
 export function linkRequirement(spec: RequirementSpec, providers: ReadonlyMap<string, Provider>): Requirement {
   switch (spec.kind) {

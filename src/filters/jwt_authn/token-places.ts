@@ -1,6 +1,7 @@
 import type { RequestHead } from "../../http/header-block.ts";
 import { cookieValue, queryValue } from "../../router/matchers.ts";
 import type { JwtProviderSpec } from "./spec.ts";
+import type { Jwt } from "./token.ts";
 
 /** A token where it was found. */
 export interface FoundToken {
@@ -60,6 +61,12 @@ export class TokenPlaces {
     }
     return found;
   }
+}
+
+/** Whether the token's issuer is one of those whose tokens may stand there. */
+export function isIssuer({ place }: FoundToken, { issuer }: Jwt): boolean {
+  for (const one of place.issuers) if (one === "" || one === issuer) return true;
+  return false;
 }
 
 /** Takes a token away that the upstream shall not see. A cookie stays, as in Envoy. */

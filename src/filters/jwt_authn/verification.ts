@@ -6,7 +6,7 @@ import { knownOrRead, type Provider } from "./providers.ts";
 import type { Requirement } from "./requirements.ts";
 import { JwtStatus } from "./status.ts";
 import type { Jwt } from "./token.ts";
-import type { FoundToken, TokenPlaces } from "./token-places.ts";
+import { type FoundToken, isIssuer, type TokenPlaces } from "./token-places.ts";
 
 /** What providers the filter has. */
 export interface ProviderSet {
@@ -148,8 +148,7 @@ export class Verification implements KeyWaiter {
       this.#providers.onLookup(given, token.text, given.knownGood(token.text) !== null);
     const jwt = knownOrRead(token.text, given === null ? this.#providers.all : [given]);
     if (typeof jwt === "string") return this.#fail(given, jwt);
-    const isAllowed = token.place.issuers.some((issuer) => issuer === "" || issuer === jwt.issuer);
-    if (!isAllowed) return this.#fail(given, JwtStatus.unknownIssuer);
+    if (!isIssuer(token, jwt)) return this.#fail(given, JwtStatus.unknownIssuer);
     const provider = given ?? this.#providers.byIssuer(jwt.issuer);
     if (provider === null) return JwtStatus.unknownIssuer;
     const status = this.#checkJwt(token, jwt, provider, audiences);

@@ -60,8 +60,11 @@ export class TokenBucket {
 
 /** The same for all threads of the process. */
 export function nowSeconds(): number {
-  return Number(process.hrtime.bigint()) / 1e9;
+  return originS + performance.now() / 1000;
 }
+
+/** When this thread's performance.now() was 0. Both clocks are CLOCK_MONOTONIC, and never part. */
+const originS = Number(process.hrtime.bigint()) / 1e9 - performance.now() / 1000;
 
 export function toBits(value: number): bigint {
   double[0] = value;
