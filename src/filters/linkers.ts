@@ -3,6 +3,8 @@ import type { RuntimeLookup } from "../router/runtime-fraction.ts";
 import type { Cluster } from "../upstream/cluster.ts";
 import type { Filter } from "./api.ts";
 import { CorsFilter } from "./cors/filter.ts";
+import { FaultFilter } from "./fault/filter.ts";
+import type { FaultSpec } from "./fault/parse.ts";
 import { GrpcStatsFilter } from "./grpc_stats/filter.ts";
 import type { GrpcStatsSpec } from "./grpc_stats/parse.ts";
 import { GrpcWebFilter } from "./grpc_web/filter.ts";
@@ -46,6 +48,8 @@ const missing = new MissingFilter();
 /** By full message name. */
 const linkers: Record<string, (config: unknown, slot: number, deps: FilterDeps) => Filter> = {
   "envoy.extensions.filters.http.cors.v3.Cors": (_config, slot, deps) => new CorsFilter(slot, deps),
+  "envoy.extensions.filters.http.fault.v3.HTTPFault": (config, slot, deps) =>
+    new FaultFilter(config as FaultSpec, slot, deps),
   "envoy.extensions.filters.http.grpc_stats.v3.FilterConfig": (config, slot, deps) =>
     new GrpcStatsFilter(config as GrpcStatsSpec, slot, deps),
   "envoy.extensions.filters.http.grpc_web.v3.GrpcWeb": (_config, slot, deps) => new GrpcWebFilter(slot, deps),

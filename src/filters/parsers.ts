@@ -1,5 +1,6 @@
 import type { DescMessage, Message, MessageShape } from "@bufbuild/protobuf";
 import { CorsPolicySchema, CorsSchema } from "../proto/generated/envoy/extensions/filters/http/cors/v3/cors_pb.ts";
+import { HTTPFaultSchema } from "../proto/generated/envoy/extensions/filters/http/fault/v3/fault_pb.ts";
 import { FilterConfigSchema as GrpcStatsSchema } from "../proto/generated/envoy/extensions/filters/http/grpc_stats/v3/config_pb.ts";
 import { GrpcWebSchema } from "../proto/generated/envoy/extensions/filters/http/grpc_web/v3/grpc_web_pb.ts";
 import {
@@ -18,6 +19,7 @@ import {
 } from "../proto/generated/envoy/extensions/filters/http/on_demand/v3/on_demand_pb.ts";
 import type { Problems } from "../proto/problems.ts";
 import { parseCors, parseCorsPolicy, parseEmptyPolicy } from "./cors/parse.ts";
+import { parseFault } from "./fault/parse.ts";
 import { parseGrpcStats } from "./grpc_stats/parse.ts";
 import { parseGrpcWeb } from "./grpc_web/parse.ts";
 import { parseHeaderMutation, parseHeaderMutationPerRoute } from "./header_mutation/parse.ts";
@@ -32,6 +34,7 @@ export type ParseConfig = (message: Message, problems: Problems) => unknown;
 /** The filters but the router, by the full name of their message: the main thread's half of the registry. A new filter is one line here and one in linkers.ts. */
 export const filterParsers: ReadonlyMap<string, ParseConfig> = new Map([
   row(CorsSchema, parseCors),
+  row(HTTPFaultSchema, parseFault),
   row(GrpcStatsSchema, parseGrpcStats),
   row(GrpcWebSchema, parseGrpcWeb),
   row(HeaderMutationSchema, parseHeaderMutation),
@@ -45,6 +48,7 @@ export const filterParsers: ReadonlyMap<string, ParseConfig> = new Map([
 export const perRouteParsers: ReadonlyMap<string, ParseConfig> = new Map([
   row(CorsSchema, parseEmptyPolicy),
   row(CorsPolicySchema, parseCorsPolicy),
+  row(HTTPFaultSchema, parseFault),
   row(HeaderMutationPerRouteSchema, parseHeaderMutationPerRoute),
   row(JwtPerRouteSchema, parseJwtPerRoute),
   row(LocalRateLimitSchema, parseLocalRateLimitPerRoute),

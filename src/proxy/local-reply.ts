@@ -11,7 +11,7 @@ import type { Stream } from "./stream.ts";
  */
 export function writeLocalReply(
   stream: Stream,
-  { status, body, grpcStatus }: LocalReply,
+  { status, body, details, grpcStatus }: LocalReply,
   edit: ((head: ResponseHead) => void) | null,
 ): void {
   const head = new ResponseHead();
@@ -19,7 +19,9 @@ export function writeLocalReply(
   const info = stream.info;
   info.response = head;
   // Here %RESPONSE_CODE% is still 0, as in Envoy.
-  stream.route?.rewriteResponse(head, info);
+  const { route } = stream;
+  // What a route without a cluster adds is for its own answer.
+  if (route !== null && (route.kind === "cluster" || details === route.replyDetails)) route.rewriteResponse(head, info);
   info.responseCode = status;
   if (edit !== null) edit(head);
   // Envoy sets DPE when the connection closes, behind the reply.

@@ -4,6 +4,7 @@ import type { Case, Setup } from "../setup.ts";
 import { basicsCases, basicsSetups } from "./basics.ts";
 import { corsCases, corsSetups } from "./cors.ts";
 import { failuresCases, failuresSetups } from "./failures.ts";
+import { faultCases, faultSetups } from "./fault.ts";
 import { grpcStatsCases, grpcStatsSetups } from "./grpc-stats.ts";
 import { grpcWebCases, grpcWebSetups } from "./grpc-web.ts";
 import { headerMutationCases, headerMutationSetups } from "./header-mutation.ts";
@@ -42,6 +43,7 @@ const casesOfHttp1 = [
   ...pathsCases,
   ...failuresCases,
   ...routesCases,
+  ...faultCases,
   ...jwtAuthnCases,
   ...localRatelimitCases,
   ...headerMutationCases,
@@ -69,6 +71,7 @@ export const allSetups: Readonly<Record<string, Setup>> = {
   ...pathsSetups,
   ...failuresSetups,
   ...routesSetups,
+  ...faultSetups,
   ...jwtAuthnSetups,
   ...localRatelimitSetups,
   ...headerMutationSetups,
