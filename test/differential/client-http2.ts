@@ -1,6 +1,7 @@
 import { type ClientHttp2Session, connect, type IncomingHttpHeaders } from "node:http2";
 import { expand } from "./bytes.ts";
 import type { Received, Script } from "./client.ts";
+import { freshSocket } from "./fresh-socket.ts";
 import type { Field, Message } from "./http-text.ts";
 
 /** A request as HTTP/1.1 text that HTTP/2 can say too; null for any other text. */
@@ -16,12 +17,12 @@ interface PlainRequest {
 export async function playHttp2(port: number, script: Script): Promise<Received> {
   const request = plainRequest(script);
   if (request === null) throw new Error("not a request for HTTP/2");
-  const session = connect(`http://127.0.0.1:${port}`);
+  const socket = await freshSocket(port);
+  const session = connect(`http://127.0.0.1:${port}`, { createConnection: () => socket });
   let hasGoAway = false;
   session.on("error", () => {});
   session.on("goaway", () => (hasGoAway = true));
-  await new Promise((resolve) => session.once("connect", resolve));
-  const localPort = session.socket.localPort ?? 0;
+  const localPort = socket.localPort ?? 0;
   const { messages, rest } = await exchange(session, request, script.holdMs ?? 1500);
   await new Promise((resolve) => setTimeout(resolve, 60));
   const ending = hasGoAway || session.closed ? "fin" : "open";

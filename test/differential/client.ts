@@ -1,5 +1,6 @@
-import { connect, type Socket } from "node:net";
+import type { Socket } from "node:net";
 import { expand } from "./bytes.ts";
+import { freshSocket } from "./fresh-socket.ts";
 import { type Message, readMessage, statusOf } from "./http-text.ts";
 
 /** What one connection carries to the proxy. */
@@ -151,10 +152,7 @@ function isFinal(message: Message): boolean {
 }
 
 function open(port: number): Promise<Socket> {
-  return new Promise((resolve, reject) => {
-    const socket = connect({ port, host: "127.0.0.1", noDelay: true, allowHalfOpen: true }, () => resolve(socket));
-    socket.once("error", reject);
-  });
+  return freshSocket(port, { allowHalfOpen: true });
 }
 
 async function write(socket: Socket, text: string, splitBytes: number): Promise<void> {
