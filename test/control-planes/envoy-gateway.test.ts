@@ -6,11 +6,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connect } from "node:tls";
 import { Client, credentials, Metadata, Server, ServerCredentials, type ServiceError, status } from "@grpc/grpc-js";
+import { exportJWK, generateKeyPair, SignJWT } from "jose";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { freePorts } from "../differential/process.ts";
 import { requirePeer } from "../peers.ts";
 import { Authority, type CertificateFiles } from "../proxy/certificates.ts";
 import { Load } from "../proxy/load.ts";
+import { gatewayPolicies } from "./gateway-policies.ts";
 import { gatewayResources } from "./gateway-resources.ts";
 
 // The real Envoy Gateway starts a proxy as its Envoy by examples/envoy-gateway/run and drives it from Gateway API resources: Nuncio, and Envoy itself.
@@ -167,6 +169,59 @@ describe.each(["nuncio", "envoy"] as const)("with %s as its Envoy", (proxy) => {
     console.log(`${proxy}: ${edits} edits, ${load.sum("answered")} answered, ${load.sum("failed")} failed`);
     expect([load.sum("failed"), load.sum("refused")]).toEqual([0, 0]);
     expect((await ask(19003, "/ready")).status).toBe(200);
+  });
+
+  test("SecurityPolicies and BackendTrafficPolicies", { timeout: 90_000 }, async (context) => {
+    requirePeer("envoy-gateway", context);
+    const program = proxy === "envoy" ? requirePeer("envoy", context) : undefined;
+    const [http = 0] = await freePorts(1);
+    const resources = mkdtempSync(join(folder, `${proxy}-policies-`));
+    const { publicKey, privateKey } = await generateKeyPair("ES256");
+    const jwks = JSON.stringify({ keys: [{ ...(await exportJWK(publicKey)), kid: "k", alg: "ES256" }] });
+    replace(join(resources, "all.yaml"), gatewayPolicies({ http, app: ports.app, jwks }));
+    gateway = new Gateway(resources, program);
+    await until(async () => (await ask(http, "/plain")).status === 200);
+    const tokenFor = (audience: string) =>
+      new SignJWT({ iss: "https://issuer.test", sub: "ann", aud: audience })
+        .setProtectedHeader({ alg: "ES256", kid: "k" })
+        .sign(privateKey);
+    const get = async (path: string, headers: object = {}) => (await ask(http, path, { headers })).status;
+
+    const bearer = async (audience: string) => ({ headers: { authorization: `Bearer ${await tokenFor(audience)}` } });
+    const denied = await ask(http, "/jwt");
+    expect([denied.status, denied.fields["www-authenticate"]]).toEqual([
+      401,
+      `Bearer realm="http://127.0.0.1:${http}/jwt"`,
+    ]);
+    const known = await ask(http, "/jwt", await bearer("app"));
+    expect([known.status, known.seen["x-sub"]]).toEqual([200, "ann"]);
+    expect((await ask(http, "/jwt", await bearer("other"))).status).toBe(403);
+
+    expect([await get("/limit"), await get("/limit"), await get("/limit"), await get("/limit")]).toEqual([
+      200, 200, 200, 429,
+    ]);
+    const one = { "x-user": "one" };
+    expect([await get("/user-limit", one), await get("/user-limit", one), await get("/user-limit")]).toEqual([
+      200, 429, 200,
+    ]);
+    for (const each of ["a", "b"]) {
+      const headers = { "x-each": each };
+      expect([
+        await get("/user-limit", headers),
+        await get("/user-limit", headers),
+        await get("/user-limit", headers),
+      ]).toEqual([200, 200, 429]);
+    }
+
+    expect(await get("/abort")).toBe(418);
+    const began = performance.now();
+    expect(await get("/delay")).toBe(200);
+    expect(performance.now() - began).toBeGreaterThan(290);
+    const cors = await ask(http, "/cors", { headers: { origin: "https://a.example" } });
+    expect([cors.fields["access-control-allow-origin"], cors.fields["access-control-expose-headers"]]).toEqual([
+      "https://a.example",
+      "x-a",
+    ]);
   });
 });
 
