@@ -2,6 +2,10 @@ import type { StatsSlab } from "../observability/stats.ts";
 import type { RuntimeLookup } from "../router/runtime-fraction.ts";
 import type { Cluster } from "../upstream/cluster.ts";
 import type { Filter } from "./api.ts";
+import { ApiKeyAuthFilter } from "./api_key_auth/filter.ts";
+import type { ApiKeyAuthSpec } from "./api_key_auth/parse.ts";
+import { BasicAuthFilter } from "./basic_auth/filter.ts";
+import type { BasicAuthSpec } from "./basic_auth/parse.ts";
 import { CorsFilter } from "./cors/filter.ts";
 import { FaultFilter } from "./fault/filter.ts";
 import type { FaultSpec } from "./fault/parse.ts";
@@ -47,6 +51,10 @@ const missing = new MissingFilter();
 
 /** By full message name. */
 const linkers: Record<string, (config: unknown, slot: number, deps: FilterDeps) => Filter> = {
+  "envoy.extensions.filters.http.api_key_auth.v3.ApiKeyAuth": (config, slot, deps) =>
+    new ApiKeyAuthFilter(config as ApiKeyAuthSpec, slot, deps),
+  "envoy.extensions.filters.http.basic_auth.v3.BasicAuth": (config, slot, deps) =>
+    new BasicAuthFilter(config as BasicAuthSpec, slot, deps),
   "envoy.extensions.filters.http.cors.v3.Cors": (_config, slot, deps) => new CorsFilter(slot, deps),
   "envoy.extensions.filters.http.fault.v3.HTTPFault": (config, slot, deps) =>
     new FaultFilter(config as FaultSpec, slot, deps),

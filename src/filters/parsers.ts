@@ -1,4 +1,12 @@
 import type { DescMessage, Message, MessageShape } from "@bufbuild/protobuf";
+import {
+  ApiKeyAuthPerRouteSchema,
+  ApiKeyAuthSchema,
+} from "../proto/generated/envoy/extensions/filters/http/api_key_auth/v3/api_key_auth_pb.ts";
+import {
+  BasicAuthPerRouteSchema,
+  BasicAuthSchema,
+} from "../proto/generated/envoy/extensions/filters/http/basic_auth/v3/basic_auth_pb.ts";
 import { CorsPolicySchema, CorsSchema } from "../proto/generated/envoy/extensions/filters/http/cors/v3/cors_pb.ts";
 import { HTTPFaultSchema } from "../proto/generated/envoy/extensions/filters/http/fault/v3/fault_pb.ts";
 import { FilterConfigSchema as GrpcStatsSchema } from "../proto/generated/envoy/extensions/filters/http/grpc_stats/v3/config_pb.ts";
@@ -18,6 +26,8 @@ import {
   OnDemandSchema,
 } from "../proto/generated/envoy/extensions/filters/http/on_demand/v3/on_demand_pb.ts";
 import type { Problems } from "../proto/problems.ts";
+import { parseApiKeyAuth, parseApiKeyAuthPerRoute } from "./api_key_auth/parse.ts";
+import { parseBasicAuth, parseBasicAuthPerRoute } from "./basic_auth/parse.ts";
 import { parseCors, parseCorsPolicy, parseEmptyPolicy } from "./cors/parse.ts";
 import { parseFault } from "./fault/parse.ts";
 import { parseGrpcStats } from "./grpc_stats/parse.ts";
@@ -33,6 +43,8 @@ export type ParseConfig = (message: Message, problems: Problems) => unknown;
 
 /** The filters but the router, by the full name of their message: the main thread's half of the registry. A new filter is one line here and one in linkers.ts. */
 export const filterParsers: ReadonlyMap<string, ParseConfig> = new Map([
+  row(ApiKeyAuthSchema, parseApiKeyAuth),
+  row(BasicAuthSchema, parseBasicAuth),
   row(CorsSchema, parseCors),
   row(HTTPFaultSchema, parseFault),
   row(GrpcStatsSchema, parseGrpcStats),
@@ -46,6 +58,8 @@ export const filterParsers: ReadonlyMap<string, ParseConfig> = new Map([
 
 /** What typed_per_filter_config may hold, by the full name of the message. */
 export const perRouteParsers: ReadonlyMap<string, ParseConfig> = new Map([
+  row(ApiKeyAuthPerRouteSchema, parseApiKeyAuthPerRoute),
+  row(BasicAuthPerRouteSchema, parseBasicAuthPerRoute),
   row(CorsSchema, parseEmptyPolicy),
   row(CorsPolicySchema, parseCorsPolicy),
   row(HTTPFaultSchema, parseFault),

@@ -1,3 +1,4 @@
+import { ofCredentials } from "./credentials-configs.ts";
 import { ofHeaderMutation } from "./header-mutation-configs.ts";
 import { ofJwtAuthn } from "./jwt-authn-configs.ts";
 import { ofLocalRateLimit } from "./local-ratelimit-configs.ts";
@@ -323,6 +324,7 @@ export const configCases: readonly FilterConfigCase[] = [
   ...ofHeaderMutation,
   ...ofLocalRateLimit,
   ...ofJwtAuthn,
+  ...ofCredentials,
   ...ofHealthCheck,
   ...ofCors,
   ...ofGrpcStats,

@@ -27,17 +27,33 @@ export class QueryMutations {
 
   /** `target` is a path with its query; all are wire bytes. */
   apply(target: string, info: StreamInfo): string {
-    const at = target.indexOf("?");
-    const params = at < 0 ? new Map<string, string[]>() : parseQuery(target.slice(at + 1));
+    const params = paramsOf(target);
     for (const { spec, value } of this.#steps) {
       if (spec.kind === "remove" || value === null) params.delete(spec.key);
       else add(params, spec.key, encode(value.of(info)), spec.action);
     }
-    const path = at < 0 ? target : target.slice(0, at);
-    const pairs = [...params].sort(([a], [b]) => (a < b ? -1 : 1));
-    const text = pairs.flatMap(([key, values]) => values.map((one) => `${key}=${one}`)).join("&");
-    return text === "" ? path : `${path}?${text}`;
+    return withParams(target, params);
   }
+}
+
+/** The target without a parameter, its query written anew. */
+export function withoutParam(target: string, name: string): string {
+  const params = paramsOf(target);
+  params.delete(name);
+  return withParams(target, params);
+}
+
+function paramsOf(target: string): Map<string, string[]> {
+  const at = target.indexOf("?");
+  return at < 0 ? new Map() : parseQuery(target.slice(at + 1));
+}
+
+function withParams(target: string, params: Map<string, string[]>): string {
+  const at = target.indexOf("?");
+  const path = at < 0 ? target : target.slice(0, at);
+  const pairs = [...params].sort(([a], [b]) => (a < b ? -1 : 1));
+  const text = pairs.flatMap(([key, values]) => values.map((one) => `${key}=${one}`)).join("&");
+  return text === "" ? path : `${path}?${text}`;
 }
 
 function add(params: Map<string, string[]>, key: string, value: string, action: AppendAction): void {
@@ -63,15 +79,15 @@ function parseQuery(query: string): Map<string, string[]> {
   if (query === "") return params;
   for (const pair of query.split("&")) {
     const at = pair.indexOf("=");
-    const key = decode(at < 0 ? pair : pair.slice(0, at));
-    const value = at < 0 ? "" : decode(pair.slice(at + 1));
+    const key = percentDecode(at < 0 ? pair : pair.slice(0, at));
+    const value = at < 0 ? "" : percentDecode(pair.slice(at + 1));
     add(params, key, value, "APPEND_IF_EXISTS_OR_ADD");
   }
   return params;
 }
 
 /** What is no percent-encoding stays as it is. */
-function decode(text: string): string {
+export function percentDecode(text: string): string {
   return text.replace(/%([0-9a-fA-F]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
 }
 

@@ -5,6 +5,7 @@ import type { PerFilter } from "../../router/route.ts";
 import { type Filter, type FilterStream, HeadersStatus } from "../api.ts";
 import { filterCounters } from "../counters.ts";
 import type { FilterDeps } from "../linkers.ts";
+import { originalUri } from "../original-uri.ts";
 import { applyToken, applyVerdict, sanitizeOf } from "./effects.ts";
 import { Provider } from "./providers.ts";
 import { linkRequirement, type ProviderRequirement, type Requirement } from "./requirements.ts";
@@ -172,12 +173,4 @@ function detailsOf(text: string): string {
   return `jwt_authn_access_denied{${text.replaceAll(" ", "_")}}`;
 }
 
-/** Envoy: Http::Utility::buildOriginalUri, of 256 characters of path at most. */
-function originalUri(head: RequestHead): string {
-  if (head.path === "") return "";
-  const path = head.find("x-envoy-original-path") ?? head.path;
-  return `${head.scheme}://${head.authority}${path.slice(0, maxPath)}`;
-}
-
-const maxPath = 256;
 const counters = ["allowed", "cors_preflight_bypassed", "denied", "jwt_cache_hit", "jwt_cache_miss"] as const;

@@ -3,6 +3,7 @@ import { pendingCases } from "../pending.ts";
 import type { Case, Setup } from "../setup.ts";
 import { basicsCases, basicsSetups } from "./basics.ts";
 import { corsCases, corsSetups } from "./cors.ts";
+import { credentialsCases, credentialsSetups } from "./credentials.ts";
 import { failuresCases, failuresSetups } from "./failures.ts";
 import { faultCases, faultSetups } from "./fault.ts";
 import { grpcStatsCases, grpcStatsSetups } from "./grpc-stats.ts";
@@ -43,6 +44,7 @@ const casesOfHttp1 = [
   ...pathsCases,
   ...failuresCases,
   ...routesCases,
+  ...credentialsCases,
   ...faultCases,
   ...jwtAuthnCases,
   ...localRatelimitCases,
@@ -71,6 +73,7 @@ export const allSetups: Readonly<Record<string, Setup>> = {
   ...pathsSetups,
   ...failuresSetups,
   ...routesSetups,
+  ...credentialsSetups,
   ...faultSetups,
   ...jwtAuthnSetups,
   ...localRatelimitSetups,
