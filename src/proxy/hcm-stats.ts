@@ -54,6 +54,27 @@ export class HcmStats {
     v[s.downstream_cx_destroy_remote]++;
   }
 
+  /** A network filter refused it: it never had a codec. */
+  onRefusedBegin(isTls: boolean): void {
+    const v = this.#values;
+    const s = this.#slots;
+    v[s.downstream_cx_total]++;
+    v[s.downstream_cx_active]++;
+    if (!isTls) return;
+    v[s.downstream_cx_ssl_total]++;
+    v[s.downstream_cx_ssl_active]++;
+  }
+
+  onRefusedEnd(lengthMs: number, wasLocal: boolean, isTls: boolean): void {
+    const v = this.#values;
+    const s = this.#slots;
+    if (isTls) v[s.downstream_cx_ssl_active]--;
+    v[s.downstream_cx_active]--;
+    v[s.downstream_cx_destroy]++;
+    v[wasLocal ? s.downstream_cx_destroy_local : s.downstream_cx_destroy_remote]++;
+    this.#slab.record(this.#connectionLength, lengthMs);
+  }
+
   /** A connection that began as HTTP/1 was never one: it is counted anew. */
   onBecomesHttp2(): void {
     const v = this.#values;

@@ -1,3 +1,5 @@
+import { linkNetworkFilters } from "../filters/network/linkers.ts";
+import type { NetworkFilters } from "../filters/network/network-filters.ts";
 import { ServerExchanges } from "../http/h1/server-exchange.ts";
 import { httpInspector, type Inspector, ProxyProtocolInspector, TlsInspector } from "../net/inspector.ts";
 import type { TlsContextSpec } from "../net/tls/contexts.ts";
@@ -18,6 +20,7 @@ import { allFilterChains, type FilterChainSpec, type ListenerFilterSpec, type Li
 export interface LinkedChain {
   spec: FilterChainSpec;
   match: FilterChainMatch;
+  networkFilters: NetworkFilters;
   hcm: Hcm;
   relinkRoutes: () => Slices<void>;
   relinkFilters: () => void;
@@ -44,6 +47,7 @@ export function linkChains(spec: ListenerSpec, deps: HcmDeps): LinkedChains {
     return {
       spec: chain,
       match: linkMatch(chain.match),
+      networkFilters: linkNetworkFilters(chain.networkFilters, deps),
       hcm,
       relinkRoutes,
       relinkFilters,

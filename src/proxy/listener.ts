@@ -1,6 +1,7 @@
-import type { Server } from "node:net";
+import type { Server, Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
-import { type AcceptedHandle, listen } from "../net/listen.ts";
+import { admitted } from "../filters/network/api.ts";
+import { type AcceptedHandle, listen, socketOf } from "../net/listen.ts";
 import type { ProxiedAddresses } from "../net/proxy-protocol.ts";
 import { InspectedSocket, type InspectionOwner } from "../net/tls/accept.ts";
 import type { ClientHello } from "../net/tls/client-hello.ts";
@@ -29,6 +30,7 @@ import {
   updateTls,
 } from "./linked-chain.ts";
 import { ListenerStats } from "./listener-stats.ts";
+import { RefusedConnection } from "./refused-connection.ts";
 import type { ListenerSpec } from "./spec.ts";
 
 /** A listener in one worker: its socket, and the connections that came by it. */
@@ -150,6 +152,7 @@ export class Listener implements ConnectionOwner, InspectionOwner {
     }
     const { tls, tlsId, hcm } = chain;
     this.#stats.onBegin();
+    if (!chain.networkFilters.isEmpty && !this.#admit(chain, inspected.plain())) return;
     if (tlsId === null) {
       const socket = inspected.plain();
       this.#serve(chain, null, false, proxied, (sink) => openTransport(socket, sink, hcm.bufferLimitBytes));
@@ -239,7 +242,23 @@ export class Listener implements ConnectionOwner, InspectionOwner {
     }
     const chain = (this.#chains.chains[0] ?? this.#chains.byDefault) as LinkedChain;
     this.#stats.onBegin();
-    this.#serve(chain, null, false, null, (sink) => acceptTransport(handle, sink, chain.hcm.bufferLimitBytes));
+    const { bufferLimitBytes } = chain.hcm;
+    if (chain.networkFilters.isEmpty) {
+      this.#serve(chain, null, false, null, (sink) => acceptTransport(handle, sink, bufferLimitBytes));
+      return;
+    }
+    const socket = socketOf(handle);
+    if (this.#admit(chain, socket)) {
+      this.#serve(chain, null, false, null, (sink) => openTransport(socket, sink, bufferLimitBytes));
+    }
+  }
+
+  /** False: a network filter refused it, and it is taken care of. */
+  #admit({ networkFilters, hcm, tlsId }: LinkedChain, socket: Socket): boolean {
+    const delayMs = networkFilters.admit(socket);
+    if (delayMs === admitted) return true;
+    this.#connections.add(new RefusedConnection(this, hcm, socket, tlsId !== null, delayMs));
+    return false;
   }
 
   #inspect(handle: AcceptedHandle): InspectedSocket {

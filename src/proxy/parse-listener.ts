@@ -1,4 +1,5 @@
 import { isIP } from "node:net";
+import { type NetworkFilterSpec, parseNetworkFilter } from "../filters/network/parsers.ts";
 import type { SocketAddress } from "../net/address.ts";
 import { addressText } from "../net/address.ts";
 import type { TlsContexts } from "../net/tls/contexts.ts";
@@ -26,7 +27,7 @@ import { checkDuplicates } from "./check-listener.ts";
 import { parseMatch } from "./parse-filter-chain-match.ts";
 import { parseHcm } from "./parse-hcm.ts";
 import { parseListenerFilters } from "./parse-listener-filters.ts";
-import type { FilterChainSpec, ListenerSpec } from "./spec.ts";
+import type { FilterChainSpec, HcmSpec, ListenerSpec } from "./spec.ts";
 
 /** Listener to its Spec; null when a fault was found. */
 export function parseListener(message: Listener, problems: Problems, contexts: TlsContexts): ListenerSpec | null {
@@ -99,26 +100,7 @@ function parseFilterChain(chain: FilterChain, problems: Problems, chainTls: Chai
     honoured: ["filters", "name", "filter_chain_match", "transport_socket"],
     harmless: ["metadata", "transport_socket_connect_timeout"],
   });
-  if (chain.filters.length !== 1) {
-    problems.error(
-      "filters",
-      "must hold the HTTP connection manager and nothing else: other network filters are not implemented in Nuncio yet",
-    );
-    return null;
-  }
-  const filter = chain.filters[0] as FilterChain["filters"][number];
-  const scope = problems.at("filters[0]");
-  if (filter.configType.case !== "typedConfig") {
-    scope.error("typed_config", "is missing");
-    return null;
-  }
-  const unpacked = unpackExtension(filter.name, filter.configType.value, scope, "typed_config");
-  if (unpacked === null) return null;
-  if (unpacked.desc.typeName !== HttpConnectionManagerSchema.typeName) {
-    scope.error("typed_config", `the network filter ${unpacked.desc.typeName} is not implemented in Nuncio yet`);
-    return null;
-  }
-  const hcm = parseHcm(unpacked.message as HttpConnectionManager, scope.at("typed_config"));
+  const filters = parseNetworkFilters(chain, problems);
   const match = parseMatch(chain.filterChainMatch, problems.at("filter_chain_match"));
   const tls = parseDownstreamTransportSocket(
     chain.transportSocket,
@@ -126,13 +108,52 @@ function parseFilterChain(chain: FilterChain, problems: Problems, chainTls: Chai
     chainTls.contexts,
     chainTls.owner,
   );
-  return hcm === null ? null : { name: chain.name, match, tls, hcm };
+  return filters === null ? null : { name: chain.name, match, tls, ...filters };
+}
+
+/** The connection manager, which must be the last, and what stands in front of it; null after a fault. */
+function parseNetworkFilters(
+  chain: FilterChain,
+  problems: Problems,
+): Pick<FilterChainSpec, "networkFilters" | "hcm"> | null {
+  const last = chain.filters.length - 1;
+  if (last < 0) problems.error("filters", "is empty: the HTTP connection manager must stand there");
+  const networkFilters: NetworkFilterSpec[] = [];
+  let hcm: HcmSpec | null = null;
+  for (const [i, filter] of chain.filters.entries()) {
+    const scope = problems.at(`filters[${i}]`);
+    if (filter.configType.case !== "typedConfig") {
+      scope.error("typed_config", "is missing");
+      continue;
+    }
+    const unpacked = unpackExtension(filter.name, filter.configType.value, scope, "typed_config");
+    if (unpacked === null) continue;
+    const { typeName } = unpacked.desc;
+    if (typeName === HttpConnectionManagerSchema.typeName) {
+      if (i < last) {
+        scope.error("", "ends the connection's way: it must be the last", {
+          envoyText: `Error: terminal filter named ${filter.name} of type ${hcmName} must be the last filter in a network filter chain.`,
+        });
+      }
+      hcm = parseHcm(unpacked.message as HttpConnectionManager, scope.at("typed_config"));
+      continue;
+    }
+    const spec = parseNetworkFilter(typeName, unpacked.message, scope.at("typed_config"));
+    if (spec !== null) networkFilters.push(spec);
+    if (spec !== null && i === last) {
+      scope.error("", "stands last, where the HTTP connection manager must be", {
+        envoyText: `Error: non-terminal filter named ${filter.name} of type envoy.filters.network.${spec.kind} is the last filter in a network filter chain.`,
+      });
+    }
+  }
+  return hcm === null ? null : { networkFilters, hcm };
 }
 
 const trafficDirections: Record<number, ListenerSpec["trafficDirection"]> = {
   [TrafficDirection.INBOUND]: "INBOUND",
   [TrafficDirection.OUTBOUND]: "OUTBOUND",
 };
+const hcmName = "envoy.filters.network.http_connection_manager";
 const honoured = [
   "name",
   "address",

@@ -1,4 +1,5 @@
 import type { HttpFilterSpec } from "../filters/http-filters.ts";
+import type { NetworkFilterSpec } from "../filters/network/parsers.ts";
 import type { SocketAddress } from "../net/address.ts";
 import type { ProxyProtocolSpec } from "../net/inspector.ts";
 import type { Fingerprints } from "../net/tls/client-hello.ts";
@@ -51,6 +52,8 @@ export interface FilterChainSpec {
   match: FilterChainMatchSpec;
   /** null for plain text. */
   tls: TlsContextSpec<DownstreamTlsSpec> | null;
+  /** In front of the connection manager. */
+  networkFilters: NetworkFilterSpec[];
   hcm: HcmSpec;
 }
 

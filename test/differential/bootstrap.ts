@@ -35,7 +35,12 @@ function laneOf(setup: Setup, lane: Lane, suffix: string): { listener: Json; clu
       name: "listener{lane}",
       address: address(lane.port),
       filter_chains: [
-        { filters: [{ name: "envoy.filters.network.http_connection_manager", typed_config: manager(setup, lane) }] },
+        {
+          filters: [
+            ...(setup.networkFilters ?? []),
+            { name: "envoy.filters.network.http_connection_manager", typed_config: manager(setup, lane) },
+          ],
+        },
       ],
       ...setup.listener,
     },

@@ -11,6 +11,8 @@ export interface Setup {
   routeConfig?: Json;
   router?: Json;
   listener?: Json;
+  /** Network filters before the HttpConnectionManager. */
+  networkFilters?: readonly Json[];
   /** HTTP filters before the router. */
   filters?: readonly Json[];
   /** Clusters besides `backend{lane}`. */

@@ -37,6 +37,8 @@ export interface NuncioOptions {
   accessLog?: string;
   /** Of its lines. */
   logFormat?: string;
+  /** In front of the connection manager. */
+  networkFilters?: object[];
   /** Merged over the listener. */
   listener?: Record<string, unknown>;
   /** Of the filter chain. */
@@ -132,7 +134,10 @@ function bootstrap(options: NuncioOptions, port: number, adminPort: number, fold
           address: address(port),
           filter_chains: [
             {
-              filters: [{ name: "envoy.filters.network.http_connection_manager", typed_config: manager }],
+              filters: [
+                ...(options.networkFilters ?? []),
+                { name: "envoy.filters.network.http_connection_manager", typed_config: manager },
+              ],
               ...(options.transportSocket === undefined ? {} : { transport_socket: options.transportSocket }),
             },
           ],

@@ -1,9 +1,9 @@
-import net from "node:net";
+import type net from "node:net";
 import { TLSSocket } from "node:tls";
 import { eventClock } from "../event-clock.ts";
 import type { Inspection, Inspector } from "../inspector.ts";
 import { LazyTimer } from "../lazy-timer.ts";
-import type { AcceptedHandle } from "../listen.ts";
+import { type AcceptedHandle, socketOf } from "../listen.ts";
 import type { ClientHello } from "./client-hello.ts";
 import type { ServerTls } from "./secure-context.ts";
 import type { ServerCertificate } from "./server-certificate.ts";
@@ -47,7 +47,7 @@ export class InspectedSocket {
     this.#inspectors = inspectors;
     this.#timer = new LazyTimer(() => (continuesOnTimeout ? this.#finish() : this.#fail(true)));
     if (timeoutMs > 0) this.#timer.set(eventClock.tick(), timeoutMs);
-    this.#socket = new net.Socket({ handle, allowHalfOpen: true } as net.SocketConstructorOpts);
+    this.#socket = socketOf(handle);
     this.#socket.on("data", this.#onData);
     this.#socket.on("end", this.#onEnd);
     this.#socket.on("close", this.#onEnd);

@@ -13,6 +13,7 @@ import { headersCases, headersSetups } from "./headers.ts";
 import { healthCheckCases, healthCheckSetups } from "./health-check.ts";
 import { jwtAuthnCases, jwtAuthnSetups } from "./jwt-authn.ts";
 import { localRatelimitCases, localRatelimitSetups } from "./local-ratelimit.ts";
+import { networkFiltersCases, networkFiltersSetups } from "./network-filters.ts";
 import { pathsCases, pathsSetups } from "./paths.ts";
 import { redirectsCases, redirectsSetups } from "./redirects.ts";
 import { retriesCases, retriesSetups } from "./retries.ts";
@@ -48,6 +49,7 @@ const casesOfHttp1 = [
   ...faultCases,
   ...jwtAuthnCases,
   ...localRatelimitCases,
+  ...networkFiltersCases,
   ...headerMutationCases,
   ...virtualClustersCases,
   ...rewritesCases,
@@ -77,6 +79,7 @@ export const allSetups: Readonly<Record<string, Setup>> = {
   ...faultSetups,
   ...jwtAuthnSetups,
   ...localRatelimitSetups,
+  ...networkFiltersSetups,
   ...headerMutationSetups,
   ...virtualClustersSetups,
   ...rewritesSetups,

@@ -1,0 +1,30 @@
+import type { StatsSlab } from "../../../observability/stats.ts";
+import type { RuntimeLookup } from "../../../router/runtime-fraction.ts";
+import { TokenBucket } from "../../local_ratelimit/token-bucket.ts";
+import { admitted, type NetworkFilter } from "../api.ts";
+import { isFlagOn } from "../feature-flag.ts";
+import type { LocalRateLimitNetworkSpec } from "./parse.ts";
+
+/** Each connection takes a token of a bucket of all workers, or is closed. Envoy: LocalRateLimitFilter. */
+export class LocalRateLimitNetworkFilter implements NetworkFilter {
+  readonly #spec: LocalRateLimitNetworkSpec;
+  readonly #runtime: RuntimeLookup;
+  readonly #bucket: TokenBucket;
+  readonly #values: Float64Array;
+  readonly #limited: number;
+
+  constructor(spec: LocalRateLimitNetworkSpec, { slab, runtime }: { slab: StatsSlab; runtime: RuntimeLookup }) {
+    this.#spec = spec;
+    this.#runtime = runtime;
+    const { maxTokens, fillRate, memory } = spec.bucket;
+    this.#bucket = new TokenBucket(maxTokens, fillRate, memory, 0);
+    this.#values = slab.values;
+    this.#limited = slab.counter(`local_rate_limit.${spec.statPrefix}.rate_limited`);
+  }
+
+  onNewConnection(): number {
+    if (!isFlagOn(this.#spec.enabled, this.#runtime) || this.#bucket.take(1)) return admitted;
+    this.#values[this.#limited]++;
+    return 0;
+  }
+}

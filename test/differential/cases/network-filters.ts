@@ -1,0 +1,70 @@
+import { request } from "../bytes.ts";
+import type { Case, Json, Setup } from "../setup.ts";
+
+const filter = (name: string, type: string, config: Json): Json => ({
+  name: `envoy.filters.network.${name}`,
+  typed_config: { "@type": `type.googleapis.com/envoy.extensions.filters.network.${name}.v3.${type}`, ...config },
+});
+const most = (max_connections: number, more: Json = {}): Json =>
+  filter("connection_limit", "ConnectionLimit", { stat_prefix: "most{lane}", max_connections, ...more });
+const rate = (max_tokens: number, more: Json = {}): Json =>
+  filter("local_ratelimit", "LocalRateLimit", {
+    stat_prefix: "rate{lane}",
+    token_bucket: { max_tokens, fill_interval: "1000s" },
+    ...more,
+  });
+
+export const networkFiltersSetups: Record<string, Setup> = {
+  mostOne: { networkFilters: [most(1)] },
+  mostTwo: { networkFilters: [most(2)] },
+  mostDelayed: { networkFilters: [most(1, { delay: "0.3s" })] },
+  mostOff: { networkFilters: [most(1, { runtime_enabled: { default_value: false, runtime_key: "none" } })] },
+  mostOffByRuntime: {
+    networkFilters: [most(1, { runtime_enabled: { default_value: true, runtime_key: "limits" } })],
+    runtime: { limits: false },
+  },
+  rateNone: { networkFilters: [rate(1)] },
+  rateOff: { networkFilters: [rate(1, { runtime_enabled: { default_value: false, runtime_key: "none" } })] },
+  rateShared: { networkFilters: [rate(2, { share_key: "all" }), rate(2, { share_key: "all" })] },
+  rateBehind: { networkFilters: [most(5), rate(1)] },
+};
+
+const one = (setup: string, more: Partial<Case> = {}): Case => ({
+  name: `network filters: ${setup} ${JSON.stringify(more)}`,
+  setup,
+  send: request("GET /"),
+  ...more,
+});
+/** Nothing is sent: what comes to a socket that closes makes a reset of its end. */
+const refused = (setup: string, more: Partial<Case> = {}): Case => one(setup, { send: "", ...more });
+const stats = (setup: string): Case => ({
+  name: `network filters: ${setup} stats`,
+  setup,
+  send: "",
+  stats: "connection_limit|local_rate_limit|^http.in.*downstream_cx_(total|http1_total|active|destroy|destroy_local)$",
+});
+const beside = [request("GET /", "x-do: silent")];
+
+export const networkFiltersCases: Case[] = [
+  one("mostOne"),
+  refused("mostOne", { beside }),
+  one("mostOne"),
+  stats("mostOne"),
+  one("mostTwo", { beside }),
+  refused("mostTwo", { beside: [...beside, ...beside] }),
+  one("mostDelayed", { beside }),
+  one("mostDelayed"),
+  refused("mostDelayed", { beside, finish: "half-close", holdMs: 600 }),
+  stats("mostDelayed"),
+  one("mostOff", { beside }),
+  one("mostOffByRuntime", { beside }),
+  one("rateNone", { answers: 1 }),
+  refused("rateNone", { beside }),
+  stats("rateNone"),
+  one("rateOff", { beside }),
+  one("rateShared", { answers: 1 }),
+  refused("rateShared", { beside }),
+  one("rateBehind", { answers: 1 }),
+  refused("rateBehind"),
+  stats("rateBehind"),
+];
