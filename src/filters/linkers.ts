@@ -23,6 +23,8 @@ import { LocalRateLimitFilter } from "./local_ratelimit/filter.ts";
 import type { LocalRateLimitSpec } from "./local_ratelimit/parse.ts";
 import { MissingFilter } from "./missing-filter.ts";
 import { OnDemandFilter, type OnDemandHosts } from "./on_demand/filter.ts";
+import { RateLimitFilter } from "./ratelimit/filter.ts";
+import type { RateLimitFilterSpec } from "./ratelimit/parse.ts";
 
 /** What filters take from the worker and their connection manager. */
 export interface FilterDeps {
@@ -70,4 +72,6 @@ const linkers: Record<string, (config: unknown, slot: number, deps: FilterDeps) 
   "envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit": (config, slot, deps) =>
     new LocalRateLimitFilter(config as LocalRateLimitSpec, slot, deps),
   "envoy.extensions.filters.http.on_demand.v3.OnDemand": (_config, slot, deps) => new OnDemandFilter(slot, deps),
+  "envoy.extensions.filters.http.ratelimit.v3.RateLimit": (config, slot, deps) =>
+    new RateLimitFilter(config as RateLimitFilterSpec, slot, deps),
 };

@@ -25,6 +25,10 @@ import {
   PerRouteConfigSchema as OnDemandPerRouteSchema,
   OnDemandSchema,
 } from "../proto/generated/envoy/extensions/filters/http/on_demand/v3/on_demand_pb.ts";
+import {
+  RateLimitPerRouteSchema,
+  RateLimitSchema,
+} from "../proto/generated/envoy/extensions/filters/http/ratelimit/v3/rate_limit_pb.ts";
 import type { Problems } from "../proto/problems.ts";
 import { parseApiKeyAuth, parseApiKeyAuthPerRoute } from "./api_key_auth/parse.ts";
 import { parseBasicAuth, parseBasicAuthPerRoute } from "./basic_auth/parse.ts";
@@ -37,6 +41,7 @@ import { parseHealthCheck } from "./health_check/parse.ts";
 import { parseJwtAuthn, parseJwtPerRoute } from "./jwt_authn/parse.ts";
 import { parseLocalRateLimit, parseLocalRateLimitPerRoute } from "./local_ratelimit/parse.ts";
 import { parseOnDemand, parseOnDemandPerRoute } from "./on_demand/parse.ts";
+import { parseRateLimit, parseRateLimitPerRoute } from "./ratelimit/parse.ts";
 
 /** Reads one message type of a filter; what it makes is plain data, opaque to all but the filter's link. */
 export type ParseConfig = (message: Message, problems: Problems) => unknown;
@@ -54,6 +59,7 @@ export const filterParsers: ReadonlyMap<string, ParseConfig> = new Map([
   row(JwtAuthenticationSchema, parseJwtAuthn),
   row(LocalRateLimitSchema, parseLocalRateLimit),
   row(OnDemandSchema, parseOnDemand),
+  row(RateLimitSchema, parseRateLimit),
 ]);
 
 /** What typed_per_filter_config may hold, by the full name of the message. */
@@ -68,6 +74,7 @@ export const perRouteParsers: ReadonlyMap<string, ParseConfig> = new Map([
   row(LocalRateLimitSchema, parseLocalRateLimitPerRoute),
   row(OnDemandSchema, parseOnDemand),
   row(OnDemandPerRouteSchema, parseOnDemandPerRoute),
+  row(RateLimitPerRouteSchema, parseRateLimitPerRoute),
 ]);
 
 function row<Desc extends DescMessage>(

@@ -85,7 +85,7 @@ function parseGrpc(message: ApiConfigSource, problems: Problems): ApiSourceSpec 
     });
     return null;
   }
-  const target = parseService(service, problems.at("grpc_services[0]"));
+  const target = parseGrpcService(service, problems.at("grpc_services[0]"));
   if (target === null) return null;
   return {
     ...target,
@@ -135,10 +135,14 @@ function parseRest(message: ApiConfigSource, problems: Problems): ApiSourceSpec 
   };
 }
 
-function parseService(
-  message: GrpcService,
-  problems: Problems,
-): Pick<ApiSourceSpec, "cluster" | "google" | "authority" | "metadata" | "skipsEnvoyHeaders"> | null {
+/** A gRPC service, as control planes and filters ask it. */
+export type GrpcServiceSpec = Pick<
+  ApiSourceSpec,
+  "cluster" | "google" | "authority" | "metadata" | "skipsEnvoyHeaders"
+>;
+
+/** null after a fault. */
+export function parseGrpcService(message: GrpcService, problems: Problems): GrpcServiceSpec | null {
   // Of a stream that goes on for ever, the time limit of a call is none, and to try again is the client's own.
   checkCoverage(GrpcServiceSchema, message, problems, {
     honoured: ["envoy_grpc", "google_grpc", "initial_metadata"],

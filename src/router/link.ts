@@ -231,7 +231,7 @@ function routeData(route: RouteSpec, path: PathMatchSpec, levels: Levels): Route
         : new RequestStats(deps.stats, `vhost.${spec.name}.route.${route.statPrefix}.`),
     decorator: route.decorator,
     filters: noRouteFilters,
-    rateLimits: cluster === null || cluster.rateLimits.length === 0 ? null : new RateLimits(cluster.rateLimits),
+    rateLimits: cluster === null || cluster.rateLimits.length === 0 ? null : new RateLimits(cluster.rateLimits, false),
     includesVirtualHostRateLimits: cluster?.includesVirtualHostRateLimits ?? false,
     cluster: cluster?.target.kind === "cluster" ? cluster.target.name : "",
     clusterHeader: cluster?.target.kind === "header" ? cluster.target.name : "",

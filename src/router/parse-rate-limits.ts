@@ -3,6 +3,7 @@ import {
   type RateLimit,
   type RateLimit_Action,
   RateLimit_ActionSchema,
+  type RateLimit_Override,
   RateLimitSchema,
 } from "../proto/generated/envoy/config/route/v3/route_components_pb.ts";
 import type { MetadataKey } from "../proto/generated/envoy/type/metadata/v3/metadata_pb.ts";
@@ -20,9 +21,8 @@ export function parseRateLimits(messages: readonly RateLimit[], problems: Proble
 
 function parseRateLimit(message: RateLimit, problems: Problems): RateLimitSpec {
   checkCoverage(RateLimitSchema, message, problems, {
-    honoured: ["stage", "actions", "hits_addend"],
-    // Of the ratelimit filter alone.
-    harmless: ["disable_key", "limit"],
+    honoured: ["stage", "actions", "hits_addend", "disable_key", "limit"],
+    harmless: [],
   });
   const { hitsAddend: hits } = message;
   if (hits !== undefined && hits.format !== "" && hits.number !== undefined) {
@@ -40,7 +40,18 @@ function parseRateLimit(message: RateLimit, problems: Problems): RateLimitSpec {
         : hits.format === ""
           ? Number(hits.number ?? 1n)
           : templateOf(hits.format, problems.at("hits_addend.format")),
+    hasNegativeHits: hits?.isNegativeHits ?? false,
+    disableKey: message.disableKey,
+    limit: parseOverride(message.limit),
   };
+}
+
+function parseOverride(message: RateLimit_Override | undefined): RateLimitSpec["limit"] {
+  const override = message?.overrideSpecifier;
+  if (override?.case === "dynamicMetadata") return pathOf(override.value.metadataKey);
+  return override?.case === "rateLimit"
+    ? { requestsPerUnit: override.value.requestsPerUnit, unit: override.value.unit }
+    : null;
 }
 
 /** null after a fault. */

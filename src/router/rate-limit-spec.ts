@@ -6,6 +6,18 @@ export interface RateLimitSpec {
   actions: RateLimitActionSpec[];
   /** Requests that one counts for: a number, or a format string; null for 1 or what the service says. */
   hitsAddend: number | string | null;
+  /** is_negative_hits: they are given back. */
+  hasNegativeHits: boolean;
+  /** Of the ratelimit filter: `ratelimit.<key>.http_filter_enabled` of the runtime takes it out; "" for none. */
+  disableKey: string;
+  /** Of the ratelimit filter: instead of the service's limit; a path in dynamic metadata, or what it is. */
+  limit: string[] | RateLimitOverride | null;
+}
+
+/** A limit that the request brings along. `unit` is a number of type.v3.RateLimitUnit. */
+export interface RateLimitOverride {
+  requestsPerUnit: number;
+  unit: number;
 }
 
 /** Each adds one entry to a descriptor, or says that there is none. */

@@ -2,9 +2,11 @@ import type { RequestHead } from "../http/header-block.ts";
 import { CidrSet } from "../net/cidr.ts";
 import { metadataAt } from "../observability/format-values.ts";
 import type { StreamInfo } from "../observability/stream-info.ts";
+import { RateLimitUnit } from "../proto/generated/envoy/type/v3/ratelimit_unit_pb.ts";
 import { HeaderMatcher, QueryMatcher, queryValue } from "./matchers.ts";
-import type { RateLimitActionSpec, RateLimitSpec } from "./rate-limit-spec.ts";
+import type { RateLimitActionSpec, RateLimitOverride, RateLimitSpec } from "./rate-limit-spec.ts";
 import type { Route } from "./route.ts";
+import { isInFraction, type RuntimeLookup } from "./runtime-fraction.ts";
 import { TemplateValue } from "./template-value.ts";
 
 /** What a request is counted as. */
@@ -12,6 +14,10 @@ export interface RateLimitDescriptor {
   entries: readonly (readonly [key: string, value: string])[];
   /** How many requests it counts for; null where the config does not say. */
   hits: number | null;
+  /** They are given back. */
+  isNegative: boolean;
+  /** Of the ratelimit filter: instead of the service's; null for that. */
+  limit: RateLimitOverride | null;
 }
 
 /** What descriptors are made of. */
@@ -25,25 +31,64 @@ export interface DescribedRequest {
 
 /** One level's rate_limits. Envoy: RateLimitPolicyImpl. */
 export class RateLimits {
-  readonly #entries: readonly { stage: number; actions: readonly Action[]; hits: number | TemplateValue | null }[];
+  readonly #entries: readonly {
+    spec: RateLimitSpec;
+    actions: readonly Action[];
+    hits: number | TemplateValue | null;
+  }[];
 
-  constructor(specs: readonly RateLimitSpec[]) {
-    this.#entries = specs.map(({ stage, actions, hitsAddend }) => ({
-      stage,
-      actions: actions.map(linkAction),
-      hits: typeof hitsAddend === "string" ? new TemplateValue(hitsAddend) : hitsAddend,
+  /** `readsHits`: hits_addend counts, as in the config of filters; in routes and virtual hosts Envoy does not look at it. */
+  constructor(specs: readonly RateLimitSpec[], readsHits: boolean) {
+    this.#entries = specs.map((spec) => ({
+      spec,
+      actions: spec.actions.map(linkAction),
+      hits: readsHits ? linkHits(spec.hitsAddend) : null,
     }));
   }
 
-  /** Adds the descriptors of a stage. An action without a value takes its descriptor away. */
-  describe(stage: number, request: DescribedRequest, into: RateLimitDescriptor[]): void {
-    for (const { stage: own, actions, hits } of this.#entries) {
-      if (own !== stage) continue;
+  /**
+   * Adds the descriptors of a stage. An action without a value takes its descriptor away. `runtime`: null for those that do not ask it
+   * for disable_key.
+   */
+  describe(
+    stage: number,
+    request: DescribedRequest,
+    into: RateLimitDescriptor[],
+    runtime: RuntimeLookup | null = null,
+  ): void {
+    for (const { spec, actions, hits } of this.#entries) {
+      if (spec.stage !== stage || (runtime !== null && isDisabled(spec.disableKey, runtime))) continue;
       const entries: [string, string][] = [];
       if (!actions.every((action) => action(request, entries)) || entries.length === 0) continue;
-      into.push({ entries, hits: hits instanceof TemplateValue ? hitsOf(hits.of(request.info)) : hits });
+      const count = hits instanceof TemplateValue ? hitsOf(hits.of(request.info)) : hits;
+      // A format that gives no number takes the descriptor away.
+      if (count === null && hits !== null) continue;
+      into.push({
+        entries,
+        hits: count,
+        isNegative: hits !== null && spec.hasNegativeHits,
+        limit: Array.isArray(spec.limit) ? limitAt(request.info, spec.limit) : spec.limit,
+      });
     }
   }
+}
+
+function linkHits(hits: RateLimitSpec["hitsAddend"]): number | TemplateValue | null {
+  return typeof hits === "string" ? new TemplateValue(hits) : hits;
+}
+
+function isDisabled(key: string, runtime: RuntimeLookup): boolean {
+  const fraction = { runtimeKey: `ratelimit.${key}.http_filter_enabled`, numerator: 100, denominator: 100 };
+  return key !== "" && !isInFraction(fraction, runtime, Math.random());
+}
+
+/** null where it is none: the service's limit counts. */
+function limitAt(info: StreamInfo, path: readonly string[]): RateLimitOverride | null {
+  const value = metadataAt(info.dynamicMetadata, path);
+  if (typeof value !== "object" || value === null) return null;
+  const { requests_per_unit: requestsPerUnit, unit: name } = value as Record<string, unknown>;
+  const unit = RateLimitUnit[name as keyof typeof RateLimitUnit];
+  return typeof requestsPerUnit === "number" && unit !== undefined ? { requestsPerUnit, unit } : null;
 }
 
 /** False: there is no descriptor. */
@@ -146,5 +191,11 @@ function v6Bytes(address: string): number[] {
 }
 
 function hitsOf(text: string): number | null {
-  return /^\d{1,10}$/.test(text) ? Number(text) : null;
+  const number = decimal.test(text) ? Number(text) : maxHits + 1;
+  return number <= maxHits ? Math.trunc(number) : null;
 }
+
+/** What absl::SimpleAtod takes, of numbers that may be hits. */
+const decimal = /^\+?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
+/** Envoy: RateLimitPolicy::MAX_HITS_ADDEND. */
+const maxHits = 1_000_000_000;

@@ -38,7 +38,7 @@ export class LinkedVirtualHost implements VirtualHost {
     this.includeRequestAttemptCount = spec.includeRequestAttemptCount;
     this.includeAttemptCountInResponse = spec.includeAttemptCountInResponse;
     this.includeIsTimeoutRetryHeader = spec.includeIsTimeoutRetryHeader;
-    this.rateLimits = spec.rateLimits.length === 0 ? null : new RateLimits(spec.rateLimits);
+    this.rateLimits = spec.rateLimits.length === 0 ? null : new RateLimits(spec.rateLimits, false);
     this.#requireTls = spec.requireTls;
     this.#tlsRedirect = createTlsRedirect(this);
     this.#ignoreParameters = ignorePathParameters;

@@ -36,6 +36,8 @@ export class GrpcStream implements Borrower {
   readonly #target: GrpcTarget;
   /** Sent before there was a connection. */
   #waiting: Buffer[] = [];
+  /** The last of them ends our side. */
+  #isSent = false;
   #writer: RequestWriter | null = null;
   #isOver = false;
   readonly #messages = new GrpcMessages(maxMessage);
@@ -46,11 +48,16 @@ export class GrpcStream implements Borrower {
     target.cluster.borrow(this, null, "DEFAULT");
   }
 
-  send(message: Uint8Array): void {
+  /** `isLast`: nothing more comes from our side. */
+  send(message: Uint8Array, isLast = false): void {
     if (this.#isOver) return;
     const framed = frameGrpc(message);
-    if (this.#writer === null) this.#waiting.push(framed);
-    else this.#writer.writeData(framed, false);
+    if (this.#writer !== null) {
+      this.#writer.writeData(framed, isLast);
+      return;
+    }
+    this.#waiting.push(framed);
+    this.#isSent = isLast;
   }
 
   /** Ends it from our side; the sink hears nothing more. */
@@ -81,7 +88,8 @@ export class GrpcStream implements Borrower {
       return;
     }
     writer.writeHead(head, false);
-    for (const framed of this.#waiting) writer.writeData(framed, false);
+    const last = this.#isSent ? this.#waiting.length - 1 : -1;
+    for (const [i, framed] of this.#waiting.entries()) writer.writeData(framed, i === last);
     this.#waiting = [];
   }
 

@@ -5,6 +5,8 @@ import type { Json, Setup } from "./setup.ts";
 export interface Lane {
   port: number;
   backendPort: number;
+  /** 0 without one. */
+  servicePort: number;
   logFile: string;
 }
 
@@ -46,7 +48,10 @@ function laneOf(setup: Setup, lane: Lane, suffix: string): { listener: Json; clu
     },
     clusters: [cluster("backend", {}), ...(setup.clusters ?? [])],
   };
-  const text = JSON.stringify(part).replaceAll('"{port}"', String(lane.backendPort)).replaceAll("{lane}", suffix);
+  const text = JSON.stringify(part)
+    .replaceAll('"{port}"', String(lane.backendPort))
+    .replaceAll('"{service}"', String(lane.servicePort))
+    .replaceAll("{lane}", suffix);
   return JSON.parse(text);
 }
 

@@ -17,9 +17,17 @@ export interface Setup {
   filters?: readonly Json[];
   /** Clusters besides `backend{lane}`. */
   clusters?: readonly Json[];
+  /** Starts a service that the proxy may ask; `"{service}"` is its port. */
+  service?: () => Promise<Service>;
   runtime?: Json;
   /** Admin paths to POST to before the cases. */
   admin?: readonly string[];
+}
+
+/** A server beside the backend, one for each proxy. */
+interface Service {
+  port: number;
+  close(): void;
 }
 
 /** One comparison: the same script to both proxies. The name is the sentence that fails. */

@@ -30,12 +30,14 @@ export async function observe(
 ): Promise<Observation[]> {
   const laneCount = Math.max(1, Math.min(maxLanes, Math.ceil(scripts.length / 3)));
   const backends = await Promise.all(Array.from({ length: laneCount }, () => startBackend()));
+  const service = (await setup.service?.()) ?? null;
   let proxy: ProxyProcess | null = null;
   try {
     const [adminPort = 0, ...ports] = await freePorts(laneCount + 1);
     const lanes = backends.map((backend, index) => ({
       port: ports[index] ?? 0,
       backendPort: backend.port,
+      servicePort: service?.port ?? 0,
       logFile: logFileOf(folder, name, index),
     }));
     proxy = await startProxy(command, bootstrapOf(setup, adminPort, lanes), adminPort, folder, name);
@@ -66,6 +68,7 @@ export async function observe(
     return observations;
   } finally {
     await proxy?.stop();
+    service?.close();
     await Promise.all(backends.map((backend) => backend.close()));
   }
 }

@@ -2,6 +2,7 @@ import { ofCredentials } from "./credentials-configs.ts";
 import { ofHeaderMutation } from "./header-mutation-configs.ts";
 import { ofJwtAuthn } from "./jwt-authn-configs.ts";
 import { ofLocalRateLimit } from "./local-ratelimit-configs.ts";
+import { ofRateLimit } from "./ratelimit-configs.ts";
 
 /** JSON as a bootstrap is written in. */
 type Json = { [key: string]: unknown };
@@ -323,6 +324,7 @@ export const configCases: readonly FilterConfigCase[] = [
   ...ofAll,
   ...ofHeaderMutation,
   ...ofLocalRateLimit,
+  ...ofRateLimit,
   ...ofJwtAuthn,
   ...ofCredentials,
   ...ofHealthCheck,

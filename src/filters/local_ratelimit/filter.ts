@@ -66,7 +66,7 @@ class Config {
     this.#deps = deps;
     this.#limiter = new LocalLimiter(spec);
     this.#ofConnections = spec.isPerConnection ? new WeakMap() : null;
-    this.#rateLimits = spec.rateLimits.length === 0 ? null : new RateLimits(spec.rateLimits);
+    this.#rateLimits = spec.rateLimits.length === 0 ? null : new RateLimits(spec.rateLimits, true);
     const grpcStatus = spec.isResourceExhausted ? resourceExhausted : null;
     this.#reply = localReply(spec.status, "local_rate_limited", "local_rate_limited", ResponseFlag.RL, grpcStatus);
     this.#requestHeaders = additions(spec.requestHeaders);
@@ -129,13 +129,11 @@ class Config {
       return into;
     }
     if (route === null || route.kind !== "cluster") return into;
-    // As Envoy: hits_addend counts in the config's own rate_limits alone.
     route.rateLimits?.describe(stage, request, into);
     const ofHost = route.virtualHost.rateLimits;
     if (vhRateLimits === "INCLUDE" || (vhRateLimits === "OVERRIDE" && route.rateLimits === null)) {
       ofHost?.describe(stage, request, into);
     }
-    for (const descriptor of into) descriptor.hits = null;
     return into;
   }
 }

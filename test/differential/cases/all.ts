@@ -15,6 +15,7 @@ import { jwtAuthnCases, jwtAuthnSetups } from "./jwt-authn.ts";
 import { localRatelimitCases, localRatelimitSetups } from "./local-ratelimit.ts";
 import { networkFiltersCases, networkFiltersSetups } from "./network-filters.ts";
 import { pathsCases, pathsSetups } from "./paths.ts";
+import { ratelimitCases, ratelimitSetups } from "./ratelimit.ts";
 import { redirectsCases, redirectsSetups } from "./redirects.ts";
 import { retriesCases, retriesSetups } from "./retries.ts";
 import { rewritesCases, rewritesSetups } from "./rewrites.ts";
@@ -50,6 +51,7 @@ const casesOfHttp1 = [
   ...jwtAuthnCases,
   ...localRatelimitCases,
   ...networkFiltersCases,
+  ...ratelimitCases,
   ...headerMutationCases,
   ...virtualClustersCases,
   ...rewritesCases,
@@ -80,6 +82,7 @@ export const allSetups: Readonly<Record<string, Setup>> = {
   ...jwtAuthnSetups,
   ...localRatelimitSetups,
   ...networkFiltersSetups,
+  ...ratelimitSetups,
   ...headerMutationSetups,
   ...virtualClustersSetups,
   ...rewritesSetups,

@@ -242,6 +242,14 @@ export const localRatelimitSetups: Record<string, Setup> = {
           }),
         ),
         route(
+          "/format-hits",
+          perRoute({
+            token_bucket: bucket(5),
+            rate_limits: [{ actions: [key("c")], hits_addend: { format: "%REQ(x-hits)%" } }],
+            descriptors: [descriptor([["generic_key", "c"]], 4)],
+          }),
+        ),
+        route(
           "/in-config",
           perRoute({
             token_bucket: bucket(5),
@@ -316,6 +324,8 @@ export const localRatelimitCases: Case[] = [
     "/no-default",
     "/no-default-2",
   ].map((path) => gets("localLimitDescriptors", path, 3)),
+  gets("localLimitDescriptors", "/format-hits", 2, "x-hits: 3"),
+  gets("localLimitDescriptors", "/format-hits", 2, "x-hits: x"),
   gets("localLimitDescriptors", "/user", 2, "x-user: ann"),
   gets("localLimitDescriptors", "/user", 2, "x-user: bob"),
   gets("localLimitDescriptors", "/user", 4, "x-user: vip"),
