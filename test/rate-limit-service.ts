@@ -86,7 +86,7 @@ export function allowed(): Verdict {
   return { response, delayMs: 0, grpcStatus: 0, httpStatus: 200, raw: null, end: "answer" };
 }
 
-/** Words, each percent-encoded: over, unknown, body:B, resp:n=v, req:n=v, meta:k=v, status:limit,unit,remaining,reset[,name[,multiplier]], slow:MS, grpc:N, http:N, garbage, nothing, silent, reset. */
+/** Words, each percent-encoded: over, unknown, body:B, resp:n=v, req:n=v, meta:k=v, status:limit,unit,remaining,reset[,name[,multiplier]], limited:(the same), slow:MS, grpc:N, http:N, garbage, nothing, silent, reset. */
 function verdictOf(text: string): Verdict {
   const verdict = allowed();
   const { response } = verdict;
@@ -99,7 +99,7 @@ function verdictOf(text: string): Verdict {
     if (name === "resp") response.responseHeadersToAdd.push(field(key, rest));
     if (name === "req") response.requestHeadersToAdd.push(field(key, rest));
     if (name === "meta") response.dynamicMetadata = { ...response.dynamicMetadata, [key]: rest };
-    if (name === "status") response.statuses.push(statusOf(value));
+    if (name === "status" || name === "limited") response.statuses.push(statusOf(value, name === "limited"));
     if (name === "slow") verdict.delayMs = Number(value);
     if (name === "grpc") verdict.grpcStatus = Number(value);
     if (name === "http") verdict.httpStatus = Number(value);
@@ -110,7 +110,7 @@ function verdictOf(text: string): Verdict {
   return verdict;
 }
 
-function statusOf(text: string) {
+function statusOf(text: string, isLimited: boolean) {
   const [limit, unit, remaining, reset, name = "", multiplier] = text.split(",");
   const currentLimit = create(RateLimitResponse_RateLimitSchema, {
     requestsPerUnit: Number(limit),
@@ -119,10 +119,10 @@ function statusOf(text: string) {
   });
   if (multiplier !== undefined) currentLimit.unitMultiplier = Number(multiplier);
   return create(RateLimitResponse_DescriptorStatusSchema, {
-    code: Code.OK,
+    code: isLimited ? Code.OVER_LIMIT : Code.OK,
     ...(limit === "" ? {} : { currentLimit }),
     limitRemaining: Number(remaining),
-    durationUntilReset: { seconds: BigInt(reset ?? 0), nanos: 5 },
+    ...(reset === "" ? {} : { durationUntilReset: { seconds: BigInt(reset ?? 0), nanos: 5 } }),
   });
 }
 

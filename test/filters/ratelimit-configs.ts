@@ -45,9 +45,4 @@ export const ofRateLimit: readonly FilterConfigCase[] = [
     }),
     error: { path: `${path}.rate_limit_service.grpc_service.google_grpc`, says: "not implemented", envoySays: null },
   },
-  {
-    name: "ratelimit: retry-after",
-    filters: filters({ enable_retry_after_header: true }),
-    error: { path: `${path}.enable_retry_after_header`, says: "is not implemented", envoySays: null },
-  },
 ];

@@ -22,7 +22,7 @@ import type { Cluster } from "../../upstream/cluster.ts";
 import { GrpcCall, type GrpcCallSink } from "../../upstream/grpc-call.ts";
 import type { FilterStream } from "../api.ts";
 import type { LimitCounters } from "./limit-counters.ts";
-import { limitHeaders } from "./limit-headers.ts";
+import { limitHeaders, retryAfterSeconds } from "./limit-headers.ts";
 import type { RateLimitFilterSpec } from "./parse.ts";
 
 /** What a check takes from its filter. */
@@ -109,7 +109,7 @@ export class LimitCheck implements GrpcCallSink {
       this.#fields.push(["x-envoy-ratelimited", "true"]);
     }
     if (spec.hasXRateLimitHeaders) this.#fields.push(...limitHeaders(answer.statuses));
-    if (isLimited && this.#settings.isIn(spec.enforced)) this.#limit(Buffer.from(answer.rawBody).toString());
+    if (isLimited && this.#settings.isIn(spec.enforced)) this.#limit(answer);
     else this.#letThrough(answer.requestHeadersToAdd);
   }
 
@@ -126,8 +126,10 @@ export class LimitCheck implements GrpcCallSink {
     this.#letThrough([]);
   }
 
-  #limit(body: string): void {
-    const { limitedReply, responseHeaders } = this.#settings;
+  #limit(answer: RateLimitResponse): void {
+    const { spec, limitedReply, responseHeaders } = this.#settings;
+    if (spec.hasRetryAfter) this.#addRetryAfter(answer);
+    const body = Buffer.from(answer.rawBody).toString();
     this.#stream.sendLocalReply({ ...limitedReply, body }, (head) => {
       if (this.#fields.some(([name]) => name === "content-type")) head.remove("content-type");
       this.addTo(head);
@@ -140,6 +142,13 @@ export class LimitCheck implements GrpcCallSink {
     const stream = this.#stream;
     for (const field of fields) stream.request.append(...fieldOf(field));
     stream.continueRequest(this.#slot);
+  }
+
+  /** The service's own word counts more. */
+  #addRetryAfter({ statuses }: RateLimitResponse): void {
+    const seconds = retryAfterSeconds(statuses);
+    if (seconds === null || this.#fields.some(([name]) => name === "retry-after")) return;
+    this.#fields.push(["retry-after", String(seconds)]);
   }
 
   #noteMetadata({ dynamicMetadata: fields }: RateLimitResponse): void {

@@ -1,4 +1,5 @@
 import {
+  RateLimitResponse_Code,
   type RateLimitResponse_DescriptorStatus,
   type RateLimitResponse_RateLimit,
   RateLimitResponse_RateLimit_Unit as Unit,
@@ -19,6 +20,16 @@ export function limitHeaders(statuses: readonly RateLimitResponse_DescriptorStat
     ["x-ratelimit-remaining", String(least.limitRemaining)],
     ["x-ratelimit-reset", String(least.durationUntilReset?.seconds ?? 0n)],
   ];
+}
+
+/** In how many seconds no limit stands in the way any more, at least 1; null where the service names none. */
+export function retryAfterSeconds(statuses: readonly RateLimitResponse_DescriptorStatus[]): number | null {
+  let longest: number | null = null;
+  for (const { code, durationUntilReset } of statuses) {
+    if (code !== RateLimitResponse_Code.OVER_LIMIT) continue;
+    longest = Math.max(longest ?? 1, Number(durationUntilReset?.seconds ?? 0n));
+  }
+  return longest;
 }
 
 /** `, 10;w=60;name="per-ip"`; "" without a window. */

@@ -32,6 +32,7 @@ export interface RateLimitFilterSpec {
   statusOnError: number;
   hasXRateLimitHeaders: boolean;
   hasXEnvoyRateLimited: boolean;
+  hasRetryAfter: boolean;
   responseHeaders: HeaderAddSpec[];
   /** Between "ratelimit." and the name of a counter: "" or with a dot at its end. */
   statPrefix: string;
@@ -82,6 +83,7 @@ export function parseRateLimit(message: RateLimit, problems: Problems): RateLimi
     statusOnError: errorCode >= 100 && errorCode <= 511 ? errorCode : 500,
     hasXRateLimitHeaders: message.enableXRatelimitHeaders === 1,
     hasXEnvoyRateLimited: !message.disableXEnvoyRatelimitedHeader,
+    hasRetryAfter: message.enableRetryAfterHeader,
     responseHeaders: message.responseHeadersToAdd.map((option, i) =>
       parseAddition(option, problems.at(`response_headers_to_add[${i}]`), compileTemplate),
     ),
@@ -131,4 +133,5 @@ const honoured = [
   "failure_mode_deny_percent",
   "rate_limits",
   "metadata_namespace",
+  "enable_retry_after_header",
 ] as const;
