@@ -86,7 +86,7 @@ class Config {
     const limiter = this.#limiterOf(stream);
     const isAllowed = limiter.allows(limiter.hasDescriptors ? this.#descriptors(stream, head) : none);
     this.#values[stats.shadow_mode] += limiter.shadowed;
-    if (limiter.bucket !== null && (this.#spec.hasXRateLimitHeaders || this.#spec.hasRetryAfter)) {
+    if (limiter.bucket !== null && this.#spec.hasXRateLimitHeaders) {
       stream.scratch[slot] = limiter.bucket;
     }
     if (isAllowed) {
@@ -99,13 +99,17 @@ class Config {
       return true;
     }
     this.#values[stats.enforced]++;
-    stream.sendLocalReply(this.#reply, (reply) => this.#responseHeaders.apply(reply, stream.info));
+    const { bucket } = limiter;
+    stream.sendLocalReply(this.#reply, (reply) => {
+      this.#responseHeaders.apply(reply, stream.info);
+      if (this.#spec.hasRetryAfter && bucket !== null) addRetryAfter(reply, bucket);
+    });
     return false;
   }
 
   /** Tells the client of the bucket (draft-ietf-httpapi-ratelimit-headers-03). */
   describe(head: ResponseHead, bucket: TokenBucket): void {
-    if (this.#spec.hasXRateLimitHeaders && bucket.maxTokens > 0) {
+    if (bucket.maxTokens > 0) {
       head.set("x-ratelimit-limit", String(bucket.maxTokens));
       head.set("x-ratelimit-remaining", String(bucket.remaining));
       head.set("x-ratelimit-reset", String(Math.ceil(bucket.secondsToNext)));
@@ -136,6 +140,12 @@ class Config {
     }
     return into;
   }
+}
+
+/** Only with 429; what the config itself adds counts more. */
+function addRetryAfter(head: ResponseHead, bucket: TokenBucket): void {
+  if (head.status !== 429 || bucket.maxTokens === 0 || head.find("retry-after") !== null) return;
+  head.set("retry-after", String(Math.max(1, Math.ceil(bucket.secondsToNext))));
 }
 
 /** Off where nothing is said. */

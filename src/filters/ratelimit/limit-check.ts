@@ -128,7 +128,7 @@ export class LimitCheck implements GrpcCallSink {
 
   #limit(answer: RateLimitResponse): void {
     const { spec, limitedReply, responseHeaders } = this.#settings;
-    if (spec.hasRetryAfter) this.#addRetryAfter(answer);
+    if (spec.hasRetryAfter && spec.status === 429) this.#addRetryAfter(answer);
     const body = Buffer.from(answer.rawBody).toString();
     this.#stream.sendLocalReply({ ...limitedReply, body }, (head) => {
       if (this.#fields.some(([name]) => name === "content-type")) head.remove("content-type");

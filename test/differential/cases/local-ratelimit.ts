@@ -28,6 +28,8 @@ const descriptor = (entries: readonly (readonly [string, string])[], tokens: num
 const actions = (...list: Json[]): Json => ({ rate_limits: [{ actions: list }] });
 const key = (value: string): Json => ({ generic_key: { descriptor_value: value } });
 
+const added = (key: string): Json => ({ response_headers_to_add: [{ header: { key, value: "9" } }] });
+
 /** Each action on a route of its own, with a bucket of no tokens for the descriptor it should make. */
 const actionRoutes: readonly (readonly [
   path: string,
@@ -153,7 +155,42 @@ export const localRatelimitSetups: Record<string, Setup> = {
     virtualHosts: host([
       route("/two", perRoute({ token_bucket: bucket(2), enable_x_ratelimit_headers: "DRAFT_VERSION_03" })),
       route("/after", perRoute({ token_bucket: bucket(0), enable_retry_after_header: true })),
-      route("/after-one", perRoute({ token_bucket: bucket(1), enable_retry_after_header: true })),
+      route(
+        "/later",
+        perRoute({
+          token_bucket: { max_tokens: 1, tokens_per_fill: 1, fill_interval: "30s" },
+          enable_retry_after_header: true,
+          enable_x_ratelimit_headers: "DRAFT_VERSION_03",
+        }),
+      ),
+      ...[{ status: { code: "ServiceUnavailable" } }, added("retry-after"), added("x-other")].map((more, i) =>
+        route(`/more-${i}`, perRoute({ token_bucket: bucket(1), enable_retry_after_header: true, ...more })),
+      ),
+      route(
+        "/enforced",
+        perRoute({
+          token_bucket: bucket(5),
+          enable_retry_after_header: true,
+          rate_limits: [{ actions: [key("c")] }],
+          descriptors: [
+            {
+              entries: [{ key: "generic_key", value: "c" }],
+              token_bucket: { max_tokens: 1, fill_interval: "70.5s" },
+            },
+          ],
+        }),
+      ),
+      route(
+        "/described",
+        perRoute({
+          token_bucket: bucket(5),
+          enable_retry_after_header: true,
+          rate_limits: [{ actions: [key("c")] }],
+          descriptors: [descriptor([["generic_key", "c"]], 1)],
+          filter_enforced: { default_value: { numerator: 0 } },
+        }),
+      ),
+      route("/one-after", perRoute({ token_bucket: bucket(1), enable_retry_after_header: true })),
       route("/"),
     ]),
   },
@@ -300,7 +337,12 @@ export const localRatelimitCases: Case[] = [
   gets("localLimitHeaders", "/", 1),
   gets("localLimitHeaders", "/two", 3),
   gets("localLimitHeaders", "/after", 1),
-  gets("localLimitHeaders", "/after-one", 2),
+  gets("localLimitHeaders", "/one-after", 2),
+  gets("localLimitHeaders", "/later", 3),
+  gets("localLimitHeaders", "/described", 3),
+  gets("localLimitHeaders", "/enforced", 3),
+  gets("localLimitHeaders", "/enforced", 2, "content-type: application/grpc"),
+  ...[0, 1, 2].map((i) => gets("localLimitHeaders", `/more-${i}`, 2)),
   gets("localLimitConnection", "/", 3),
   gets("localLimitConnection", "/", 2, "x-again: 1"),
   ...actionRoutes.flatMap(([path]) => [

@@ -115,6 +115,14 @@ export const ratelimitSetups: Record<string, Setup> = {
     stat_prefix: "mine",
   }),
   limitServiceRetryAfter: setup({ enable_retry_after_header: true, enable_x_ratelimit_headers: "DRAFT_VERSION_03" }),
+  limitServiceRetryLater: setup({
+    enable_retry_after_header: true,
+    response_headers_to_add: [{ header: { key: "retry-after", value: "11" } }],
+  }),
+  limitServiceRetryOther: setup({
+    enable_retry_after_header: true,
+    rate_limited_status: { code: "ServiceUnavailable" },
+  }),
   limitServiceDeny: setup({
     failure_mode_deny: true,
     status_on_error: { code: "BadGateway" },
@@ -250,6 +258,9 @@ export const ratelimitCases: Case[] = [
     "over status:10,1,0,0",
     "over resp:retry-after=9 status:10,1,0,7",
   ].map((words) => get("limitServiceRetryAfter", "/", words)),
+  get("limitServiceRetryLater", "/", "over limited:10,1,0,7"),
+  get("limitServiceRetryAfter", "/", "over limited:10,1,0,7", "content-type: application/grpc"),
+  get("limitServiceRetryOther", "/", "over limited:10,1,0,7"),
   get("limitServiceDenySome", "/", "grpc:14"),
   get("limitServiceClosed", "/", "ok"),
   get("limitServiceNone", "/", "ok"),
