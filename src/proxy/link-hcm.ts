@@ -29,6 +29,8 @@ import type { FilterChainSpec, HcmSpec, ListenerSpec, ScopeSpec } from "./spec.t
 /** What linking takes from the worker. */
 export interface HcmDeps {
   slab: StatsSlab;
+  /** The worker's index. */
+  worker: number;
   clusters: ClusterDirectory;
   /** What came by RDS; null for what has not come. */
   routes: (name: string) => RouteConfigSpec | null;

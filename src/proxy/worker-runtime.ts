@@ -243,6 +243,7 @@ export class WorkerRuntime {
   #applyListener(spec: ListenerSpec): void {
     const linked = linkChains(spec, {
       slab: this.#slab,
+      worker: this.#index,
       clusters: (name) => this.#clusters.get(name) ?? null,
       routes: (name) => this.#routes.get(name) ?? null,
       scopes: (setId) => this.#scopes.get(setId) ?? [],

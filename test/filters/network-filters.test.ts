@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -33,6 +33,40 @@ test("three workers let as many connections in as the limit says, and others onc
   for (const socket of first) socket.destroy();
   await expect.poll(() => proxy.stat("connection_limit.most.active_connections")).toBe(0);
   expect((await openMany(proxy, 5)).filter((socket) => !socket.closed)).toHaveLength(5);
+});
+
+test("what a worker had that died may be had again, and no more", async (context) => {
+  const folder = mkdtempSync(join(tmpdir(), "nuncio-network-"));
+  context.onTestFinished(() => rmSync(folder, { recursive: true }));
+  const faultFile = join(folder, "fault");
+  const env = {
+    NODE_OPTIONS: `--import=${new URL("../proxy/fault.mjs", import.meta.url).href}`,
+    FAULT_FILE: faultFile,
+  };
+  const proxy = await start(context, { networkFilters: [limit(16)], args: ["--concurrency", "2"], env });
+  const first = await openMany(proxy, 50);
+  expect(first.filter((socket) => !socket.closed)).toHaveLength(16);
+  writeFileSync(`${faultFile}.done`, "");
+  writeFileSync(faultFile, "");
+  await expect.poll(() => proxy.stat("server.worker_crashes"), { timeout: 10_000 }).toBe(1);
+  await expect.poll(() => proxy.stat("server.concurrency")).toBe(2);
+  // The worker in its place may come a little later.
+  const then: Socket[] = [];
+  const there = () => [...first, ...then].filter((socket) => !socket.closed).length;
+  await expect
+    .poll(
+      async () => {
+        then.push(...(await openMany(proxy, 10)));
+        return there();
+      },
+      { timeout: 10_000 },
+    )
+    .toBe(16);
+  then.push(...(await openMany(proxy, 30)));
+  expect(there()).toBe(16);
+  expect(first.filter((socket) => !socket.closed).length).toBeLessThan(16);
+  await expect.poll(() => proxy.stat("connection_limit.most.active_connections")).toBe(16);
+  for (const socket of [...first, ...then]) socket.destroy();
 });
 
 test("three workers share one bucket for connections", async (context) => {

@@ -10,6 +10,8 @@ import type { NetworkFilterSpec } from "./parsers.ts";
 export interface NetworkFilterDeps {
   slab: StatsSlab;
   runtime: RuntimeLookup;
+  /** The worker's index. */
+  worker: number;
 }
 
 /** Specs to the live filters in front of a connection manager. Cannot fail on what parse gave. */

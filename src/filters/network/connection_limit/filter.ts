@@ -1,22 +1,23 @@
-import type { StatsSlab } from "../../../observability/stats.ts";
 import type { RuntimeLookup } from "../../../router/runtime-fraction.ts";
 import { admitted, type NetworkFilter } from "../api.ts";
 import { isFlagOn } from "../feature-flag.ts";
+import type { NetworkFilterDeps } from "../linkers.ts";
 import type { ConnectionLimitSpec } from "./parse.ts";
+import { SharedCount } from "./shared-count.ts";
 
 /** At most so many connections of a filter chain at once, those of all workers. Envoy: ConnectionLimitFilter. */
 export class ConnectionLimitFilter implements NetworkFilter {
   readonly #spec: ConnectionLimitSpec;
   readonly #runtime: RuntimeLookup;
-  readonly #count: Int32Array;
+  readonly #count: SharedCount;
   readonly #values: Float64Array;
   readonly #active: number;
   readonly #limited: number;
 
-  constructor(spec: ConnectionLimitSpec, { slab, runtime }: { slab: StatsSlab; runtime: RuntimeLookup }) {
+  constructor(spec: ConnectionLimitSpec, { slab, runtime, worker }: NetworkFilterDeps) {
     this.#spec = spec;
     this.#runtime = runtime;
-    this.#count = new Int32Array(spec.memory);
+    this.#count = new SharedCount(spec.memory, worker);
     this.#values = slab.values;
     this.#active = slab.gauge(`connection_limit.${spec.statPrefix}.active_connections`);
     this.#limited = slab.counter(`connection_limit.${spec.statPrefix}.limited_connections`);
@@ -25,7 +26,7 @@ export class ConnectionLimitFilter implements NetworkFilter {
   /** One that is held before it is closed counts too. */
   onNewConnection(): number {
     this.#values[this.#active]++;
-    const before = Atomics.add(this.#count, 0, 1);
+    const before = this.#count.add();
     if (before < this.#spec.maxConnections || !isFlagOn(this.#spec.enabled, this.#runtime)) return admitted;
     this.#values[this.#limited]++;
     return this.#spec.delayMs;
@@ -33,6 +34,6 @@ export class ConnectionLimitFilter implements NetworkFilter {
 
   onEnd(): void {
     this.#values[this.#active]--;
-    Atomics.sub(this.#count, 0, 1);
+    this.#count.remove();
   }
 }

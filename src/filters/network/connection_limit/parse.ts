@@ -6,6 +6,7 @@ import {
 } from "../../../proto/generated/envoy/extensions/filters/network/connection_limit/v3/connection_limit_pb.ts";
 import type { Problems } from "../../../proto/problems.ts";
 import { type FeatureFlagSpec, parseFeatureFlag } from "../feature-flag.ts";
+import { newSharedCount } from "./shared-count.ts";
 
 /** extensions.filters.network.connection_limit.v3.ConnectionLimit. */
 export interface ConnectionLimitSpec {
@@ -14,7 +15,7 @@ export interface ConnectionLimitSpec {
   /** How long one too many is held, unread, before it is closed. */
   delayMs: number;
   enabled: FeatureFlagSpec;
-  /** The number of connections of all workers, an Int32. */
+  /** Of the SharedCount of connections. */
   memory: SharedArrayBuffer;
 }
 
@@ -27,6 +28,6 @@ export function parseConnectionLimit(message: ConnectionLimit, problems: Problem
     maxConnections: Math.min(Number(message.maxConnections ?? 0n), 0x7fffffff),
     delayMs: durationMs(message.delay) ?? 0,
     enabled: parseFeatureFlag(message.runtimeEnabled),
-    memory: new SharedArrayBuffer(4),
+    memory: newSharedCount(),
   };
 }

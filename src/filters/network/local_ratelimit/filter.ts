@@ -1,8 +1,8 @@
-import type { StatsSlab } from "../../../observability/stats.ts";
 import type { RuntimeLookup } from "../../../router/runtime-fraction.ts";
 import { TokenBucket } from "../../local_ratelimit/token-bucket.ts";
 import { admitted, type NetworkFilter } from "../api.ts";
 import { isFlagOn } from "../feature-flag.ts";
+import type { NetworkFilterDeps } from "../linkers.ts";
 import type { LocalRateLimitNetworkSpec } from "./parse.ts";
 
 /** Each connection takes a token of a bucket of all workers, or is closed. Envoy: LocalRateLimitFilter. */
@@ -13,7 +13,7 @@ export class LocalRateLimitNetworkFilter implements NetworkFilter {
   readonly #values: Float64Array;
   readonly #limited: number;
 
-  constructor(spec: LocalRateLimitNetworkSpec, { slab, runtime }: { slab: StatsSlab; runtime: RuntimeLookup }) {
+  constructor(spec: LocalRateLimitNetworkSpec, { slab, runtime }: NetworkFilterDeps) {
     this.#spec = spec;
     this.#runtime = runtime;
     const { maxTokens, fillRate, memory } = spec.bucket;
