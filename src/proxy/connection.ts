@@ -48,6 +48,8 @@ export class HttpConnection implements TransportSink, StreamConnection {
   #mayBeHttp2: boolean;
   #first: Buffer | null = null;
   #wasLocalClose = false;
+  /** The client's FIN came in the middle of a request. */
+  #endedRequest = false;
   #bytesRead = 0;
   #bytesWritten = 0;
 
@@ -144,13 +146,14 @@ export class HttpConnection implements TransportSink, StreamConnection {
   onEnd(): void {
     const stream = this.#streamOrPart();
     this.#codec.onTransportEnd();
+    this.#endedRequest = stream !== null;
     stream?.onReset("connection_termination", "downstream_remote_disconnect");
     this.#transport.destroy();
   }
 
   onClose(_error: string): void {
     const stream = this.#streamOrPart();
-    const hadRequest = stream !== null;
+    const hadRequest = stream !== null || this.#endedRequest;
     stream?.onReset(
       "connection_termination",
       this.#wasLocalClose ? "downstream_local_disconnect" : "downstream_remote_disconnect",

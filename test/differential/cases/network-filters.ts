@@ -41,7 +41,8 @@ const stats = (setup: string): Case => ({
   name: `network filters: ${setup} stats`,
   setup,
   send: "",
-  stats: "connection_limit|local_rate_limit|^http.in.*downstream_cx_(total|http1_total|active|destroy|destroy_local)$",
+  stats:
+    "connection_limit|local_rate_limit|^http.in.*downstream_cx_(total|http1_total|active|destroy|destroy_local|destroy_active_rq|destroy_remote_active_rq)$",
 });
 const beside = [request("GET /", "x-do: silent")];
 
