@@ -26,6 +26,7 @@ export const networkFiltersSetups: Record<string, Setup> = {
   rateNone: { networkFilters: [rate(1)] },
   rateOff: { networkFilters: [rate(1, { runtime_enabled: { default_value: false, runtime_key: "none" } })] },
   rateShared: { networkFilters: [rate(2, { share_key: "all" }), rate(2, { share_key: "all" })] },
+  rateBefore: { networkFilters: [rate(1), most(2)] },
   rateBehind: { networkFilters: [most(5), rate(1)] },
 };
 
@@ -65,6 +66,9 @@ export const networkFiltersCases: Case[] = [
   one("rateOff", { beside }),
   one("rateShared", { answers: 1 }),
   refused("rateShared", { beside }),
+  one("rateBefore", { answers: 1 }),
+  refused("rateBefore"),
+  { ...stats("rateBefore"), allowedDifference: "Envoy takes off connections that connection_limit never counted" },
   one("rateBehind", { answers: 1 }),
   refused("rateBehind"),
   stats("rateBehind"),
