@@ -12,7 +12,8 @@ export type PeerName =
   | "wrk"
   | "h2load"
   | "nginx"
-  | "haproxy";
+  | "haproxy"
+  | "redis-server";
 
 /** Where a peer's executable is, or null: the variable <NAME>_BIN, then .peers/bin, then the PATH and Debian's sbin. A variable that names no executable is an error. */
 export function peer(

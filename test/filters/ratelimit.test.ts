@@ -3,17 +3,18 @@ import { Agent, createServer, get } from "node:http";
 import { type AddressInfo, connect } from "node:net";
 import { expect, type TestContext, test } from "vitest";
 import { RateLimitResponse_Code } from "../../src/proto/generated/envoy/service/ratelimit/v3/rls_pb.ts";
+import { requirePeer } from "../peers.ts";
 import { type Nuncio, startNuncio } from "../proxy/nuncio.ts";
 import { allowed, type RateLimitService, startRateLimitService } from "../rate-limit-service.ts";
+import { Redis } from "../redis.ts";
 
 // What one request at a time cannot show of a rate limit service: that it is shared, that calls end, that nothing stays behind.
 
-test("two processes with two workers each share the limits of one service", async (context) => {
-  const counts = new Map<string, number>();
-  const service = await startRateLimitService(({ domain, descriptors }) => {
-    const key = JSON.stringify([domain, descriptors[0]?.entries.map(({ value }) => value)]);
-    const count = (counts.get(key) ?? 0) + 1;
-    counts.set(key, count);
+test("two processes with two workers each share the limits of one service, which counts in Redis", async (context) => {
+  const redis = await Redis.start(requirePeer("redis-server", context));
+  context.onTestFinished(() => redis.stop());
+  const service = await startRateLimitService(async ({ domain, descriptors }) => {
+    const count = await redis.increment(`${domain} ${descriptors[0]?.entries.map(({ value }) => value)}`);
     const verdict = allowed();
     if (count > 25) verdict.response.overallCode = RateLimitResponse_Code.OVER_LIMIT;
     return verdict;
