@@ -4,7 +4,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node
 import { createServer, request, type Server } from "node:http";
 import { connect } from "node:http2";
 import type { AddressInfo } from "node:net";
-import { tmpdir } from "node:os";
+import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { WebSocket, WebSocketServer } from "ws";
@@ -16,7 +16,14 @@ import { peer, requirePeer } from "./peers.ts";
 
 interface Example {
   /** What is asked, and the answer. `saw`: the request line of the backend, and fields it must have had. */
-  requests?: { path: string; host?: string; status: number; headers?: Record<string, string>; saw?: string[] }[];
+  requests?: {
+    path: string;
+    host?: string;
+    fields?: Record<string, string>;
+    status: number;
+    headers?: Record<string, string>;
+    saw?: string[];
+  }[];
   /** What else is to be seen, with the proxy's port. */
   more?: (port: number) => Promise<void>;
 }
@@ -33,6 +40,20 @@ const examples: Record<string, Example> = {
       { path: "/old", host: "a.example", status: 301, headers: { location: "http://a.example/echo" } },
       { path: "/api/items", status: 200, saw: ["GET /v1/items"] },
       { path: "/any", status: 200, headers: { "x-demo": "nuncio" }, saw: ["GET /any"] },
+    ],
+  },
+  "jwt-rate-limit.yaml": {
+    requests: [
+      { path: "/healthz", status: 200 },
+      { path: "/orders", status: 401, headers: { "www-authenticate": 'Bearer realm="http://any.example/orders"' } },
+      { path: "/orders", fields: { authorization: "Bearer a.b.c" }, status: 401 },
+      ...[200, 200, 200, 429].map((status) => ({
+        path: "/orders",
+        fields: { authorization: `Bearer ${tokenOf("jwt-rate-limit.yaml")}`, "x-debug": "1" },
+        status,
+        headers: { "x-served-by": hostname() },
+        saw: status === 200 ? ["GET /orders", "x-user: ann"] : [],
+      })),
     ],
   },
   "weighted.yaml": {
@@ -149,8 +170,8 @@ describe.each(files)("%s", (file) => {
     const proxy: ProxyProcess = await startProxy(command, here(file, port, adminPort), adminPort, folder, name);
     try {
       const { requests = [], more } = examples[file] ?? {};
-      for (const { path, host = "any.example", status, headers = {}, saw = [] } of requests) {
-        const answer = await get(port, path, host);
+      for (const { path, host = "any.example", fields = {}, status, headers = {}, saw = [] } of requests) {
+        const answer = await get(port, path, { host, ...fields });
         expect([path, answer.status]).toEqual([path, status]);
         expect(answer.headers).toMatchObject(headers);
         for (const line of saw) expect(answer.body.split("\n")).toContain(line);
@@ -174,8 +195,13 @@ function here(file: string, port: number, adminPort: number): object {
   return { ...(parse(text) as object), admin };
 }
 
-async function get(port: number, path: string, host: string) {
-  const sent = request({ host: "127.0.0.1", port, path, headers: { host }, agent: false }).end();
+/** The token that the comment at the file's top gives. */
+function tokenOf(file: string): string {
+  return /^# TOKEN=(\S+)$/m.exec(readFileSync(join(repository, "examples", file), "utf8"))?.[1] ?? "";
+}
+
+async function get(port: number, path: string, headers: Record<string, string>) {
+  const sent = request({ host: "127.0.0.1", port, path, headers, agent: false }).end();
   const [response] = (await once(sent, "response")) as [import("node:http").IncomingMessage];
   let body = "";
   for await (const chunk of response.setEncoding("utf8")) body += chunk;
