@@ -18,6 +18,7 @@ export const knownNames = [
   "location",
   "cookie",
   "origin",
+  "referer",
   "x-forwarded-for",
   "x-forwarded-proto",
   "x-forwarded-host",

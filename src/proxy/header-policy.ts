@@ -35,6 +35,7 @@ export class RequestHeaderPolicy {
   ): void {
     const spec = this.#spec;
     stripHopByHop(head, isUpgrade);
+    dropBadReferer(head);
     const xff = head.get(xForwardedFor);
     const peer = facts.addresses;
     const proto = facts.tls !== null ? "https" : "http";
@@ -125,6 +126,17 @@ export interface PeerFacts {
   readonly tls: unknown;
   readonly clientCert: ClientCert;
 }
+
+/** RFC 9110 section 10.1.3: an absolute or partial URI without userinfo and fragment; any other goes. Several are one, as in Envoy. */
+function dropBadReferer(head: RequestHead): void {
+  if (!head.has(Known.referer)) return;
+  const referer = head.joined("referer") ?? "";
+  if (goodReferer.test(referer)) head.set("referer", referer, Known.referer);
+  else head.remove("referer", Known.referer);
+}
+
+const goodReferer =
+  /^(?:[A-Za-z][A-Za-z0-9+.-]*:\/\/(?:\[[^\]\s]*\]|[^/?#@:\s]+)(?::\d+)?(?:[/?][^#\s]*)?|(?![^/?#]*:)[^#\s]*)$/;
 
 /** RFC 9110 section 7.6.1: fields of one hop, and those that Connection names. An upgrade keeps Connection and Upgrade. */
 function stripHopByHop(head: RequestHead, isUpgrade: boolean): void {

@@ -17,6 +17,7 @@ const envoyFields = [
 /** What the manager does to the fields of requests and answers. */
 export const headersSetups: Record<string, Setup> = {
   sidecar: {},
+  twoReferers: {},
   edge: { manager: { use_remote_address: true } },
   edgeHops: { manager: { use_remote_address: true, xff_num_trusted_hops: 1 } },
   hops: { manager: { xff_num_trusted_hops: 2 } },
@@ -95,7 +96,31 @@ const identities = ["sidecar", "edge", "edgeHops", "hops", "skipXff", "internal"
   ],
 );
 
+const referers = [
+  "http://a.test",
+  "https://a.test/x?y#z",
+  "HTTP://A.test:80/",
+  "http://ann:b@a.test/",
+  "http://[::1]:80/",
+  "http://a.test:x/",
+  "http://a b/",
+  "http://",
+  "http:///x",
+  "http:a.test",
+  "ftp://a.test/",
+  "android-app://com.example/",
+  "app+x.y-z://a/",
+  "1a://b/",
+  "about:blank",
+  "//a.test/",
+  "/x",
+  "a.test",
+  "",
+];
+
 export const headersCases: readonly Case[] = [
+  ...referers.map((referer) => c("edge", `referer "${referer}"`, request("GET /x", `referer: ${referer}`))),
+  c("twoReferers", "two referers", request("GET /x", "referer: http://a.test/", "referer: http://a.test/")),
   ...identities,
   ...["onlyInternal", "onlyInternalSidecar", "onlyInternalFromInside"].map((setup) =>
     c(
