@@ -7,6 +7,8 @@ import type { ApiKeyAuthSpec } from "./api_key_auth/parse.ts";
 import { BasicAuthFilter } from "./basic_auth/filter.ts";
 import type { BasicAuthSpec } from "./basic_auth/parse.ts";
 import { CorsFilter } from "./cors/filter.ts";
+import { CsrfFilter } from "./csrf/filter.ts";
+import type { CsrfPolicySpec } from "./csrf/parse.ts";
 import { FaultFilter } from "./fault/filter.ts";
 import type { FaultSpec } from "./fault/parse.ts";
 import { GrpcStatsFilter } from "./grpc_stats/filter.ts";
@@ -58,6 +60,8 @@ const linkers: Record<string, (config: unknown, slot: number, deps: FilterDeps) 
   "envoy.extensions.filters.http.basic_auth.v3.BasicAuth": (config, slot, deps) =>
     new BasicAuthFilter(config as BasicAuthSpec, slot, deps),
   "envoy.extensions.filters.http.cors.v3.Cors": (_config, slot, deps) => new CorsFilter(slot, deps),
+  "envoy.extensions.filters.http.csrf.v3.CsrfPolicy": (config, slot, deps) =>
+    new CsrfFilter(config as CsrfPolicySpec, slot, deps),
   "envoy.extensions.filters.http.fault.v3.HTTPFault": (config, slot, deps) =>
     new FaultFilter(config as FaultSpec, slot, deps),
   "envoy.extensions.filters.http.grpc_stats.v3.FilterConfig": (config, slot, deps) =>

@@ -8,6 +8,7 @@ import {
   BasicAuthSchema,
 } from "../proto/generated/envoy/extensions/filters/http/basic_auth/v3/basic_auth_pb.ts";
 import { CorsPolicySchema, CorsSchema } from "../proto/generated/envoy/extensions/filters/http/cors/v3/cors_pb.ts";
+import { CsrfPolicySchema } from "../proto/generated/envoy/extensions/filters/http/csrf/v3/csrf_pb.ts";
 import { HTTPFaultSchema } from "../proto/generated/envoy/extensions/filters/http/fault/v3/fault_pb.ts";
 import { FilterConfigSchema as GrpcStatsSchema } from "../proto/generated/envoy/extensions/filters/http/grpc_stats/v3/config_pb.ts";
 import { GrpcWebSchema } from "../proto/generated/envoy/extensions/filters/http/grpc_web/v3/grpc_web_pb.ts";
@@ -33,6 +34,7 @@ import type { Problems } from "../proto/problems.ts";
 import { parseApiKeyAuth, parseApiKeyAuthPerRoute } from "./api_key_auth/parse.ts";
 import { parseBasicAuth, parseBasicAuthPerRoute } from "./basic_auth/parse.ts";
 import { parseCors, parseCorsPolicy, parseEmptyPolicy } from "./cors/parse.ts";
+import { parseCsrfPolicy } from "./csrf/parse.ts";
 import { parseFault } from "./fault/parse.ts";
 import { parseGrpcStats } from "./grpc_stats/parse.ts";
 import { parseGrpcWeb } from "./grpc_web/parse.ts";
@@ -51,6 +53,7 @@ export const filterParsers: ReadonlyMap<string, ParseConfig> = new Map([
   row(ApiKeyAuthSchema, parseApiKeyAuth),
   row(BasicAuthSchema, parseBasicAuth),
   row(CorsSchema, parseCors),
+  row(CsrfPolicySchema, parseCsrfPolicy),
   row(HTTPFaultSchema, parseFault),
   row(GrpcStatsSchema, parseGrpcStats),
   row(GrpcWebSchema, parseGrpcWeb),
@@ -68,6 +71,7 @@ export const perRouteParsers: ReadonlyMap<string, ParseConfig> = new Map([
   row(BasicAuthPerRouteSchema, parseBasicAuthPerRoute),
   row(CorsSchema, parseEmptyPolicy),
   row(CorsPolicySchema, parseCorsPolicy),
+  row(CsrfPolicySchema, parseCsrfPolicy),
   row(HTTPFaultSchema, parseFault),
   row(HeaderMutationPerRouteSchema, parseHeaderMutationPerRoute),
   row(JwtPerRouteSchema, parseJwtPerRoute),

@@ -4,6 +4,7 @@ import type { Case, Setup } from "../setup.ts";
 import { basicsCases, basicsSetups } from "./basics.ts";
 import { corsCases, corsSetups } from "./cors.ts";
 import { credentialsCases, credentialsSetups } from "./credentials.ts";
+import { csrfCases, csrfSetups } from "./csrf.ts";
 import { failuresCases, failuresSetups } from "./failures.ts";
 import { faultCases, faultSetups } from "./fault.ts";
 import { grpcStatsCases, grpcStatsSetups } from "./grpc-stats.ts";
@@ -31,7 +32,15 @@ function byHttp2(cases: readonly Case[]): Case[] {
 }
 
 /** Setups that are about HTTP/1 itself. */
-const onlyOfHttp1 = new Set(["jwtTwoFields", "http10", "shortLife", "twoRequests", "preserveCase", "properCase"]);
+const onlyOfHttp1 = new Set([
+  "jwtTwoFields",
+  "twoReferers",
+  "http10",
+  "shortLife",
+  "twoRequests",
+  "preserveCase",
+  "properCase",
+]);
 
 function withPending(cases: readonly Case[]): Case[] {
   return cases.map((item) => {
@@ -58,6 +67,7 @@ const casesOfHttp1 = [
   ...upstreamsCases,
   ...healthCheckCases,
   ...corsCases,
+  ...csrfCases,
   ...grpcStatsCases,
   ...grpcWebCases,
   ...retriesCases,
@@ -89,6 +99,7 @@ export const allSetups: Readonly<Record<string, Setup>> = {
   ...upstreamsSetups,
   ...healthCheckSetups,
   ...corsSetups,
+  ...csrfSetups,
   ...grpcStatsSetups,
   ...grpcWebSetups,
   ...retriesSetups,
