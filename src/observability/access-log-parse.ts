@@ -13,7 +13,7 @@ import type {
   StderrAccessLog,
   StdoutAccessLog,
 } from "../proto/generated/envoy/extensions/access_loggers/stream/v3/stream_pb.ts";
-import { FractionalPercent_DenominatorType } from "../proto/generated/envoy/type/v3/percent_pb.ts";
+import { parsePercent } from "../proto/percent.ts";
 import type { Problems } from "../proto/problems.ts";
 import { compileLogFormat } from "./access-log.ts";
 import { parseHeader, parseValue } from "./access-log-parse-conditions.ts";
@@ -45,13 +45,7 @@ export function parseAccessLogFilter(message: AccessLogFilter, problems: Problem
       return { kind: "traceable" };
     case "runtimeFilter": {
       const { runtimeKey, percentSampled } = specifier.value;
-      const denominator = percentSampled?.denominator ?? FractionalPercent_DenominatorType.HUNDRED;
-      return {
-        kind: "runtime",
-        runtimeKey,
-        numerator: percentSampled?.numerator ?? 0,
-        denominator: denominators[denominator] ?? 100,
-      };
+      return { kind: "runtime", runtimeKey, ...parsePercent(percentSampled) };
     }
     case "andFilter":
       return parseList("and", specifier.value.filters, problems.at("and_filter"));
@@ -249,12 +243,6 @@ const operators: Record<number, "EQ" | "GE" | "LE" | "NE"> = {
 };
 
 const logTypeNames = new Map<number, string>(Object.entries(AccessLogType).map(([name, value]) => [value, name]));
-
-const denominators: Record<number, number> = {
-  [FractionalPercent_DenominatorType.HUNDRED]: 100,
-  [FractionalPercent_DenominatorType.TEN_THOUSAND]: 10_000,
-  [FractionalPercent_DenominatorType.MILLION]: 1_000_000,
-};
 
 const plain: LogFormatSpec = { text: null, json: null, omitEmptyValues: false, enabled: [] };
 const standard: LogFormatSpec = { ...plain, text: defaultFormat };

@@ -1,3 +1,4 @@
+import { percentDecode } from "../http/percent-decode.ts";
 import { jsonNames } from "./filter-state.ts";
 import {
   addressFields,
@@ -298,11 +299,6 @@ function queryParam(path: string, key: string): string | null {
     }
   }
   return null;
-}
-
-function percentDecode(text: string): string {
-  if (!text.includes("%")) return text;
-  return text.replace(/%([0-9a-fA-F]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
 }
 
 function textOperator(text: (info: StreamInfo) => string | null): Operator {

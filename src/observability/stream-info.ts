@@ -106,6 +106,12 @@ export class StreamInfo {
     this.responseCode = head.status;
   }
 
+  /** Adds to what filters say of the stream under a name; fields of before with the same names go. */
+  addMetadata(namespace: string, fields: Record<string, unknown> | null): void {
+    this.dynamicMetadata ??= new Map();
+    this.dynamicMetadata.set(namespace, { ...this.dynamicMetadata.get(namespace), ...fields });
+  }
+
   /** The request goes on as another one: what came of it stays. Envoy: StreamInfoImpl::setFromForRecreateStream. */
   restart(): void {
     const { requestEnd, bytesReceived, downstreamRemoteAddress, internalRedirects, redirectSteps } = this;

@@ -1,4 +1,4 @@
-import type { HeaderMutationsSpec, PerFilterConfigSpec, RouteMatchSpec } from "./spec.ts";
+import type { HeaderMutationsSpec, PerFilterConfigSpec, RouteMatchSpec, RouteSpec } from "./spec.ts";
 
 /** An empty list, one for all. */
 const none: never[] = [];
@@ -31,4 +31,17 @@ export const noMutations: HeaderMutationsSpec = {
   requestRemove: [],
   responseAdd: [],
   responseRemove: [],
+};
+
+/** A route that says nothing but its name, its path and what it does. */
+export const plainRoute: RouteSpec = {
+  name: "",
+  match: matchesEverything,
+  action: { kind: "none" },
+  headers: noMutations,
+  perFilterConfig: noPerFilterConfig,
+  metadata: null,
+  statPrefix: "",
+  decorator: null,
+  bodyBufferLimitBytes: null,
 };

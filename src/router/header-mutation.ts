@@ -74,19 +74,25 @@ interface Addition {
 
 function evaluate(addition: Addition, block: HeaderBlock, info: StreamInfo): void {
   if (addition.formatter !== null) addition.value = addition.formatter.format(info);
-  addition.isDue = false;
-  if (addition.value === "" && !addition.keepEmpty) return;
-  switch (addition.action) {
+  addition.isDue = (addition.value !== "" || addition.keepEmpty) && isDue(addition.action, block, addition.name);
+}
+
+/** Whether an action does anything to a block as it is. */
+export function isDue(action: AppendAction, block: HeaderBlock, name: string): boolean {
+  switch (action) {
     case "APPEND_IF_EXISTS_OR_ADD":
     case "OVERWRITE_IF_EXISTS_OR_ADD":
-      addition.isDue = true;
-      return;
+      return true;
     case "ADD_IF_ABSENT":
-      addition.isDue = block.find(addition.name) === null;
-      return;
+      return block.find(name) === null;
     case "OVERWRITE_IF_EXISTS":
-      addition.isDue = block.find(addition.name) !== null;
+      return block.find(name) !== null;
   }
+}
+
+/** It replaces what is there. */
+export function isOverwrite(action: AppendAction): boolean {
+  return action.startsWith("OVERWRITE");
 }
 
 function compileAddition(spec: HeaderAddSpec, compile: CompileValue): Addition {
@@ -95,7 +101,7 @@ function compileAddition(spec: HeaderAddSpec, compile: CompileValue): Addition {
     name: spec.name,
     id: knownId(spec.name),
     action: spec.action,
-    isOverwrite: spec.action.startsWith("OVERWRITE"),
+    isOverwrite: isOverwrite(spec.action),
     keepEmpty: spec.keepEmpty,
     formatter: isConstant ? null : compileKnown(spec.value, compile),
     value: isConstant ? wire(spec.value) : "",

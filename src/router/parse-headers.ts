@@ -81,10 +81,11 @@ function parseRemovals(names: readonly string[], problems: Problems): string[] {
 
 function actionOf(option: HeaderValueOption): AppendAction {
   if (option.append !== undefined) return option.append ? "APPEND_IF_EXISTS_OR_ADD" : "OVERWRITE_IF_EXISTS_OR_ADD";
-  return actions[option.appendAction] ?? "APPEND_IF_EXISTS_OR_ADD";
+  return appendActions[option.appendAction] ?? "APPEND_IF_EXISTS_OR_ADD";
 }
 
-const actions = [
+/** By the numbers of HeaderValueOption.HeaderAppendAction and KeyValueAppend.KeyValueAppendAction. */
+export const appendActions = [
   "APPEND_IF_EXISTS_OR_ADD",
   "ADD_IF_ABSENT",
   "OVERWRITE_IF_EXISTS_OR_ADD",

@@ -9,6 +9,7 @@ import {
 } from "../proto/generated/envoy/config/route/v3/route_components_pb.ts";
 import type { RegexMatcher } from "../proto/generated/envoy/type/matcher/v3/regex_pb.ts";
 import type { StringMatcher } from "../proto/generated/envoy/type/matcher/v3/string_pb.ts";
+import { parsePercent } from "../proto/percent.ts";
 import type { Problems } from "../proto/problems.ts";
 import { matchesEverything, orNone } from "./empty-specs.ts";
 import { parseHeaderName } from "./parse-headers.ts";
@@ -137,12 +138,7 @@ export function parseRegex(message: RegexMatcher | undefined, problems: Problems
 /** null without a message. */
 export function parseRuntimeFraction(message: RuntimeFractionalPercent | undefined): RuntimeFractionSpec | null {
   if (message === undefined) return null;
-  const fraction = message.defaultValue;
-  return {
-    numerator: fraction?.numerator ?? 0,
-    denominator: denominators[fraction?.denominator ?? 0] ?? 100,
-    runtimeKey: message.runtimeKey,
-  };
+  return { ...parsePercent(message.defaultValue), runtimeKey: message.runtimeKey };
 }
 
 function parsePath(message: RouteMatch, problems: Problems): PathMatchSpec {
@@ -192,5 +188,3 @@ function parseCookie(message: CookieMatcher, problems: Problems): CookieMatcherS
 function string(kind: StringMatcherSpec["kind"], value: string): StringMatcherSpec {
   return { kind, value, ignoreCase: false };
 }
-
-const denominators = [100, 10_000, 1_000_000] as const;

@@ -1,6 +1,6 @@
 import type { RequestHead } from "../http/header-block.ts";
 import { CidrSet } from "../net/cidr.ts";
-import { metadataAt } from "../observability/format-values.ts";
+import { maskedAddress, metadataAt } from "../observability/format-values.ts";
 import type { StreamInfo } from "../observability/stream-info.ts";
 import { RateLimitUnit } from "../proto/generated/envoy/type/v3/ratelimit_unit_pb.ts";
 import { HeaderMatcher, QueryMatcher, queryValue } from "./matchers.ts";
@@ -50,12 +50,7 @@ export class RateLimits {
    * Adds the descriptors of a stage. An action without a value takes its descriptor away. `runtime`: null for those that do not ask it
    * for disable_key.
    */
-  describe(
-    stage: number,
-    request: DescribedRequest,
-    into: RateLimitDescriptor[],
-    runtime: RuntimeLookup | null = null,
-  ): void {
+  describe(stage: number, request: DescribedRequest, into: RateLimitDescriptor[], runtime: RuntimeLookup | null): void {
     for (const { spec, actions, hits } of this.#entries) {
       if (spec.stage !== stage || (runtime !== null && isDisabled(spec.disableKey, runtime))) continue;
       const entries: [string, string][] = [];
@@ -109,7 +104,8 @@ function linkAction(spec: RateLimitActionSpec): Action {
     case "maskedRemoteAddress":
       return ({ info }, entries) => {
         const address = ipOf(info);
-        const value = address === null ? null : masked(address, address.includes(":") ? spec.v6Bits : spec.v4Bits);
+        const value =
+          address === null ? null : maskedAddress(address, address.includes(":") ? spec.v6Bits : spec.v4Bits);
         return pushOr(entries, "masked_remote_address", value, false);
       };
     case "genericKey":
@@ -166,28 +162,6 @@ function ipOf({ downstreamRemoteAddress }: StreamInfo): string | null {
   const end = text.lastIndexOf(":");
   if (end < 0) return null;
   return text.startsWith("[") ? text.slice(1, end - 1) : text.slice(0, end);
-}
-
-/** "10.1.2.0/24", as Envoy writes a range. */
-function masked(address: string, bits: number): string {
-  const isV6 = address.includes(":");
-  const bytes = isV6 ? v6Bytes(address) : address.split(".").map(Number);
-  const kept = bytes.map((byte, i) => byte & (0xff << (8 - Math.max(0, Math.min(8, bits - i * 8)))) & 0xff);
-  if (!isV6) return `${kept.join(".")}/${bits}`;
-  const groups = Array.from({ length: 8 }, (_, i) =>
-    (((kept[2 * i] as number) << 8) | (kept[2 * i + 1] as number)).toString(16),
-  );
-  const host = new URL(`http://[${groups.join(":")}]`).hostname;
-  return `${host.slice(1, -1)}/${bits}`;
-}
-
-function v6Bytes(address: string): number[] {
-  const [head = "", tail] = address.split("::");
-  const read = (part: string) => (part === "" ? [] : part.split(":").map((group) => Number.parseInt(group, 16)));
-  const front = read(head);
-  const back = tail === undefined ? [] : read(tail);
-  const groups = [...front, ...new Array<number>(8 - front.length - back.length).fill(0), ...back];
-  return groups.flatMap((group) => [group >> 8, group & 0xff]);
 }
 
 function hitsOf(text: string): number | null {

@@ -1,4 +1,4 @@
-import { matchesEverything, noMutations, noPerFilterConfig } from "./empty-specs.ts";
+import { matchesEverything, plainRoute } from "./empty-specs.ts";
 import type { Slices } from "./slices.ts";
 import type { ActionSpec, PathMatchSpec, RouteConfigSpec, RouteSpec, VirtualHostSpec } from "./spec.ts";
 
@@ -95,18 +95,6 @@ function unpack(
   };
 }
 
-/** A route that says nothing more, and what of it a packed one leaves out. */
-const plainRoute: RouteSpec = {
-  name: "",
-  match: matchesEverything,
-  action: { kind: "none" },
-  headers: noMutations,
-  perFilterConfig: noPerFilterConfig,
-  metadata: null,
-  statPrefix: "",
-  decorator: null,
-  bodyBufferLimitBytes: null,
-};
 const said: readonly string[] = ["name", "match", "action", "path"];
 const plainKeys = (Object.keys(plainRoute) as (keyof RouteSpec)[]).filter((key) => !said.includes(key));
 const plainMatchKeys = (Object.keys(matchesEverything) as (keyof RouteSpec["match"])[]).filter(

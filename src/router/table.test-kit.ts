@@ -1,5 +1,5 @@
 import { RequestHead } from "../http/header-block.ts";
-import { matchesEverything, noMutations, noPerFilterConfig } from "./empty-specs.ts";
+import { matchesEverything, noMutations, plainRoute } from "./empty-specs.ts";
 import type { CompileValue } from "./header-mutation.ts";
 import type { LinkDeps } from "./link.ts";
 import { linkRouteTable as linkInSlices, type RouteTable } from "./route-table.ts";
@@ -60,15 +60,10 @@ export function route(
   more: Partial<RouteSpec> = {},
 ): RouteSpec {
   return {
+    ...plainRoute,
     name,
     match: matchSpec,
     action,
-    headers: noMutations,
-    perFilterConfig: noPerFilterConfig,
-    metadata: null,
-    statPrefix: "",
-    decorator: null,
-    bodyBufferLimitBytes: null,
     ...more,
   };
 }

@@ -1,12 +1,14 @@
 import type { RequestHead } from "../../http/header-block.ts";
+import { percentDecode } from "../../http/percent-decode.ts";
 import { localReply } from "../../observability/local-replies.ts";
 import { cookieValue, queryValue } from "../../router/matchers.ts";
 import type { PerFilter } from "../../router/route.ts";
 import { wire } from "../../router/text.ts";
 import { type Filter, type FilterStream, HeadersStatus } from "../api.ts";
 import { filterCounters } from "../counters.ts";
-import { percentDecode, withoutParam } from "../header_mutation/query.ts";
 import type { FilterDeps } from "../linkers.ts";
+import { withoutParam } from "../query-params.ts";
+import { routeConfig } from "../route-config.ts";
 import type { ApiKeyAuthSpec, KeySourceSpec } from "./parse.ts";
 
 /** Asks for a key that some client has. Envoy: ApiKeyAuthFilter. */
@@ -31,8 +33,8 @@ export class ApiKeyAuthFilter implements Filter {
 
   /** What a route does not say is the filter's. */
   linkRoute(perFilter: PerFilter, name: string): Config | null {
-    const spec = perFilter.get(name)?.find(({ type }) => type !== "")?.config as ApiKeyAuthSpec | undefined;
-    if (spec === undefined) return null;
+    const spec = routeConfig<ApiKeyAuthSpec>(perFilter, name);
+    if (spec === null) return null;
     const { clients, sources, forwarding } = this.#own;
     return new Config({
       clients: spec.clients ?? clients,

@@ -2,10 +2,12 @@ import { createHash, timingSafeEqual } from "node:crypto";
 import type { RequestHead } from "../../http/header-block.ts";
 import { localReply } from "../../observability/local-replies.ts";
 import type { PerFilter } from "../../router/route.ts";
+import { wire } from "../../router/text.ts";
 import { type Filter, type FilterStream, HeadersStatus } from "../api.ts";
 import { filterCounters } from "../counters.ts";
 import type { FilterDeps } from "../linkers.ts";
 import { originalUri } from "../original-uri.ts";
+import { routeConfig } from "../route-config.ts";
 import type { BasicAuthSpec, UsersSpec } from "./parse.ts";
 
 /** Asks for a user and a password (RFC 7617). Envoy: BasicAuthFilter. */
@@ -25,8 +27,8 @@ export class BasicAuthFilter implements Filter {
   }
 
   linkRoute(perFilter: PerFilter, name: string): Users | null {
-    const spec = perFilter.get(name)?.find(({ type }) => type !== "")?.config;
-    return spec === undefined ? null : usersOf(spec as UsersSpec);
+    const spec = routeConfig<UsersSpec>(perFilter, name);
+    return spec === null ? null : usersOf(spec);
   }
 
   onRequestHead(stream: FilterStream, head: RequestHead): HeadersStatus {
@@ -62,9 +64,7 @@ export class BasicAuthFilter implements Filter {
 type Users = ReadonlyMap<string, Buffer>;
 
 function usersOf(spec: UsersSpec): Users {
-  return new Map(
-    Object.entries(spec).map(([name, hash]) => [Buffer.from(name).toString("latin1"), Buffer.from(hash, "base64")]),
-  );
+  return new Map(Object.entries(spec).map(([name, hash]) => [wire(name), Buffer.from(hash, "base64")]));
 }
 
 const denial = (text: string, details: string) => localReply(401, `User authentication failed. ${text}.`, details);

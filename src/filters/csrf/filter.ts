@@ -1,5 +1,4 @@
 import type { RequestHead } from "../../http/header-block.ts";
-import { hostOfUrl } from "../../http/url.ts";
 import { localReply } from "../../observability/local-replies.ts";
 import { StringMatcher } from "../../router/matchers.ts";
 import type { PerFilter } from "../../router/route.ts";
@@ -7,6 +6,7 @@ import { isInFraction } from "../../router/runtime-fraction.ts";
 import { type Filter, type FilterStream, HeadersStatus } from "../api.ts";
 import { filterCounters } from "../counters.ts";
 import type { FilterDeps } from "../linkers.ts";
+import { routeConfig } from "../route-config.ts";
 import type { CsrfPolicySpec } from "./parse.ts";
 
 /** Refuses requests that change something and come from a page of another origin. Envoy: CsrfFilter. */
@@ -30,8 +30,8 @@ export class CsrfFilter implements Filter {
   }
 
   linkRoute(perFilter: PerFilter, name: string): CsrfPolicy | null {
-    const spec = perFilter.get(name)?.find(({ type }) => type !== "")?.config;
-    return spec === undefined ? null : linkPolicy(spec as CsrfPolicySpec);
+    const spec = routeConfig<CsrfPolicySpec>(perFilter, name);
+    return spec === null ? null : linkPolicy(spec);
   }
 
   onRequestHead(stream: FilterStream, head: RequestHead): HeadersStatus {
@@ -66,10 +66,11 @@ function linkPolicy(spec: CsrfPolicySpec): CsrfPolicy {
   return { spec, origins: spec.additionalOrigins.map((origin) => new StringMatcher(origin)) };
 }
 
-/** What is no URL counts as it is. */
+/** Of an absolute URL (RFC 3986 section 3), without the userinfo; what is none counts as it is. Envoy: Http::Utility::Url::hostAndPort. */
 function hostAndPort(text: string | null): string {
-  return text === null ? "" : (hostOfUrl(text) ?? text);
+  return text === null ? "" : (absoluteUrl.exec(text)?.[1] ?? text);
 }
 
+const absoluteUrl = /^[A-Za-z][A-Za-z0-9+.-]*:\/\/(?:[^/?#@]*@)?([^/?#]+)/;
 const changing = new Set(["POST", "PUT", "DELETE", "PATCH"]);
 const mismatch = localReply(403, "Invalid origin", "csrf_origin_mismatch");

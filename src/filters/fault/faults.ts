@@ -1,7 +1,7 @@
 import type { RequestHead } from "../../http/header-block.ts";
 import { HeaderMatcher } from "../../router/matchers.ts";
-import { isInFraction, type RuntimeLookup, runtimeInteger } from "../../router/runtime-fraction.ts";
-import type { FaultSpec, ShareSpec } from "./parse.ts";
+import { type Fraction, isInFraction, type RuntimeLookup, runtimeInteger } from "../../router/runtime-fraction.ts";
+import type { FaultSpec } from "./parse.ts";
 
 /** What a request is aborted with. */
 export interface Abort {
@@ -40,10 +40,10 @@ export class Faults {
   delayFor(head: RequestHead, client: string): number {
     const { delay, keys } = this.spec;
     if (delay === null) return 0;
-    const own = `fault.http.${client}.delay.fixed_delay_percent`;
+    const own = client === "" ? "" : `fault.http.${client}.delay.fixed_delay_percent`;
     const share =
       delay.fixedMs === null ? shareIn(head, "x-envoy-fault-delay-request-percentage", delay.share) : delay.share;
-    if (!this.#isHit(share, keys.delayPercent, client === "" ? "" : own)) return 0;
+    if (!this.#isHit(share, keys.delayPercent, own)) return 0;
     if (delay.fixedMs === null) return wholeNumber(head.find("x-envoy-fault-delay-request")) ?? 0;
     const ofAll = runtimeInteger(this.#runtime, keys.delayMs, delay.fixedMs);
     return client === "" ? ofAll : runtimeInteger(this.#runtime, `fault.http.${client}.delay.fixed_duration_ms`, ofAll);
@@ -82,7 +82,7 @@ export class Faults {
   }
 
   /** By the runtime's share where it has one; the client's own first. */
-  #isHit({ numerator, denominator }: ShareSpec, key: string, ownKey: string): boolean {
+  #isHit({ numerator, denominator }: Fraction, key: string, ownKey: string): boolean {
     const hasOwn = ownKey !== "" && this.#runtime.entry(ownKey) !== null;
     const runtimeKey = hasOwn ? ownKey : key;
     return isInFraction({ numerator, denominator, runtimeKey }, this.#runtime, Math.random());
@@ -90,7 +90,7 @@ export class Faults {
 }
 
 /** The request may ask for a smaller share, not for a greater one. */
-function shareIn(head: RequestHead, name: string, share: ShareSpec): ShareSpec {
+function shareIn(head: RequestHead, name: string, share: Fraction): Fraction {
   const asked = wholeNumber(head.find(name));
   return asked === null ? share : { ...share, numerator: Math.min(asked, share.numerator) };
 }

@@ -6,6 +6,7 @@ import { ResponseFlag } from "../../observability/response-flags.ts";
 import type { PerFilter } from "../../router/route.ts";
 import { type Filter, type FilterStream, HeadersStatus } from "../api.ts";
 import type { FilterDeps } from "../linkers.ts";
+import { routeConfig } from "../route-config.ts";
 import { type Abort, Faults } from "./faults.ts";
 import type { FaultSpec } from "./parse.ts";
 
@@ -34,8 +35,8 @@ export class FaultFilter implements Filter {
   }
 
   linkRoute(perFilter: PerFilter, name: string): Faults | null {
-    const spec = perFilter.get(name)?.find(({ type }) => type !== "")?.config;
-    return spec === undefined ? null : new Faults(spec as FaultSpec, this.#deps.runtime);
+    const spec = routeConfig<FaultSpec>(perFilter, name);
+    return spec === null ? null : new Faults(spec, this.#deps.runtime);
   }
 
   onRequestHead(stream: FilterStream, head: RequestHead): HeadersStatus {
@@ -108,8 +109,7 @@ interface ActiveFault {
 
 /** As Envoy, nothing is told as an empty one. */
 function addMetadata({ info }: FilterStream, { spec }: Faults): void {
-  info.dynamicMetadata ??= new Map();
-  info.dynamicMetadata.set(filterName, { ...info.dynamicMetadata.get(filterName), ...spec.metadata });
+  info.addMetadata(filterName, spec.metadata);
 }
 
 const filterName = "envoy.filters.http.fault";

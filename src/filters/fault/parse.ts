@@ -7,23 +7,18 @@ import {
   type HTTPFault,
   HTTPFaultSchema,
 } from "../../proto/generated/envoy/extensions/filters/http/fault/v3/fault_pb.ts";
-import type { FractionalPercent } from "../../proto/generated/envoy/type/v3/percent_pb.ts";
+import { parsePercent } from "../../proto/percent.ts";
 import type { Problems } from "../../proto/problems.ts";
 import { parseHeaderMatcher } from "../../router/parse-match.ts";
+import type { Fraction } from "../../router/runtime-fraction.ts";
 import type { HeaderMatcherSpec } from "../../router/spec.ts";
-
-/** A share of requests. */
-export interface ShareSpec {
-  numerator: number;
-  denominator: number;
-}
 
 /** extensions.filters.http.fault.v3.HTTPFault. */
 export interface FaultSpec {
   /** `fixedMs` null: the request says it. */
-  delay: { fixedMs: number | null; share: ShareSpec } | null;
+  delay: { fixedMs: number | null; share: Fraction } | null;
   /** Both null: the request says it; 0 for none of that kind. */
-  abort: { httpStatus: number | null; grpcStatus: number | null; share: ShareSpec; body: string } | null;
+  abort: { httpStatus: number | null; grpcStatus: number | null; share: Fraction } | null;
   /** "" for any. */
   upstreamCluster: string;
   headers: HeaderMatcherSpec[];
@@ -62,7 +57,7 @@ export function parseFault(message: HTTPFault, problems: Problems): FaultSpec {
 
 function parseDelay({ faultDelaySecifier: type, percentage }: FaultDelay): FaultSpec["delay"] {
   const fixedMs = type.case === "fixedDelay" ? (durationMs(type.value) ?? 0) : null;
-  return { fixedMs, share: shareOf(percentage) };
+  return { fixedMs, share: parsePercent(percentage) };
 }
 
 function parseAbort(message: FaultAbort, problems: Problems): FaultSpec["abort"] {
@@ -74,19 +69,10 @@ function parseAbort(message: FaultAbort, problems: Problems): FaultSpec["abort"]
   return {
     httpStatus: type.case === "httpStatus" ? type.value : type.case === "grpcStatus" ? 0 : null,
     grpcStatus: type.case === "grpcStatus" ? type.value : type.case === "httpStatus" ? -1 : null,
-    share: shareOf(message.percentage),
-    body: "fault filter abort",
+    share: parsePercent(message.percentage),
   };
 }
 
-function shareOf(percentage: FractionalPercent | undefined): ShareSpec {
-  return {
-    numerator: percentage?.numerator ?? 0,
-    denominator: denominators[percentage?.denominator ?? 0] ?? 100,
-  };
-}
-
-const denominators = [100, 10_000, 1_000_000] as const;
 const honoured = [
   "delay",
   "abort",

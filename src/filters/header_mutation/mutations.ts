@@ -1,6 +1,7 @@
 import type { HeaderBlock } from "../../http/header-block.ts";
 import { knownId } from "../../http/names.ts";
 import type { StreamInfo } from "../../observability/stream-info.ts";
+import { isDue, isOverwrite } from "../../router/header-mutation.ts";
 import { StringMatcher } from "../../router/matchers.ts";
 import type { HeaderAddSpec, StringMatcherSpec } from "../../router/spec.ts";
 import { TemplateValue } from "../../router/template-value.ts";
@@ -33,6 +34,7 @@ class AppendStep implements Step {
   readonly #name: string;
   readonly #id: number;
   readonly #action: HeaderAddSpec["action"];
+  readonly #isOverwrite: boolean;
   readonly #keepEmpty: boolean;
   readonly #value: TemplateValue;
 
@@ -40,6 +42,7 @@ class AppendStep implements Step {
     this.#name = name;
     this.#id = knownId(name);
     this.#action = action;
+    this.#isOverwrite = isOverwrite(action);
     this.#keepEmpty = keepEmpty;
     this.#value = new TemplateValue(value);
   }
@@ -47,20 +50,9 @@ class AppendStep implements Step {
   apply(block: HeaderBlock, info: StreamInfo): void {
     const value = this.#value.of(info);
     if (value === "" && !this.#keepEmpty) return;
-    const name = this.#name;
-    switch (this.#action) {
-      case "APPEND_IF_EXISTS_OR_ADD":
-        block.append(name, value, this.#id);
-        return;
-      case "ADD_IF_ABSENT":
-        if (block.find(name) === null) block.append(name, value, this.#id);
-        return;
-      case "OVERWRITE_IF_EXISTS_OR_ADD":
-        block.set(name, value, this.#id);
-        return;
-      case "OVERWRITE_IF_EXISTS":
-        if (block.find(name) !== null) block.set(name, value, this.#id);
-    }
+    if (!isDue(this.#action, block, this.#name)) return;
+    if (this.#isOverwrite) block.set(this.#name, value, this.#id);
+    else block.append(this.#name, value, this.#id);
   }
 }
 

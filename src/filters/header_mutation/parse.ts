@@ -8,7 +8,7 @@ import {
   MutationsSchema,
 } from "../../proto/generated/envoy/extensions/filters/http/header_mutation/v3/header_mutation_pb.ts";
 import type { Problems } from "../../proto/problems.ts";
-import { parseAddition, parseHeaderName } from "../../router/parse-headers.ts";
+import { appendActions, parseAddition, parseHeaderName } from "../../router/parse-headers.ts";
 import { parseStringMatcher } from "../../router/parse-match.ts";
 import { compileTemplate } from "../../router/template-value.ts";
 import type { HeaderMutationSpec } from "./mutations.ts";
@@ -118,13 +118,9 @@ function parseQueryMutation({ append, remove }: KeyValueMutation, problems: Prob
   }
   const compiled = compileTemplate(kind.value);
   if ("error" in compiled) problems.error("append.record.value", compiled.error, { envoyText: compiled.error });
-  return [{ kind: "append", key: record.key, value: kind.value, action: actions[append.action] ?? actions[0] }];
+  return [
+    { kind: "append", key: record.key, value: kind.value, action: appendActions[append.action] ?? appendActions[0] },
+  ];
 }
 
 const noMutation = "One of 'append'/'remove' must be specified.";
-const actions = [
-  "APPEND_IF_EXISTS_OR_ADD",
-  "ADD_IF_ABSENT",
-  "OVERWRITE_IF_EXISTS_OR_ADD",
-  "OVERWRITE_IF_EXISTS",
-] as const;

@@ -1,6 +1,7 @@
 import type { StreamInfo } from "../../observability/stream-info.ts";
 import type { AppendAction } from "../../router/spec.ts";
 import { TemplateValue } from "../../router/template-value.ts";
+import { paramsOf, withParams } from "../query-params.ts";
 
 /** config.core.v3.KeyValueMutation of a query parameter. */
 export type QueryMutationSpec =
@@ -36,26 +37,6 @@ export class QueryMutations {
   }
 }
 
-/** The target without a parameter, its query written anew. */
-export function withoutParam(target: string, name: string): string {
-  const params = paramsOf(target);
-  params.delete(name);
-  return withParams(target, params);
-}
-
-function paramsOf(target: string): Map<string, string[]> {
-  const at = target.indexOf("?");
-  return at < 0 ? new Map() : parseQuery(target.slice(at + 1));
-}
-
-function withParams(target: string, params: Map<string, string[]>): string {
-  const at = target.indexOf("?");
-  const path = at < 0 ? target : target.slice(0, at);
-  const pairs = [...params].sort(([a], [b]) => (a < b ? -1 : 1));
-  const text = pairs.flatMap(([key, values]) => values.map((one) => `${key}=${one}`)).join("&");
-  return text === "" ? path : `${path}?${text}`;
-}
-
 function add(params: Map<string, string[]>, key: string, value: string, action: AppendAction): void {
   const known = params.get(key);
   switch (action) {
@@ -72,23 +53,6 @@ function add(params: Map<string, string[]>, key: string, value: string, action: 
     case "OVERWRITE_IF_EXISTS":
       if (known !== undefined) params.set(key, [value]);
   }
-}
-
-function parseQuery(query: string): Map<string, string[]> {
-  const params = new Map<string, string[]>();
-  if (query === "") return params;
-  for (const pair of query.split("&")) {
-    const at = pair.indexOf("=");
-    const key = percentDecode(at < 0 ? pair : pair.slice(0, at));
-    const value = at < 0 ? "" : percentDecode(pair.slice(at + 1));
-    add(params, key, value, "APPEND_IF_EXISTS_OR_ADD");
-  }
-  return params;
-}
-
-/** What is no percent-encoding stays as it is. */
-export function percentDecode(text: string): string {
-  return text.replace(/%([0-9a-fA-F]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
 }
 
 /** RFC 3986 section 2.3: all but the unreserved. */

@@ -1,5 +1,6 @@
 import type { RequestHead } from "../../http/header-block.ts";
 import { sortedJson } from "../../observability/format-values.ts";
+import { wire } from "../../router/text.ts";
 import type { FilterStream } from "../api.ts";
 import type { JwtProviderSpec } from "./spec.ts";
 import { codeOf } from "./status.ts";
@@ -65,7 +66,7 @@ function claimAt(payload: Record<string, unknown>, path: readonly string[]): unk
 function claimText(value: unknown): string {
   switch (typeof value) {
     case "string":
-      return Buffer.from(value).toString("latin1");
+      return wire(value);
     case "number":
       return Number.isInteger(value) ? String(value) : value.toFixed(6);
     case "boolean":
@@ -86,8 +87,7 @@ function normalized(payload: Record<string, unknown>, claims: readonly string[])
 }
 
 function addMetadata({ info }: FilterStream, key: string, value: Record<string, unknown>): void {
-  info.dynamicMetadata ??= new Map();
-  info.dynamicMetadata.set(filterName, { ...info.dynamicMetadata.get(filterName), [key]: value });
+  info.addMetadata(filterName, { [key]: value });
 }
 
 const filterName = "envoy.filters.http.jwt_authn";

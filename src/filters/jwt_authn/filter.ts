@@ -6,6 +6,7 @@ import { type Filter, type FilterStream, HeadersStatus } from "../api.ts";
 import { filterCounters } from "../counters.ts";
 import type { FilterDeps } from "../linkers.ts";
 import { originalUri } from "../original-uri.ts";
+import { routeConfig } from "../route-config.ts";
 import { applyToken, applyVerdict, sanitizeOf } from "./effects.ts";
 import { Provider } from "./providers.ts";
 import { linkRequirement, type ProviderRequirement, type Requirement } from "./requirements.ts";
@@ -48,8 +49,8 @@ export class JwtAuthnFilter implements Filter, ProviderSet {
   }
 
   linkRoute(perFilter: PerFilter, name: string): PerRoute | null {
-    const spec = perFilter.get(name)?.find(({ type }) => type !== "")?.config as JwtPerRouteSpec | undefined;
-    if (spec === undefined) return null;
+    const spec = routeConfig<JwtPerRouteSpec>(perFilter, name);
+    if (spec === null) return null;
     const { disabled, requirementName } = spec;
     if (disabled || requirementName === "") return { requirement: null, fault: null };
     const requirement = this.#byName.get(requirementName);

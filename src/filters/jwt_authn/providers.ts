@@ -60,7 +60,7 @@ export function knownOrRead(text: string, providers: readonly Provider[]): Jwt |
   return readJwt(text);
 }
 
-/** Tokens whose signature was found good, by the keys that it was checked with. Those not asked for longest go first. */
+/** Tokens whose signature was found good, by the keys that it was checked with. The oldest go first. */
 class GoodTokens {
   readonly #tokens = new Map<string, { jwt: Jwt; keys: Keys }>();
   #bytes = 0;

@@ -1,6 +1,6 @@
 import { Word64 } from "../../net/word64.ts";
 import { xxHash64 } from "../../net/xx-hash.ts";
-import { nowSeconds, TokenBucket, toBits, toDouble } from "./token-bucket.ts";
+import { nowSeconds, TokenBucket, toBits, toDouble } from "../token-bucket.ts";
 
 /** Buckets of values that are only known when they come, in memory that all workers share. */
 export interface DynamicBucketsSpec {

@@ -10,9 +10,11 @@ import { compileTemplate } from "../../router/template-value.ts";
 import { type Filter, type FilterStream, HeadersStatus } from "../api.ts";
 import { filterCounters } from "../counters.ts";
 import type { FilterDeps } from "../linkers.ts";
+import { routeConfig } from "../route-config.ts";
+import { describeRoute, resourceExhausted } from "../route-rate-limits.ts";
+import type { TokenBucket } from "../token-bucket.ts";
 import { LocalLimiter, limiterOfConnection } from "./limiter.ts";
 import type { LocalRateLimitSpec } from "./parse.ts";
-import type { TokenBucket } from "./token-bucket.ts";
 
 /** Limits requests by token buckets of the process. Envoy: LocalRateLimitFilter. */
 export class LocalRateLimitFilter implements Filter {
@@ -28,8 +30,8 @@ export class LocalRateLimitFilter implements Filter {
 
   /** The most specific config of a route stands in for the filter's. */
   linkRoute(perFilter: PerFilter, name: string): Config | null {
-    const spec = perFilter.get(name)?.find(({ type }) => type !== "")?.config;
-    return spec === undefined ? null : new Config(spec as LocalRateLimitSpec, this.#deps);
+    const spec = routeConfig<LocalRateLimitSpec>(perFilter, name);
+    return spec === null ? null : new Config(spec, this.#deps);
   }
 
   onRequestHead(stream: FilterStream, head: RequestHead): HeadersStatus {
@@ -128,16 +130,8 @@ class Config {
     const { info, route } = stream;
     const request: DescribedRequest = { head, info, route, nodeCluster: this.#deps.nodeCluster };
     const { stage, vhRateLimits } = this.#spec;
-    if (this.#rateLimits !== null) {
-      this.#rateLimits.describe(stage, request, into);
-      return into;
-    }
-    if (route === null || route.kind !== "cluster") return into;
-    route.rateLimits?.describe(stage, request, into);
-    const ofHost = route.virtualHost.rateLimits;
-    if (vhRateLimits === "INCLUDE" || (vhRateLimits === "OVERRIDE" && route.rateLimits === null)) {
-      ofHost?.describe(stage, request, into);
-    }
+    if (this.#rateLimits !== null) this.#rateLimits.describe(stage, request, into, null);
+    else if (route?.kind === "cluster") describeRoute(route, vhRateLimits, stage, request, into, null);
     return into;
   }
 }
@@ -158,6 +152,4 @@ function additions(specs: readonly HeaderAddSpec[]): HeaderMutations {
 }
 
 const counters = ["enabled", "enforced", "ok", "rate_limited", "shadow_mode"] as const;
-/** gRPC RESOURCE_EXHAUSTED. */
-const resourceExhausted = 8;
 const none: readonly RateLimitDescriptor[] = [];

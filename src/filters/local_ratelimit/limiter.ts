@@ -1,7 +1,7 @@
 import type { RateLimitDescriptor } from "../../router/rate-limits.ts";
+import { newTokenBucket, TokenBucket, type TokenBucketSpec } from "../token-bucket.ts";
 import { DynamicBuckets } from "./dynamic-buckets.ts";
 import type { LocalDescriptorSpec, LocalRateLimitSpec } from "./parse.ts";
-import { newTokenBucket, TokenBucket, type TokenBucketSpec } from "./token-bucket.ts";
 
 /** The buckets of one config. Envoy: LocalRateLimiterImpl. */
 export class LocalLimiter {

@@ -1,11 +1,9 @@
 import { checkCoverage } from "../../proto/coverage.ts";
-import { durationMs } from "../../proto/duration.ts";
 import type { LocalRateLimitDescriptor } from "../../proto/generated/envoy/extensions/common/ratelimit/v3/ratelimit_pb.ts";
 import {
   type LocalRateLimit,
   LocalRateLimitSchema,
 } from "../../proto/generated/envoy/extensions/filters/http/local_ratelimit/v3/local_rate_limit_pb.ts";
-import type { TokenBucket } from "../../proto/generated/envoy/type/v3/token_bucket_pb.ts";
 import type { Problems } from "../../proto/problems.ts";
 import { parseAddition } from "../../router/parse-headers.ts";
 import { parseRuntimeFraction } from "../../router/parse-match.ts";
@@ -13,8 +11,10 @@ import { parseRateLimits } from "../../router/parse-rate-limits.ts";
 import type { RateLimitSpec } from "../../router/rate-limit-spec.ts";
 import type { HeaderAddSpec, RuntimeFractionSpec } from "../../router/spec.ts";
 import { compileTemplate } from "../../router/template-value.ts";
+import { parseTokenBucket } from "../parse-token-bucket.ts";
+import { type VhRateLimits, vhRateLimitsOptions } from "../route-rate-limits.ts";
+import type { TokenBucketSpec } from "../token-bucket.ts";
 import { type DynamicBucketsSpec, newDynamicBuckets } from "./dynamic-buckets.ts";
-import { newTokenBucket, type TokenBucketSpec } from "./token-bucket.ts";
 
 /** extensions.filters.http.local_ratelimit.v3.LocalRateLimit. */
 export interface LocalRateLimitSpec {
@@ -33,7 +33,7 @@ export interface LocalRateLimitSpec {
   stage: number;
   hasXRateLimitHeaders: boolean;
   hasRetryAfter: boolean;
-  vhRateLimits: "OVERRIDE" | "INCLUDE" | "IGNORE";
+  vhRateLimits: VhRateLimits;
   rateLimits: RateLimitSpec[];
 }
 
@@ -59,7 +59,7 @@ export function parseLocalRateLimitPerRoute(message: LocalRateLimit, problems: P
 export function parseLocalRateLimit(message: LocalRateLimit, problems: Problems): LocalRateLimitSpec {
   checkCoverage(LocalRateLimitSchema, message, problems, { honoured, harmless: [] });
   const bucket =
-    message.tokenBucket === undefined ? null : parseBucket(message.tokenBucket, "", problems.at("token_bucket"));
+    message.tokenBucket === undefined ? null : parseTokenBucket(message.tokenBucket, "", problems.at("token_bucket"));
   const additions = (name: string, options: LocalRateLimit["responseHeadersToAdd"]) =>
     options.map((option, i) => parseAddition(option, problems.at(`${name}[${i}]`), compileTemplate));
   const code = message.status?.code ?? 429;
@@ -78,7 +78,7 @@ export function parseLocalRateLimit(message: LocalRateLimit, problems: Problems)
     stage: message.stage,
     hasXRateLimitHeaders: message.enableXRatelimitHeaders === 1,
     hasRetryAfter: message.enableRetryAfterHeader,
-    vhRateLimits: vhOptions[message.vhRateLimits] ?? "OVERRIDE",
+    vhRateLimits: vhRateLimitsOptions[message.vhRateLimits] ?? "OVERRIDE",
     rateLimits: parseRateLimits(message.rateLimits, problems.at("rate_limits")),
   };
 }
@@ -105,7 +105,7 @@ function parseDescriptor(
   problems: Problems,
 ): LocalDescriptorSpec | null {
   if (message.tokenBucket === undefined) return null;
-  const bucket = parseBucket(message.tokenBucket, "descriptor ", problems.at("token_bucket"));
+  const bucket = parseTokenBucket(message.tokenBucket, "descriptor ", problems.at("token_bucket"));
   if (bucket === null) return null;
   const entries = message.entries.map(({ key, value }): [string, string] => [key, value]);
   const isDynamic = entries.some(([, value]) => value === "");
@@ -117,19 +117,6 @@ function parseDescriptor(
   };
 }
 
-/** null after a fault. */
-function parseBucket(message: TokenBucket, whose: "" | "descriptor ", problems: Problems): TokenBucketSpec | null {
-  const interval = durationMs(message.fillInterval) ?? 0;
-  if (interval < minFillMs) {
-    const text = `local rate limit ${whose}token bucket fill timer must be >= 50ms`;
-    problems.error("fill_interval", text, { envoyText: text });
-    return null;
-  }
-  return newTokenBucket(message.maxTokens, message.tokensPerFill ?? 1, interval);
-}
-
-const minFillMs = 50;
-const vhOptions = ["OVERRIDE", "INCLUDE", "IGNORE"] as const;
 const honoured = [
   "stat_prefix",
   "status",

@@ -10,6 +10,8 @@ import { compileTemplate } from "../../router/template-value.ts";
 import { type Filter, type FilterStream, HeadersStatus } from "../api.ts";
 import type { FilterDeps } from "../linkers.ts";
 import { routeCluster } from "../route-cluster.ts";
+import { routeConfig } from "../route-config.ts";
+import { describeRoute, resourceExhausted } from "../route-rate-limits.ts";
 import { LimitCheck, type LimitSettings } from "./limit-check.ts";
 import { LimitCounters } from "./limit-counters.ts";
 import type { RateLimitFilterSpec, RateLimitRouteSpec } from "./parse.ts";
@@ -33,8 +35,8 @@ export class RateLimitFilter implements Filter, LimitSettings {
   }
 
   linkRoute(perFilter: PerFilter, name: string): RouteLimits | null {
-    const spec = perFilter.get(name)?.find(({ type }) => type !== "")?.config as RateLimitRouteSpec | undefined;
-    return spec === undefined ? null : { spec, rateLimits: linkOrNull(spec.rateLimits) };
+    const spec = routeConfig<RateLimitRouteSpec>(perFilter, name);
+    return spec === null ? null : { spec, rateLimits: linkOrNull(spec.rateLimits) };
   }
 
   onRequestHead(stream: FilterStream, head: RequestHead): HeadersStatus {
@@ -71,7 +73,13 @@ export class RateLimitFilter implements Filter, LimitSettings {
 
   get limitedReply(): LocalReply {
     const { status, isResourceExhausted } = this.spec;
-    return localReply(status, "", "request_rate_limited", ResponseFlag.RL, isResourceExhausted ? 8 : null);
+    return localReply(
+      status,
+      "",
+      "request_rate_limited",
+      ResponseFlag.RL,
+      isResourceExhausted ? resourceExhausted : null,
+    );
   }
 
   #descriptors(stream: FilterStream, head: RequestHead, route: Route, own: RouteLimits | null): RateLimitDescriptor[] {
@@ -84,11 +92,8 @@ export class RateLimitFilter implements Filter, LimitSettings {
       instead.describe(stage, request, into, runtime);
       return into;
     }
-    route.rateLimits?.describe(stage, request, into, runtime);
     const option = route.includesVirtualHostRateLimits ? "INCLUDE" : (own?.spec.vhRateLimits ?? "OVERRIDE");
-    if (option === "INCLUDE" || (option === "OVERRIDE" && route.rateLimits === null)) {
-      route.virtualHost.rateLimits?.describe(stage, request, into, runtime);
-    }
+    describeRoute(route, option, stage, request, into, runtime);
     return into;
   }
 }

@@ -153,10 +153,7 @@ export class LimitCheck implements GrpcCallSink {
 
   #noteMetadata({ dynamicMetadata: fields }: RateLimitResponse): void {
     if (fields === undefined || Object.keys(fields).length === 0) return;
-    const { info } = this.#stream;
-    const name = this.#settings.spec.metadataNamespace;
-    info.dynamicMetadata ??= new Map();
-    info.dynamicMetadata.set(name, { ...info.dynamicMetadata.get(name), ...fields });
+    this.#stream.info.addMetadata(this.#settings.spec.metadataNamespace, fields);
   }
 }
 

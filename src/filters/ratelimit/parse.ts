@@ -15,6 +15,7 @@ import { parseRateLimits } from "../../router/parse-rate-limits.ts";
 import type { RateLimitSpec } from "../../router/rate-limit-spec.ts";
 import type { HeaderAddSpec, RuntimeFractionSpec } from "../../router/spec.ts";
 import { compileTemplate } from "../../router/template-value.ts";
+import { type VhRateLimits, vhRateLimitsOptions } from "../route-rate-limits.ts";
 
 /** extensions.filters.http.ratelimit.v3.RateLimit. */
 export interface RateLimitFilterSpec {
@@ -44,7 +45,7 @@ export interface RateLimitFilterSpec {
 
 /** RateLimitPerRoute. */
 export interface RateLimitRouteSpec {
-  vhRateLimits: "OVERRIDE" | "INCLUDE" | "IGNORE";
+  vhRateLimits: VhRateLimits;
   rateLimits: RateLimitSpec[];
   /** "" for the filter's. */
   domain: string;
@@ -102,7 +103,7 @@ export function parseRateLimitPerRoute(message: RateLimitPerRoute, problems: Pro
     harmless: ["override_option"],
   });
   return {
-    vhRateLimits: vhOptions[message.vhRateLimits] ?? "OVERRIDE",
+    vhRateLimits: vhRateLimitsOptions[message.vhRateLimits] ?? "OVERRIDE",
     rateLimits: parseRateLimits(message.rateLimits, problems.at("rate_limits")),
     domain: message.domain,
   };
@@ -113,7 +114,6 @@ function always(runtimeKey: string): RuntimeFractionSpec {
   return { runtimeKey, numerator: 100, denominator: 100 };
 }
 
-const vhOptions = ["OVERRIDE", "INCLUDE", "IGNORE"] as const;
 const honoured = [
   "domain",
   "stage",

@@ -1,5 +1,5 @@
 import type { RuntimeLookup } from "../../../router/runtime-fraction.ts";
-import { TokenBucket } from "../../local_ratelimit/token-bucket.ts";
+import { TokenBucket } from "../../token-bucket.ts";
 import { admitted, type NetworkFilter } from "../api.ts";
 import { isFlagOn } from "../feature-flag.ts";
 import type { NetworkFilterDeps } from "../linkers.ts";

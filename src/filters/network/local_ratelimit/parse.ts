@@ -1,11 +1,11 @@
 import { checkCoverage } from "../../../proto/coverage.ts";
-import { durationMs } from "../../../proto/duration.ts";
 import {
   type LocalRateLimit,
   LocalRateLimitSchema,
 } from "../../../proto/generated/envoy/extensions/filters/network/local_ratelimit/v3/local_rate_limit_pb.ts";
 import type { Problems } from "../../../proto/problems.ts";
-import { newTokenBucket, type TokenBucketSpec } from "../../local_ratelimit/token-bucket.ts";
+import { parseTokenBucket } from "../../parse-token-bucket.ts";
+import { newTokenBucket, type TokenBucketSpec } from "../../token-bucket.ts";
 import { type FeatureFlagSpec, parseFeatureFlag } from "../feature-flag.ts";
 
 /** extensions.filters.network.local_ratelimit.v3.LocalRateLimit. */
@@ -22,15 +22,12 @@ export function parseLocalRateLimitNetwork(
 ): LocalRateLimitNetworkSpec | null {
   const honoured = ["stat_prefix", "token_bucket", "runtime_enabled", "share_key"];
   checkCoverage(LocalRateLimitSchema, message, problems, { honoured, harmless: [] });
-  const { maxTokens = 0, tokensPerFill, fillInterval } = message.tokenBucket ?? {};
-  const intervalMs = durationMs(fillInterval) ?? 0;
-  if (intervalMs < minFillMs) {
-    const text = "local rate limit token bucket fill timer must be >= 50ms";
-    problems.error("token_bucket.fill_interval", text, { envoyText: text });
-    return null;
-  }
-  const key = message.shareKey;
-  const bucket = sharedBucket(key, maxTokens, tokensPerFill ?? 1, intervalMs);
+  const { tokenBucket, shareKey } = message;
+  if (tokenBucket === undefined) return null;
+  const bucket = parseTokenBucket(tokenBucket, "", problems.at("token_bucket"), (...sizes) =>
+    sharedBucket(shareKey, ...sizes),
+  );
+  if (bucket === null) return null;
   return { statPrefix: message.statPrefix, bucket, enabled: parseFeatureFlag(message.runtimeEnabled) };
 }
 
@@ -45,4 +42,3 @@ function sharedBucket(shareKey: string, maxTokens: number, perFill: number, inte
 }
 
 const shared = new Map<string, WeakRef<TokenBucketSpec>>();
-const minFillMs = 50;
