@@ -1,5 +1,6 @@
 import type { RequestHead } from "../../http/header-block.ts";
 import { cookieValue, queryValue } from "../../router/matchers.ts";
+import { withoutParam } from "../query-params.ts";
 import type { JwtProviderSpec } from "./spec.ts";
 import type { Jwt } from "./token.ts";
 
@@ -73,14 +74,4 @@ export function isIssuer({ place }: FoundToken, { issuer }: Jwt): boolean {
 export function removeToken(head: RequestHead, { kind, name }: TokenPlace): void {
   if (kind === "header") head.remove(name);
   else if (kind === "param") head.path = withoutParam(head.path, name);
-}
-
-function withoutParam(target: string, name: string): string {
-  const at = target.indexOf("?");
-  if (at < 0) return target;
-  const kept = target
-    .slice(at + 1)
-    .split("&")
-    .filter((pair) => pair !== name && !pair.startsWith(`${name}=`));
-  return kept.length === 0 ? target.slice(0, at) : `${target.slice(0, at)}?${kept.join("&")}`;
 }

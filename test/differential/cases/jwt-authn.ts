@@ -319,6 +319,8 @@ export const jwtAuthnCases: Case[] = [
   ask("text behind the token", "jwt", "/", `authorization: Bearer ${good} x`),
   ask("an empty token", "jwt", "/", "authorization: Bearer "),
   ask("a parameter", "jwt", `/x?a=1&access_token=${good}&b=2`),
+  ask("a parameter among others that are not sorted", "jwt", `/x?z=%20y&b&access_token=${good}&a=1`),
+  ask("a line's end in another parameter", "jwt", `/x?z=1%0d%0ax-evil:%20y&access_token=${good}`),
   ask("a parameter alone", "jwt", `/x?access_token=${good}`),
   ask("a bad parameter and a good field", "jwt", "/x?access_token=bad", bearer(good)),
   ask("an expired parameter and a bad field", "jwt", `/x?access_token=${expired}`, bearer("bad")),
