@@ -1,7 +1,8 @@
+import { badValueName } from "../../http/bad-value.ts";
 import type { StreamReset } from "../../http/codec.ts";
-import type { ResponseHead } from "../../http/header-block.ts";
+import type { RequestHead, ResponseHead } from "../../http/header-block.ts";
 import { Known } from "../../http/names.ts";
-import type { LocalReply } from "../../observability/local-replies.ts";
+import { type LocalReply, localReply } from "../../observability/local-replies.ts";
 import { ResponseFlag } from "../../observability/response-flags.ts";
 import type { BorrowFailure } from "../../upstream/borrower.ts";
 import type { TerminalStream } from "../api.ts";
@@ -20,6 +21,16 @@ export function answerForUpstream(stream: TerminalStream, reply: LocalReply, isO
     if (isOverloaded) head.set("x-envoy-overloaded", "true", Known["x-envoy-overloaded"]);
     if (tellsCount) setAttemptCount(head, count);
   });
+}
+
+/** What filters and the route made of a request's head may not be sent as it is: then it is answered here, and true. */
+export function refusesHead(stream: TerminalStream, head: RequestHead): boolean {
+  const name = badValueName(head);
+  if (name === null) return false;
+  const why = `invalid header value for: ${name}`;
+  const details = `filter_removed_required_request_headers{${why.replaceAll(" ", "_")}}`;
+  answerForUpstream(stream, localReply(503, why, details, ResponseFlag.DPE), false);
+  return true;
 }
 
 /** The upstream was lost after its response began: the downstream's is cut off. */

@@ -9,7 +9,7 @@ import type { Route } from "../../router/route.ts";
 import type { BorrowFailure } from "../../upstream/borrower.ts";
 import type { Cluster } from "../../upstream/cluster.ts";
 import type { Terminal, TerminalStream } from "../api.ts";
-import { abortResponse, answerForUpstream, refuseWebSocket } from "./answer.ts";
+import { abortResponse, answerForUpstream, refusesHead, refuseWebSocket } from "./answer.ts";
 import type { Attempt, AttemptOwner } from "./attempt.ts";
 import { Attempts } from "./attempts.ts";
 import { Charges } from "./charges.ts";
@@ -168,6 +168,7 @@ export class RouterRequest implements Terminal, AttemptOwner, RetryOwner {
     if (route?.autoHostRewrite === true && host.hostname !== "") {
       route.setAuthority(head, host.hostname, !this.#options.suppressEnvoyHeaders);
     }
+    if (refusesHead(this.#stream, head)) return;
     this.#isStarted = true;
     this.#feed.sendTo(attempt, head);
     if (this.#feed.isComplete) this.#onRequestComplete(attempt);

@@ -1,3 +1,4 @@
+import { badValueName } from "../../http/bad-value.ts";
 import { type RequestWriter, StreamReset } from "../../http/codec.ts";
 import { copyFields, copyRequest } from "../../http/copy-head.ts";
 import { HeaderBlock, RequestHead, type ResponseHead } from "../../http/header-block.ts";
@@ -25,7 +26,7 @@ export class Shadows {
   /** null where no copy is due. `head` is as the upstream gets it. */
   static begin(head: RequestHead, endStream: boolean, context: ShadowContext): Shadows | null {
     // A tunnel has no end to copy.
-    if (head.method === "CONNECT" || head.has(Known.upgrade)) return null;
+    if (head.method === "CONNECT" || head.has(Known.upgrade) || badValueName(head) !== null) return null;
     let shadows: Shadows | null = null;
     for (const mirror of context.route.mirrors) {
       if (!mirror.isDue(Math.random())) continue;

@@ -17,6 +17,7 @@ import { localRatelimitCases, localRatelimitSetups } from "./local-ratelimit.ts"
 import { networkFiltersCases, networkFiltersSetups } from "./network-filters.ts";
 import { pathsCases, pathsSetups } from "./paths.ts";
 import { ratelimitCases, ratelimitSetups } from "./ratelimit.ts";
+import { rawBytesCases, rawBytesSetups } from "./raw-bytes.ts";
 import { redirectsCases, redirectsSetups } from "./redirects.ts";
 import { retriesCases, retriesSetups } from "./retries.ts";
 import { rewritesCases, rewritesSetups } from "./rewrites.ts";
@@ -67,6 +68,7 @@ const casesOfHttp1 = [
   ...upstreamsCases,
   ...healthCheckCases,
   ...corsCases,
+  ...rawBytesCases,
   ...csrfCases,
   ...grpcStatsCases,
   ...grpcWebCases,
@@ -99,6 +101,7 @@ export const allSetups: Readonly<Record<string, Setup>> = {
   ...upstreamsSetups,
   ...healthCheckSetups,
   ...corsSetups,
+  ...rawBytesSetups,
   ...csrfSetups,
   ...grpcStatsSetups,
   ...grpcWebSetups,
