@@ -1,10 +1,8 @@
 import { stringify } from "yaml";
+import { envoyApi, gatewayApi, gatewayClass, named } from "./gateway-api.ts";
 
 /** A Gateway with a route for each policy of Envoy Gateway's own that Nuncio has filters for, as YAML. `jwks`: JSON. */
 export function gatewayPolicies({ http, app, jwks }: { http: number; app: number; jwks: string }): string {
-  const gatewayApi = "gateway.networking.k8s.io/v1";
-  const envoyApi = "gateway.envoyproxy.io/v1alpha1";
-  const named = (name: string) => ({ name, namespace: "default" });
   const policy = (kind: string, route: string, spec: object) => ({
     apiVersion: envoyApi,
     kind,
@@ -13,12 +11,7 @@ export function gatewayPolicies({ http, app, jwks }: { http: number; app: number
   });
   const routes = ["jwt", "limit", "user-limit", "abort", "delay", "cors", "plain"];
   return [
-    {
-      apiVersion: gatewayApi,
-      kind: "GatewayClass",
-      metadata: { name: "test" },
-      spec: { controllerName: "gateway.envoyproxy.io/gatewayclass-controller" },
-    },
+    gatewayClass,
     {
       apiVersion: gatewayApi,
       kind: "Gateway",

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { stringify } from "yaml";
 import type { CertificateFiles } from "../proxy/certificates.ts";
+import { envoyApi, gatewayApi, gatewayClass, named } from "./gateway-api.ts";
 
 /** What differs from edit to edit. */
 export interface Shape {
@@ -16,9 +17,6 @@ export interface Shape {
 
 /** Gateway API resources as YAML: every filter and match of an HTTPRoute, a GRPCRoute, TLS, weights, a timeout. */
 export function gatewayResources({ version, secret, http, https, ports, listeners }: Shape): string {
-  const gatewayApi = "gateway.networking.k8s.io/v1";
-  const envoyApi = "gateway.envoyproxy.io/v1alpha1";
-  const named = (name: string) => ({ name, namespace: "default" });
   const to = (name: string, weight = 1) => ({ group: "gateway.envoyproxy.io", kind: "Backend", name, weight });
   const under = (value: string) => [{ path: { type: "PathPrefix", value } }];
   const replacePrefixMatch = (value: string) => ({ type: "ReplacePrefixMatch", replacePrefixMatch: value });
@@ -102,12 +100,7 @@ export function gatewayResources({ version, secret, http, https, ports, listener
   ];
   const encoded = (path: string) => readFileSync(path).toString("base64");
   return [
-    {
-      apiVersion: gatewayApi,
-      kind: "GatewayClass",
-      metadata: { name: "test" },
-      spec: { controllerName: "gateway.envoyproxy.io/gatewayclass-controller" },
-    },
+    gatewayClass,
     {
       apiVersion: gatewayApi,
       kind: "Gateway",
