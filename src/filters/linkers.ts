@@ -27,6 +27,8 @@ import { MissingFilter } from "./missing-filter.ts";
 import { OnDemandFilter, type OnDemandHosts } from "./on_demand/filter.ts";
 import { RateLimitFilter } from "./ratelimit/filter.ts";
 import type { RateLimitFilterSpec } from "./ratelimit/parse.ts";
+import { RbacFilter } from "./rbac/filter.ts";
+import type { RbacSpec } from "./rbac/parse.ts";
 
 /** What filters take from the worker and their connection manager. */
 export interface FilterDeps {
@@ -78,4 +80,5 @@ const linkers: Record<string, (config: unknown, slot: number, deps: FilterDeps) 
   "envoy.extensions.filters.http.on_demand.v3.OnDemand": (_config, slot, deps) => new OnDemandFilter(slot, deps),
   "envoy.extensions.filters.http.ratelimit.v3.RateLimit": (config, slot, deps) =>
     new RateLimitFilter(config as RateLimitFilterSpec, slot, deps),
+  "envoy.extensions.filters.http.rbac.v3.RBAC": (config, slot, deps) => new RbacFilter(config as RbacSpec, slot, deps),
 };

@@ -30,6 +30,7 @@ import {
   RateLimitPerRouteSchema,
   RateLimitSchema,
 } from "../proto/generated/envoy/extensions/filters/http/ratelimit/v3/rate_limit_pb.ts";
+import { RBACPerRouteSchema, RBACSchema } from "../proto/generated/envoy/extensions/filters/http/rbac/v3/rbac_pb.ts";
 import type { Problems } from "../proto/problems.ts";
 import { parseApiKeyAuth, parseApiKeyAuthPerRoute } from "./api_key_auth/parse.ts";
 import { parseBasicAuth, parseBasicAuthPerRoute } from "./basic_auth/parse.ts";
@@ -44,6 +45,7 @@ import { parseJwtAuthn, parseJwtPerRoute } from "./jwt_authn/parse.ts";
 import { parseLocalRateLimit, parseLocalRateLimitPerRoute } from "./local_ratelimit/parse.ts";
 import { parseOnDemand, parseOnDemandPerRoute } from "./on_demand/parse.ts";
 import { parseRateLimit, parseRateLimitPerRoute } from "./ratelimit/parse.ts";
+import { parseRbac, parseRbacPerRoute } from "./rbac/parse.ts";
 
 /** Reads one message type of a filter; what it makes is plain data, opaque to all but the filter's link. */
 export type ParseConfig = (message: Message, problems: Problems) => unknown;
@@ -63,6 +65,7 @@ export const filterParsers: ReadonlyMap<string, ParseConfig> = new Map([
   row(LocalRateLimitSchema, parseLocalRateLimit),
   row(OnDemandSchema, parseOnDemand),
   row(RateLimitSchema, parseRateLimit),
+  row(RBACSchema, parseRbac),
 ]);
 
 /** What typed_per_filter_config may hold, by the full name of the message. */
@@ -79,6 +82,7 @@ export const perRouteParsers: ReadonlyMap<string, ParseConfig> = new Map([
   row(OnDemandSchema, parseOnDemand),
   row(OnDemandPerRouteSchema, parseOnDemandPerRoute),
   row(RateLimitPerRouteSchema, parseRateLimitPerRoute),
+  row(RBACPerRouteSchema, parseRbacPerRoute),
 ]);
 
 function row<Desc extends DescMessage>(

@@ -154,7 +154,18 @@ export class RequestHead extends HeaderBlock {
   override joined(name: string): string | null {
     return name.charCodeAt(0) === 58 || name === "host" ? this.find(name) : super.joined(name);
   }
+
+  override byteSize(): number {
+    let sum = super.byteSize();
+    for (const name of pseudoFields) {
+      const value = this.find(name);
+      if (value !== null) sum += name.length + value.length;
+    }
+    return sum;
+  }
 }
+
+const pseudoFields = [":method", ":path", ":authority", ":scheme", ":protocol"];
 
 /** A response's head. */
 export class ResponseHead extends HeaderBlock {
@@ -171,5 +182,9 @@ export class ResponseHead extends HeaderBlock {
 
   override joined(name: string): string | null {
     return name === ":status" ? String(this.status) : super.joined(name);
+  }
+
+  override byteSize(): number {
+    return super.byteSize() + ":status".length + String(this.status).length;
   }
 }

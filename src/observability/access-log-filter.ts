@@ -1,5 +1,6 @@
 import type { RequestHead } from "../http/header-block.ts";
 import type { AccessLogFilterSpec, HeaderConditionSpec } from "./access-log-spec.ts";
+import { celEngine } from "./cel/engine.ts";
 import { anyGrpcStatus, metadataAt } from "./format-values.ts";
 import type { StreamInfo } from "./stream-info.ts";
 import { type MakeStringMatcher, valueCondition } from "./value-condition.ts";
@@ -58,6 +59,10 @@ export function linkFilter(spec: AccessLogFilterSpec, context: FilterContext): A
     case "logType": {
       const types = new Set(spec.types);
       return (info) => types.has(info.accessLogType) !== spec.exclude;
+    }
+    case "cel": {
+      const program = new (celEngine().CelProgram)(spec.expression);
+      return (info) => program.matches(info);
     }
     case "metadata": {
       const matches = valueCondition(spec.value, context.stringMatcher);

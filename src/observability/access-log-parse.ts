@@ -4,11 +4,16 @@ import type {
   AccessLog,
   AccessLogFilter,
   ComparisonFilter,
+  ExtensionFilter,
 } from "../proto/generated/envoy/config/accesslog/v3/accesslog_pb.ts";
 import { ComparisonFilter_Op } from "../proto/generated/envoy/config/accesslog/v3/accesslog_pb.ts";
 import type { SubstitutionFormatString } from "../proto/generated/envoy/config/core/v3/substitution_format_string_pb.ts";
 import { AccessLogType } from "../proto/generated/envoy/data/accesslog/v3/accesslog_pb.ts";
 import type { FileAccessLog } from "../proto/generated/envoy/extensions/access_loggers/file/v3/file_pb.ts";
+import {
+  type ExpressionFilter,
+  ExpressionFilterSchema,
+} from "../proto/generated/envoy/extensions/access_loggers/filters/cel/v3/cel_pb.ts";
 import type {
   StderrAccessLog,
   StdoutAccessLog,
@@ -18,6 +23,7 @@ import type { Problems } from "../proto/problems.ts";
 import { compileLogFormat } from "./access-log.ts";
 import { parseHeader, parseValue } from "./access-log-parse-conditions.ts";
 import type { AccessLogFilterSpec, AccessLogSpec, LogFormatSpec } from "./access-log-spec.ts";
+import { parseCelConfig, parseCelText } from "./cel/parse.ts";
 import { defaultFormat } from "./format.ts";
 import { ResponseFlag } from "./response-flags.ts";
 
@@ -72,12 +78,25 @@ export function parseAccessLogFilter(message: AccessLogFilter, problems: Problem
       return { kind: "metadata", path, value, invert: matcher.invert, matchIfKeyNotFound };
     }
     case "extensionFilter":
-      problems.error("extension_filter", `is not implemented in Nuncio yet: ${specifier.value.name}`);
-      return null;
+      return parseExtensionFilter(specifier.value, problems.at("extension_filter"));
     case undefined:
       problems.error("", "is empty");
       return null;
   }
+}
+
+function parseExtensionFilter(message: ExtensionFilter, problems: Problems): AccessLogFilterSpec | null {
+  const any = message.configType.value;
+  const unpacked = unpackExtension(message.name, any, problems, "typed_config");
+  if (unpacked === null) return null;
+  const scope = problems.at("typed_config").at(unpacked.innerPath);
+  if (unpacked.desc.typeName !== ExpressionFilterSchema.typeName) {
+    scope.error("", `the access log filter ${unpacked.desc.typeName} is not implemented in Nuncio yet`);
+    return null;
+  }
+  const { expression, celConfig } = unpacked.message as ExpressionFilter;
+  const cel = parseCelText(expression, parseCelConfig(celConfig), scope.at("expression"));
+  return cel === null ? null : { kind: "cel", expression: cel };
 }
 
 function parseComparison(

@@ -1,3 +1,5 @@
+import type { CelSpec } from "./cel/parse.ts";
+
 /** One access log of a listener or connection manager, as plain data. */
 export interface AccessLogSpec {
   /** A file's path; /dev/stdout and /dev/stderr are the process's own. */
@@ -29,6 +31,7 @@ export type AccessLogFilterSpec =
   | { kind: "responseFlag"; flags: number }
   | { kind: "grpcStatus"; statuses: number[]; exclude: boolean }
   | { kind: "logType"; types: string[]; exclude: boolean }
+  | { kind: "cel"; expression: CelSpec }
   | { kind: "metadata"; path: string[]; value: ValueConditionSpec; invert: boolean; matchIfKeyNotFound: boolean };
 
 /** Of the same shape as the router's HeaderMatcherSpec, whose matcher is handed in when logs are linked. */

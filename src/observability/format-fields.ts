@@ -116,7 +116,7 @@ export const emptyFields = new Set([
 ]);
 
 /** The same, but they take arguments. */
-export const emptyFieldsWithArgs = new Set(["CEL", "TYPED_CEL", "UPSTREAM_FILTER_STATE"]);
+export const emptyFieldsWithArgs = new Set(["UPSTREAM_FILTER_STATE"]);
 
 /** Envoy puts "_" for the blanks of a detail, so that a line can be split. */
 export function oneWord(text: string): string | null {

@@ -1,4 +1,5 @@
 import { percentDecode } from "../http/percent-decode.ts";
+import { celOperator } from "./cel/operator.ts";
 import { jsonNames } from "./filter-state.ts";
 import {
   addressFields,
@@ -46,7 +47,7 @@ export function makeOperator(
   if (number !== undefined) return numberOperator(number);
   if (text !== undefined) return { text, value: null };
   if (emptyFields.has(name)) return nothing;
-  if (emptyFieldsWithArgs.has(name)) return name.endsWith("CEL") && !args ? `${name} requires parameters` : nothing;
+  if (emptyFieldsWithArgs.has(name)) return nothing;
   const moment = tlsTimes[name];
   if (moment !== undefined) return timeOperator(args ?? "", "%Y-%m-%dT%H:%M:%S.000Z", false, moment);
   const address = addressOperator(name, args);
@@ -121,6 +122,8 @@ const makers: Record<string, Maker> = {
   },
   FILTER_STATE: filterState,
   COALESCE: coalesce,
+  CEL: (args) => celOperator(args, false),
+  TYPED_CEL: (args) => celOperator(args, true),
 };
 
 const needsArgs = new Set([
@@ -140,6 +143,8 @@ const needsArgs = new Set([
   "UPSTREAM_METADATA",
   "METADATA",
   "COALESCE",
+  "CEL",
+  "TYPED_CEL",
 ]);
 
 const metadataSources: Record<string, MetadataSource> = {

@@ -9,6 +9,7 @@ import {
 } from "../proto/generated/envoy/config/route/v3/route_components_pb.ts";
 import type { RegexMatcher } from "../proto/generated/envoy/type/matcher/v3/regex_pb.ts";
 import type { StringMatcher } from "../proto/generated/envoy/type/matcher/v3/string_pb.ts";
+import type { StringMatcher as XdsStringMatcher } from "../proto/generated/xds/type/matcher/v3/string_pb.ts";
 import { parsePercent } from "../proto/percent.ts";
 import type { Problems } from "../proto/problems.ts";
 import { matchesEverything, orNone } from "./empty-specs.ts";
@@ -106,8 +107,8 @@ export function parseHeaderMatcher(message: HeaderMatcher, problems: Problems): 
   return spec;
 }
 
-/** type.matcher.v3.StringMatcher to its Spec; a fault is told and matches matchesEverything. */
-export function parseStringMatcher(message: StringMatcher, problems: Problems): StringMatcherSpec {
+/** type.matcher.v3.StringMatcher, Envoy's or that of xds, to its Spec; a fault is told and matches matchesEverything. */
+export function parseStringMatcher(message: StringMatcher | XdsStringMatcher, problems: Problems): StringMatcherSpec {
   const pattern = message.matchPattern;
   switch (pattern.case) {
     case "safeRegex":
@@ -124,7 +125,7 @@ export function parseStringMatcher(message: StringMatcher, problems: Problems): 
 }
 
 /** The pattern, after telling why RE2 refuses it. `problems` is that of the RegexMatcher. */
-export function parseRegex(message: RegexMatcher | undefined, problems: Problems): string {
+export function parseRegex(message: Pick<RegexMatcher, "regex"> | undefined, problems: Problems): string {
   if (message === undefined) {
     problems.error("", "is missing");
     return "";

@@ -1,12 +1,11 @@
-import { isIP } from "node:net";
 import { parseValue } from "../observability/access-log-parse-conditions.ts";
 import type { RouteMatch } from "../proto/generated/envoy/config/route/v3/route_components_pb.ts";
 import type { FilterStateMatcher } from "../proto/generated/envoy/type/matcher/v3/filter_state_pb.ts";
 import type { MetadataMatcher } from "../proto/generated/envoy/type/matcher/v3/metadata_pb.ts";
 import type { StringMatcher } from "../proto/generated/envoy/type/matcher/v3/string_pb.ts";
-import type { CidrRange } from "../proto/generated/xds/core/v3/cidr_pb.ts";
 import type { Problems } from "../proto/problems.ts";
 import { orNone } from "./empty-specs.ts";
+import { parseRange } from "./parse-range.ts";
 import type { FilterStateMatcherSpec, MetadataMatcherSpec, RouteMatchSpec, StringMatcherSpec } from "./spec.ts";
 
 type ParseString = (message: StringMatcher, problems: Problems) => StringMatcherSpec;
@@ -33,14 +32,16 @@ export function parseStreamConditions(
   };
 }
 
-function parseMetadata(message: MetadataMatcher, problems: Problems): MetadataMatcherSpec | null {
+/** null after telling what is wrong. */
+export function parseMetadata(message: MetadataMatcher, problems: Problems): MetadataMatcherSpec | null {
   const value = parseValue(message.value, problems.at("value"));
   if (value === null) return null;
   const keys = message.path.map(({ segment }) => segment.value ?? "");
   return { path: [message.filter, ...keys], value, invert: message.invert };
 }
 
-function parseFilterState(
+/** null after telling what is wrong. */
+export function parseFilterState(
   message: FilterStateMatcher,
   problems: Problems,
   parseString: ParseString,
@@ -59,16 +60,4 @@ function parseFilterState(
       problems.error("", "is empty: one of string_match, address_match must be set");
       return null;
   }
-}
-
-function parseRange(
-  { addressPrefix: address, prefixLen = 0 }: CidrRange,
-  problems: Problems,
-): { address: string; prefixLength: number } | null {
-  const most = { 0: -1, 4: 32, 6: 128 }[isIP(address)] ?? -1;
-  if (prefixLen <= most) return { address, prefixLength: prefixLen };
-  problems.error("", `"${address}/${prefixLen}" is no range of IP addresses`, {
-    envoyText: `invalid ip/mask combo '${address}/${prefixLen}' (format is <ip>/<# mask bits>)`,
-  });
-  return null;
 }

@@ -34,22 +34,26 @@ class TlsCondition implements StreamCondition {
   }
 }
 
-class MetadataCondition implements StreamCondition {
+/** type.matcher.v3.MetadataMatcher, live: of what filters said of the stream, or of its route's metadata. */
+export class MetadataCondition implements StreamCondition {
   readonly #spec: MetadataMatcherSpec;
+  readonly #isOfRoute: boolean;
   readonly #accepts: (value: unknown) => boolean;
 
-  constructor(spec: MetadataMatcherSpec) {
+  constructor(spec: MetadataMatcherSpec, isOfRoute = false) {
     this.#spec = spec;
+    this.#isOfRoute = isOfRoute;
     this.#accepts = valueCondition(spec.value, (string) => new StringMatcher(string));
   }
 
-  matches({ dynamicMetadata }: StreamInfo): boolean {
-    return this.#accepts(metadataAt(dynamicMetadata, this.#spec.path)) !== this.#spec.invert;
+  matches({ dynamicMetadata, routeMetadata }: StreamInfo): boolean {
+    const metadata = this.#isOfRoute ? routeMetadata : dynamicMetadata;
+    return this.#accepts(metadataAt(metadata, this.#spec.path)) !== this.#spec.invert;
   }
 }
 
 /** Envoy: FilterStateMatcher. An object that is not there matches nothing. */
-class FilterStateCondition implements StreamCondition {
+export class FilterStateCondition implements StreamCondition {
   readonly #key: string;
   readonly #string: StringMatcher | null;
   readonly #ranges: CidrSet | null;

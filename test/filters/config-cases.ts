@@ -3,6 +3,7 @@ import { ofHeaderMutation } from "./header-mutation-configs.ts";
 import { ofJwtAuthn } from "./jwt-authn-configs.ts";
 import { ofLocalRateLimit } from "./local-ratelimit-configs.ts";
 import { ofRateLimit } from "./ratelimit-configs.ts";
+import { ofRbac } from "./rbac-configs.ts";
 
 /** JSON as a bootstrap is written in. */
 type Json = { [key: string]: unknown };
@@ -325,6 +326,7 @@ export const configCases: readonly FilterConfigCase[] = [
   ...ofHeaderMutation,
   ...ofLocalRateLimit,
   ...ofRateLimit,
+  ...ofRbac,
   ...ofJwtAuthn,
   ...ofCredentials,
   ...ofHealthCheck,

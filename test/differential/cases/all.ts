@@ -2,6 +2,7 @@ import { plainRequest } from "../client-http2.ts";
 import { pendingCases } from "../pending.ts";
 import type { Case, Setup } from "../setup.ts";
 import { basicsCases, basicsSetups } from "./basics.ts";
+import { celCases, celSetups } from "./cel.ts";
 import { corsCases, corsSetups } from "./cors.ts";
 import { credentialsCases, credentialsSetups } from "./credentials.ts";
 import { csrfCases, csrfSetups } from "./csrf.ts";
@@ -18,6 +19,7 @@ import { networkFiltersCases, networkFiltersSetups } from "./network-filters.ts"
 import { pathsCases, pathsSetups } from "./paths.ts";
 import { ratelimitCases, ratelimitSetups } from "./ratelimit.ts";
 import { rawBytesCases, rawBytesSetups } from "./raw-bytes.ts";
+import { rbacCases, rbacSetups } from "./rbac.ts";
 import { redirectsCases, redirectsSetups } from "./redirects.ts";
 import { retriesCases, retriesSetups } from "./retries.ts";
 import { rewritesCases, rewritesSetups } from "./rewrites.ts";
@@ -69,7 +71,9 @@ const casesOfHttp1 = [
   ...healthCheckCases,
   ...corsCases,
   ...rawBytesCases,
+  ...celCases,
   ...csrfCases,
+  ...rbacCases,
   ...grpcStatsCases,
   ...grpcWebCases,
   ...retriesCases,
@@ -102,7 +106,9 @@ export const allSetups: Readonly<Record<string, Setup>> = {
   ...healthCheckSetups,
   ...corsSetups,
   ...rawBytesSetups,
+  ...celSetups,
   ...csrfSetups,
+  ...rbacSetups,
   ...grpcStatsSetups,
   ...grpcWebSetups,
   ...retriesSetups,

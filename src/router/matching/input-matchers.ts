@@ -1,0 +1,49 @@
+import { CidrSet } from "../../net/cidr.ts";
+import { Word64 } from "../../net/word64.ts";
+import { xxHash64 } from "../../net/xx-hash.ts";
+import { celEngine } from "../../observability/cel/engine.ts";
+import type { StreamInfo } from "../../observability/stream-info.ts";
+import { valueCondition } from "../../observability/value-condition.ts";
+import { StringMatcher } from "../matchers.ts";
+import type { InputMatcherSpec, InputSpec } from "./spec.ts";
+
+/** Decides on what an input gave; null is an input without a value. */
+export type InputMatcher = (value: unknown) => boolean;
+
+/** A matcher that does not take what its input gives never matches, as in Envoy. */
+export function linkInputMatcher(spec: InputMatcherSpec, input: InputSpec): InputMatcher {
+  const gives = input.kind === "cel" || input.kind === "dynamic_metadata" ? input.kind : "text";
+  const takes = spec.kind === "cel" ? "cel" : spec.kind === "metadata" ? "dynamic_metadata" : "text";
+  if (gives !== takes) return never;
+  switch (spec.kind) {
+    case "string": {
+      const matcher = new StringMatcher(spec.string);
+      return (value) => typeof value === "string" && matcher.matches(value);
+    }
+    case "ip": {
+      const ranges = new CidrSet(spec.ranges);
+      return (value) => typeof value === "string" && ranges.has(value);
+    }
+    case "metadata": {
+      const accepts = valueCondition(spec.value, (string) => new StringMatcher(string));
+      return (value) => accepts(value) !== spec.invert;
+    }
+    case "consistent_hashing": {
+      const { threshold, modulo } = spec;
+      const seed = new Word64();
+      seed.set(Number(spec.seed >> 32n), Number(spec.seed & 0xffffffffn));
+      const hash = new Word64();
+      return (value) => {
+        if (typeof value !== "string") return false;
+        xxHash64(value, hash, seed);
+        return (((hash.high >>> 0) % modulo) * (2 ** 32 % modulo) + (hash.low >>> 0)) % modulo >= threshold;
+      };
+    }
+    case "cel": {
+      const program = new (celEngine().CelProgram)(spec.expression);
+      return (value) => program.matches(value as StreamInfo);
+    }
+  }
+}
+
+const never: InputMatcher = () => false;

@@ -1,0 +1,379 @@
+import { request } from "../bytes.ts";
+import type { Case, Json, Setup } from "../setup.ts";
+
+const name = "envoy.filters.http.rbac";
+const types = "type.googleapis.com/";
+const filterType = `${types}envoy.extensions.filters.http.rbac.v3.RBAC`;
+const any: Json = { any: true };
+
+/** One policy of these permissions for everyone. */
+const may = (permission: Json, action = "ALLOW"): Json => ({
+  rules: { action, policies: { "the policy": { permissions: [permission], principals: [any] } } },
+});
+/** One policy of everything for these. */
+const who = (principal: Json, action = "ALLOW"): Json => ({
+  rules: { action, policies: { p: { permissions: [any], principals: [principal] } } },
+});
+const when = (condition: Json, more: Json = {}): Json => ({
+  rules: { policies: { p: { permissions: [any], principals: [any], condition, ...more } } },
+});
+
+const ident = (text: string): Json => ({ ident_expr: { name: text } });
+const select = (operand: Json, field: string): Json => ({ select_expr: { operand, field } });
+const call = (fn: string, ...args: Json[]): Json => ({ call_expr: { function: fn, args } });
+const text = (value: string): Json => ({ const_expr: { string_value: value } });
+const isGet = call("_==_", select(ident("request"), "method"), text("GET"));
+const headerIs = (field: string, value: string): Json =>
+  call("_==_", call("_[_]", select(ident("request"), "headers"), text(field)), text(value));
+
+const input = (typeName: string, more: Json = {}): Json => ({
+  name: "input",
+  typed_config: { "@type": types + typeName, ...more },
+});
+const header = (header_name: string): Json =>
+  input("envoy.type.matcher.v3.HttpRequestHeaderMatchInput", { header_name });
+const network = (kind: string): Json => input(`envoy.extensions.matching.common_inputs.network.v3.${kind}`);
+const act = (title: string, action = "ALLOW"): Json => ({
+  action: { name: "action", typed_config: { "@type": `${types}envoy.config.rbac.v3.Action`, name: title, action } },
+});
+const single = (of: Json, value_match: Json): Json => ({ single_predicate: { input: of, value_match } });
+const custom = (of: Json, typeName: string, config: Json): Json => ({
+  single_predicate: {
+    input: of,
+    custom_match: { name: "matcher", typed_config: { "@type": types + typeName, ...config } },
+  },
+});
+const list = (...matchers: [Json, Json][]): Json => ({
+  matcher_list: { matchers: matchers.map(([predicate, on_match]) => ({ predicate, on_match })) },
+});
+const ips = (of: Json, ...range_matchers: Json[]): Json => ({
+  matcher_tree: {
+    input: of,
+    custom_match: { name: "ip", typed_config: { "@type": `${types}xds.type.matcher.v3.IPMatcher`, range_matchers } },
+  },
+});
+const range = (address_prefix: string, prefix_len: number): Json => ({ address_prefix, prefix_len });
+const domains = (of: Json, ...domain_matchers: Json[]): Json => ({
+  matcher_tree: {
+    input: of,
+    custom_match: {
+      name: "domain",
+      typed_config: { "@type": `${types}xds.type.matcher.v3.ServerNameMatcher`, domain_matchers },
+    },
+  },
+});
+const a = single(header("x-a"), { exact: "1" });
+const b = single(header("x-b"), { prefix: "1" });
+
+/** Path to the RBAC of its route. */
+const policies: Record<string, Json> = {
+  "no-rules": {},
+  "nothing-allowed": { rules: { action: "ALLOW" } },
+  "nothing-denied": { rules: { action: "DENY" } },
+  "allow-all": may(any),
+  "deny-all": may(any, "DENY"),
+  "log-all": may(any, "LOG"),
+  "log-some": may({ header: { name: "x-a", string_match: { exact: "1" } } }, "LOG"),
+  header: may({ header: { name: "x-a", string_match: { exact: "1" } } }),
+  "header-deny": may({ header: { name: "x-a", present_match: true } }, "DENY"),
+  "header-not": may({ not_rule: { header: { name: "x-a", present_match: true } } }),
+  method: may({ header: { name: ":method", string_match: { exact: "GET" } } }),
+  path: may({ url_path: { path: { suffix: "/x" } } }),
+  "path-regex": may({ url_path: { path: { safe_regex: { regex: "/path-regex/[a-z]+" } } } }),
+  template: may({
+    uri_template: {
+      name: "t",
+      typed_config: {
+        "@type": `${types}envoy.extensions.path.match.uri_template.v3.UriTemplateMatchConfig`,
+        path_template: "/template/{a}/b/*",
+      },
+    },
+  }),
+  and: may({
+    and_rules: {
+      rules: [{ header: { name: "x-a", present_match: true } }, { header: { name: "x-b", present_match: true } }],
+    },
+  }),
+  or: may({
+    or_rules: {
+      rules: [{ header: { name: "x-a", present_match: true } }, { header: { name: "x-b", present_match: true } }],
+    },
+  }),
+  "local-ip": may({ destination_ip: range("127.0.0.0", 8) }),
+  "other-ip": may({ destination_ip: range("10.0.0.0", 8) }),
+  "ip-without-length": may({ destination_ip: { address_prefix: "127.0.0.1" } }),
+  port: may({ destination_port: 80 }),
+  ports: may({ destination_port_range: { start: 1024, end: 65536 } }),
+  "server-name": may({ requested_server_name: { exact: "" } }),
+  "server-name-not": may({ requested_server_name: { prefix: "a" } }),
+  metadata: may({ metadata: { filter: "f", path: [{ key: "k" }], value: { string_match: { exact: "v" } } } }),
+  "metadata-invert": may({
+    metadata: { filter: "f", path: [{ key: "k" }], value: { string_match: { exact: "v" } }, invert: true },
+  }),
+  "route-metadata": may({
+    sourced_metadata: {
+      metadata_source: "ROUTE",
+      metadata_matcher: { filter: "of-route", path: [{ key: "k" }], value: { string_match: { exact: "v" } } },
+    },
+  }),
+  source: who({ source_ip: range("127.0.0.0", 8) }),
+  direct: who({ direct_remote_ip: range("127.0.0.0", 8) }),
+  remote: who({ remote_ip: range("10.1.0.0", 16) }),
+  "remote-deny": who({ remote_ip: range("10.1.0.0", 16) }, "DENY"),
+  authenticated: who({ authenticated: {} }),
+  "not-authenticated": who({ not_id: { authenticated: { principal_name: { exact: "" } } } }),
+  "who-header": who({ header: { name: "x-user", string_match: { contains: "ann" } } }),
+  "who-path": who({ url_path: { path: { prefix: "/who-path/ann" } } }),
+  "who-and": who({ and_ids: { ids: [any, { header: { name: "x-a", present_match: true } }] } }),
+  "who-or": who({ or_ids: { ids: [{ authenticated: {} }, { header: { name: "x-a", present_match: true } }] } }),
+  "filter-state": who({ filter_state: { key: "k", string_match: { exact: "v" } } }),
+  mtls: who({
+    custom: {
+      name: "mtls",
+      typed_config: {
+        "@type": `${types}envoy.extensions.rbac.principals.mtls_authenticated.v3.Config`,
+        any_validated_client_certificate: true,
+      },
+    },
+  }),
+  sorted: {
+    rules: {
+      policies: {
+        zeta: { permissions: [any], principals: [any] },
+        Alpha: { permissions: [{ header: { name: "x-a", present_match: true } }], principals: [any] },
+        alpha: { permissions: [{ header: { name: "x-b", present_match: true } }], principals: [any] },
+      },
+    },
+    track_per_rule_stats: true,
+  },
+  condition: when(isGet),
+  "condition-header": when(headerIs("x-a", "1")),
+  "condition-no-bool": when(text("true")),
+  "condition-string": when(call("_==_", call("string", ident("1")), text("a")), {
+    cel_config: { enable_string_conversion: true },
+  }),
+  shadow: { shadow_rules: (may(any, "DENY") as { rules: Json }).rules, shadow_rules_stat_prefix: "sh_" },
+  both: {
+    ...may(any),
+    rules_stat_prefix: "en_",
+    shadow_rules: (may({ header: { name: "x-a", present_match: true } }) as { rules: Json }).rules,
+    shadow_rules_stat_prefix: "sh_",
+    track_per_rule_stats: true,
+  },
+  "matcher-header": { matcher: list([a, act("first")], [b, act("second", "DENY")]) },
+  "matcher-otherwise": { matcher: { ...list([a, act("first", "DENY")]), on_no_match: act("otherwise") } },
+  "matcher-log": { matcher: { ...list([a, act("log it", "LOG")]), on_no_match: act("otherwise") } },
+  "matcher-and": { matcher: list([{ and_matcher: { predicate: [a, b] } }, act("both")]) },
+  "matcher-or": { matcher: list([{ or_matcher: { predicate: [a, b] } }, act("either")]) },
+  "matcher-not": { matcher: list([{ not_matcher: a }, act("not a")]) },
+  "matcher-nested": { matcher: list([a, { matcher: list([b, act("inner")]) }], [b, act("after", "DENY")]) },
+  "matcher-nested-otherwise": {
+    matcher: list([a, { matcher: { ...list([b, act("inner")]), on_no_match: act("inner otherwise", "DENY") } }]),
+  },
+  "matcher-exact-map": {
+    matcher: {
+      matcher_tree: { input: header("x-a"), exact_match_map: { map: { 1: act("one"), 2: act("two", "DENY") } } },
+    },
+  },
+  "matcher-prefix-map": {
+    matcher: {
+      matcher_tree: {
+        input: header("x-a"),
+        prefix_match_map: {
+          map: { 1: act("short"), 12: act("longer", "DENY"), 123: { matcher: list([b, act("longest")]) } },
+        },
+      },
+    },
+  },
+  "matcher-source-ip": {
+    matcher: list([
+      custom(network("SourceIPInput"), "envoy.extensions.matching.input_matchers.ip.v3.Ip", {
+        cidr_ranges: [range("10.1.0.0", 16), range("::1", 128)],
+        stat_prefix: "ip",
+      }),
+      act("source"),
+    ]),
+  },
+  "matcher-direct-ip": {
+    matcher: list([
+      custom(network("DirectSourceIPInput"), "envoy.extensions.matching.input_matchers.ip.v3.Ip", {
+        cidr_ranges: [range("127.0.0.0", 8)],
+        stat_prefix: "ip",
+      }),
+      act("direct"),
+    ]),
+  },
+  "matcher-ip-tree": {
+    matcher: ips(
+      network("SourceIPInput"),
+      { ranges: [range("10.0.0.0", 8)], on_match: act("wide") },
+      { ranges: [range("10.1.0.0", 16)], on_match: { matcher: list([a, act("narrow", "DENY")]) } },
+      { ranges: [range("10.1.2.0", 24)], exclusive: true, on_match: { matcher: list([b, act("exclusive")]) } },
+    ),
+  },
+  "matcher-ip-exclusive": {
+    matcher: ips(
+      network("SourceIPInput"),
+      { ranges: [range("10.0.0.0", 8)], exclusive: true, on_match: act("wide") },
+      { ranges: [range("10.1.0.0", 16)], on_match: { matcher: list([a, act("narrow")]) } },
+    ),
+  },
+  "matcher-domain": {
+    matcher: domains(
+      header(":authority"),
+      { domains: ["shop.test"], on_match: act("exact") },
+      { domains: ["*.shop.test"], on_match: act("wild", "DENY") },
+      { domains: ["*.de.shop.test"], on_match: { matcher: list([a, act("german")]) } },
+      { domains: ["*"], on_match: act("any") },
+    ),
+  },
+  "matcher-port": { matcher: list([single(network("DestinationPortInput"), { exact: "80" }), act("port")]) },
+  "matcher-local": { matcher: list([single(network("DestinationIPInput"), { exact: "127.0.0.1" }), act("local")]) },
+  "matcher-sni": { matcher: list([single(network("ServerNameInput"), { exact: "" }), act("sni")]) },
+  "matcher-san": {
+    matcher: list([
+      single(input("envoy.extensions.matching.common_inputs.ssl.v3.UriSanInput"), { contains: "a" }),
+      act("san"),
+    ]),
+  },
+  "matcher-metadata": {
+    matcher: {
+      ...list([
+        custom(
+          input("envoy.extensions.matching.common_inputs.network.v3.DynamicMetadataInput", {
+            filter: "f",
+            path: [{ key: "k" }],
+          }),
+          "envoy.extensions.matching.input_matchers.metadata.v3.Metadata",
+          { value: { string_match: { exact: "v" } } },
+        ),
+        act("metadata"),
+      ]),
+      on_no_match: act("none", "DENY"),
+    },
+  },
+  "matcher-metadata-invert": {
+    matcher: list([
+      custom(
+        input("envoy.extensions.matching.common_inputs.network.v3.DynamicMetadataInput", {
+          filter: "f",
+          path: [{ key: "k" }],
+        }),
+        "envoy.extensions.matching.input_matchers.metadata.v3.Metadata",
+        { value: { string_match: { exact: "v" } }, invert: true },
+      ),
+      act("metadata"),
+    ]),
+  },
+  "matcher-cel": {
+    matcher: list([
+      custom(input("xds.type.matcher.v3.HttpAttributesCelMatchInput"), "xds.type.matcher.v3.CelMatcher", {
+        expr_match: { cel_expr_parsed: { expr: headerIs("x-a", "1") } },
+      }),
+      act("cel"),
+    ]),
+  },
+  "matcher-cel-checked": {
+    matcher: list([
+      custom(input("xds.type.matcher.v3.HttpAttributesCelMatchInput"), "xds.type.matcher.v3.CelMatcher", {
+        expr_match: { cel_expr_checked: { expr: isGet } },
+      }),
+      act("cel"),
+    ]),
+  },
+  "matcher-cel-older": {
+    matcher: list([
+      custom(input("xds.type.matcher.v3.HttpAttributesCelMatchInput"), "xds.type.matcher.v3.CelMatcher", {
+        expr_match: { parsed_expr: { expr: headerIs("x-b", "1") } },
+      }),
+      act("cel"),
+    ]),
+  },
+  "matcher-shadow": { ...may(any), shadow_matcher: list([a, act("shadowed", "DENY")]), track_per_rule_stats: true },
+  "matcher-and-rules": { ...may(any, "DENY"), matcher: list([a, act("matcher")]) },
+};
+
+export const rbacSetups: Record<string, Setup> = {
+  rbac: {
+    filters: [
+      {
+        name,
+        typed_config: {
+          "@type": filterType,
+          ...may({ header: { name: "x-global", present_match: true } }),
+          rules_stat_prefix: "main_",
+          shadow_rules_stat_prefix: "main_shadow.",
+        },
+      },
+    ],
+    manager: { use_remote_address: false },
+    virtualHosts: [
+      {
+        name: "all",
+        domains: ["*"],
+        request_headers_to_add: [
+          { header: { key: "x-rbac", value: "%DYNAMIC_METADATA(envoy.filters.http.rbac)%" } },
+          { header: { key: "x-common", value: "%DYNAMIC_METADATA(envoy.common)%" } },
+        ],
+        routes: [
+          ...Object.entries(policies).map(([path, rbac]) => ({
+            match: { path_separated_prefix: `/${path}` },
+            route: { cluster: "backend{lane}" },
+            metadata: { filter_metadata: { "of-route": { k: "v" } } },
+            typed_per_filter_config: {
+              [name]: { "@type": `${types}envoy.extensions.filters.http.rbac.v3.RBACPerRoute`, rbac },
+            },
+          })),
+          {
+            match: { prefix: "/without" },
+            route: { cluster: "backend{lane}" },
+            typed_per_filter_config: {
+              [name]: { "@type": `${types}envoy.extensions.filters.http.rbac.v3.RBACPerRoute` },
+            },
+          },
+          { match: { prefix: "/" }, route: { cluster: "backend{lane}" } },
+        ],
+      },
+    ],
+  },
+};
+
+const host = "host: shop.test";
+const requests: [string, string, readonly string[]][] = [
+  ["bare", "", []],
+  ["x-a", "/x?q", ["x-a: 1", "x-user: joanna"]],
+  ["x-b", "/ann/b/c", ["x-b: 123"]],
+  ["both", "/abc", ["x-a: 1", "x-b: 1", "x-forwarded-for: 10.1.2.3"]],
+  ["forwarded", "/x", ["x-a: 1234", "x-forwarded-for: 10.1.9.9"]],
+];
+const others = ["de.shop.test", "a.de.shop.test", "a.b.shop.test", "else.test", "SHOP.test"];
+const withA = ["1", "2", "12", "123", "1234", "3", ""];
+
+export const rbacCases: readonly Case[] = [
+  ...[...Object.keys(policies), "without", "none"].flatMap((path) => [
+    ...requests.map(([what, more, fields]) => c(`${path}, ${what}`, request(`GET /${path}${more}`, host, ...fields))),
+    c(`${path}, POST`, request(`POST /${path}`, host, "content-length: 0", "x-a: 1", "x-a: 2")),
+  ]),
+  ...others.map((authority) => c(`domain ${authority}`, request("GET /matcher-domain", `host: ${authority}`))),
+  ...others.map((authority) =>
+    c(`domain ${authority}, x-a`, request("GET /matcher-domain", `host: ${authority}`, "x-a: 1")),
+  ),
+  ...withA.flatMap((value) =>
+    ["matcher-exact-map", "matcher-prefix-map"].map((path) =>
+      c(`${path}, ${value}`, request(`GET /${path}`, host, `x-a: ${value}`, "x-b: 2")),
+    ),
+  ),
+  ...["10.1.2.3", "10.1.3.1", "10.9.9.9", "11.1.1.1"].flatMap((address) =>
+    ["matcher-ip-tree", "matcher-ip-exclusive"].flatMap((path) =>
+      [[], ["x-a: 1"], ["x-b: 1"]].map((fields) =>
+        c(`${path}, ${address} ${fields}`, request(`GET /${path}`, host, `x-forwarded-for: ${address}`, ...fields)),
+      ),
+    ),
+  ),
+  c("without, global", request("GET /other", host, "x-global: 1")),
+  { name: "the stats of rbac", setup: "rbac", send: "", stats: "rbac" },
+];
+
+function c(what: string, send: string): Case {
+  return { name: `rbac: ${what}`, setup: "rbac", send };
+}
