@@ -115,3 +115,72 @@ test("a head held to the trailers goes on with them", () => {
   iteration.trailers(["t"]);
   expect(out).toEqual(["head a", "trailers t"]);
 });
+
+/** Holds a message until it is whole, from its head on. */
+const collect: Filter = {
+  onRequestHead: () => HeadersStatus.StopIteration,
+  onRequestData: (_stream, _chunk, endStream) => (endStream ? DataStatus.Continue : DataStatus.StopIterationAndBuffer),
+  onRequestTrailers: () => DataStatus.Continue,
+};
+const ask: Filter = {
+  onRequestHead: () => HeadersStatus.StopAllIterationAndWatermark,
+  onRequestData: () => DataStatus.Continue,
+};
+
+test("two filters that hold a message each get all of it", () => {
+  for (const trailers of [false, true]) {
+    const { iteration, out, seen } = walk(collect, collect, watch);
+    iteration.head({ said: "a" }, false);
+    iteration.data(Buffer.from("x"), false);
+    iteration.data(Buffer.from("y"), !trailers);
+    if (trailers) iteration.trailers(["t"]);
+    expect(seen).toEqual(["0:x", "0:y", "1:xy", "2:xy"]);
+    expect(out).toEqual(trailers ? ["head a", "data xy", "trailers t"] : ["head a", "data xy end"]);
+  }
+});
+
+test("filters in front of one that stopped everything see the body as it comes, the others when it goes on", () => {
+  const { iteration, out, seen } = walk(watch, ask, upper);
+  iteration.head({ said: "a" }, false);
+  iteration.data(Buffer.from("x"), false);
+  iteration.data(Buffer.from("y"), true);
+  expect(seen).toEqual(["0:x", "0:y"]);
+  iteration.resume(1);
+  expect(seen).toEqual(["0:x", "0:y", "1:xy", "2:xy"]);
+  expect(out).toEqual(["head a", "data XY end"]);
+});
+
+test("one that stops everything, behind another, gets the body of both", () => {
+  const { iteration, out, seen } = walk(ask, ask, watch);
+  iteration.head({ said: "a" }, false);
+  iteration.data(Buffer.from("x"), false);
+  iteration.resume(0);
+  iteration.trailers(["t"]);
+  expect(out).toEqual([]);
+  iteration.resume(1);
+  expect(seen).toEqual(["0:x", "1:x", "2:x"]);
+  expect(out).toEqual(["head a", "data x", "trailers t"]);
+});
+
+test("what was paused goes on once there is room, though a filter still holds the message", () => {
+  const { iteration, out } = walk(ask, {
+    onRequestHead: () => HeadersStatus.StopIteration,
+    onRequestData: (_stream, chunk: BodyChunk) => {
+      chunk.bytes = Buffer.alloc(0);
+      return DataStatus.StopIterationNoBuffer;
+    },
+  });
+  iteration.head({ said: "a" }, false);
+  iteration.data(Buffer.alloc(101), false);
+  expect(out).toEqual(["full true"]);
+  iteration.resume(0);
+  expect(out).toEqual(["full true", "drained"]);
+});
+
+test("more than one filter may hold is too much where another only paused", () => {
+  const { iteration, out } = walk(ask, collect);
+  iteration.head({ said: "a" }, false);
+  iteration.data(Buffer.alloc(101), false);
+  iteration.resume(0);
+  expect(out).toEqual(["full true", "full false"]);
+});

@@ -89,10 +89,6 @@ export class Iteration<Head, Trailers> {
       return;
     }
     if (endStream) this.#isEnded = true;
-    if (this.#stop === "all") {
-      this.#hold(bytes, this.#isWatermark);
-      return;
-    }
     this.#walkData(0, bytes, endStream);
   }
 
@@ -101,9 +97,7 @@ export class Iteration<Head, Trailers> {
       this.#walkTrailers(0, trailers);
       return;
     }
-    this.#trailers = trailers;
     this.#isEnded = true;
-    if (this.#stop === "all") return;
     this.#walkTrailers(0, trailers);
   }
 
@@ -113,7 +107,12 @@ export class Iteration<Head, Trailers> {
     else this.#walkData(this.#after(this.#lists.data, slot), bytes, false);
   }
 
-  /** Bytes held for a filter that stopped the walk. */
+  /** What is held for a filter that stopped the walk. */
+  get held(): readonly Buffer[] {
+    return this.#buffer;
+  }
+
+  /** Bytes of it. */
   get buffered(): number {
     return this.#buffered;
   }
@@ -124,7 +123,7 @@ export class Iteration<Head, Trailers> {
     const wasAll = this.#stop === "all";
     this.#stopSlot = -1;
     if (!this.#isHeadDelivered) this.#walkHead(this.#after(this.#lists.head, slot));
-    if (this.#stopSlot >= 0 || !this.#direction.isLive) return;
+    if (!this.#direction.isLive) return;
     const held = this.#buffered > 0 ? Buffer.concat(this.#buffer, this.#buffered) : null;
     const trailers = this.#trailers;
     const isEnded = this.#isEnded;
@@ -136,11 +135,11 @@ export class Iteration<Head, Trailers> {
     if (held !== null || (isEnded && trailers === null && !this.#headEnd)) {
       this.#walkData(from, held ?? empty, isEnded && trailers === null);
     }
-    if (trailers !== null && this.#stopSlot < 0 && this.#direction.isLive) {
+    if (trailers !== null && this.#direction.isLive) {
       const list = this.#lists.trailers;
       this.#walkTrailers(wasAll ? this.#at(list, slot) : this.#after(list, slot), trailers);
     }
-    if (this.#isPaused && this.#stopSlot < 0) {
+    if (this.#isPaused && this.#buffered <= this.bufferLimit) {
       this.#isPaused = false;
       this.#direction.onBufferDrained();
     }
@@ -171,7 +170,7 @@ export class Iteration<Head, Trailers> {
     let bytes = given;
     for (let i = from; i < list.length; i++) {
       const entry = list[i] as ChainEntry;
-      if (this.#stopSlot >= 0 && this.#isBehind(entry.slot, this.#stopSlot)) break;
+      if (this.#isHeldBefore(entry.slot)) break;
       chunk.bytes = bytes;
       const status = this.#direction.callData(entry, chunk, endStream);
       if (!this.#direction.isLive) return;
@@ -206,7 +205,7 @@ export class Iteration<Head, Trailers> {
     const list = this.#lists.trailers;
     for (let i = from; i < list.length; i++) {
       const entry = list[i] as ChainEntry;
-      if (this.#stopSlot >= 0 && this.#isBehind(entry.slot, this.#stopSlot)) break;
+      if (this.#isHeldBefore(entry.slot)) break;
       const status = this.#direction.callTrailers(entry, trailers);
       if (!this.#direction.isLive) return;
       if (status === 0) {
@@ -226,15 +225,23 @@ export class Iteration<Head, Trailers> {
       return;
     }
     if (this.#stopSlot < 0) this.#direction.deliverTrailers(trailers);
+    else this.#trailers = trailers;
   }
 
   #hold(bytes: Buffer, isWatermark: boolean): void {
     if (bytes.length === 0) return;
     this.#buffer.push(Buffer.from(bytes));
     this.#buffered += bytes.length;
-    if (this.#buffered <= this.bufferLimit || this.#isPaused) return;
+    if (this.#buffered <= this.bufferLimit || (isWatermark && this.#isPaused)) return;
     if (isWatermark) this.#isPaused = true;
     this.#direction.onBufferFull(isWatermark);
+  }
+
+  /** Body and trailers do not come to the filter in `slot`: one in front of it, or its own head hook, stopped them. */
+  #isHeldBefore(slot: number): boolean {
+    const stopSlot = this.#stopSlot;
+    if (stopSlot < 0) return false;
+    return slot === stopSlot ? this.#stop === "all" : this.#isBehind(slot, stopSlot);
   }
 
   #isBehind(slot: number, other: number): boolean {
