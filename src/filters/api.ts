@@ -29,6 +29,14 @@ export interface BodyChunk {
   bytes: Buffer;
 }
 
+/** What of a request's body waits for a filter that stopped it. */
+interface HeldBody {
+  /** Bytes that may wait; more are answered with 413. Envoy: setDecoderBufferLimit. */
+  bufferLimit: number;
+  /** In their order. Envoy: decodingBuffer. */
+  readonly held: readonly Buffer[];
+}
+
 /** What a filter sees of its stream. */
 export interface FilterStream {
   readonly info: StreamInfo;
@@ -41,6 +49,7 @@ export interface FilterStream {
   readonly scratch: unknown[];
   /** What the filter in `slot` linked of its per-route configs; null without any. */
   override(slot: number): unknown;
+  readonly requestWalk: HeldBody;
   /** Chooses the route anew, by the head as it is now. The chain's filters stay. Envoy: clearRouteCache. */
   refreshRoute(): void;
   continueRequest(slot: number): void;

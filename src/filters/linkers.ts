@@ -6,6 +6,8 @@ import { ApiKeyAuthFilter } from "./api_key_auth/filter.ts";
 import type { ApiKeyAuthSpec } from "./api_key_auth/parse.ts";
 import { BasicAuthFilter } from "./basic_auth/filter.ts";
 import type { BasicAuthSpec } from "./basic_auth/parse.ts";
+import { BufferFilter } from "./buffer/filter.ts";
+import type { BufferSpec } from "./buffer/parse.ts";
 import { CorsFilter } from "./cors/filter.ts";
 import { CsrfFilter } from "./csrf/filter.ts";
 import type { CsrfPolicySpec } from "./csrf/parse.ts";
@@ -61,6 +63,7 @@ const linkers: Record<string, (config: unknown, slot: number, deps: FilterDeps) 
     new ApiKeyAuthFilter(config as ApiKeyAuthSpec, slot, deps),
   "envoy.extensions.filters.http.basic_auth.v3.BasicAuth": (config, slot, deps) =>
     new BasicAuthFilter(config as BasicAuthSpec, slot, deps),
+  "envoy.extensions.filters.http.buffer.v3.Buffer": (config, slot) => new BufferFilter(config as BufferSpec, slot),
   "envoy.extensions.filters.http.cors.v3.Cors": (_config, slot, deps) => new CorsFilter(slot, deps),
   "envoy.extensions.filters.http.csrf.v3.CsrfPolicy": (config, slot, deps) =>
     new CsrfFilter(config as CsrfPolicySpec, slot, deps),

@@ -7,6 +7,10 @@ import {
   BasicAuthPerRouteSchema,
   BasicAuthSchema,
 } from "../proto/generated/envoy/extensions/filters/http/basic_auth/v3/basic_auth_pb.ts";
+import {
+  BufferPerRouteSchema,
+  BufferSchema,
+} from "../proto/generated/envoy/extensions/filters/http/buffer/v3/buffer_pb.ts";
 import { CorsPolicySchema, CorsSchema } from "../proto/generated/envoy/extensions/filters/http/cors/v3/cors_pb.ts";
 import { CsrfPolicySchema } from "../proto/generated/envoy/extensions/filters/http/csrf/v3/csrf_pb.ts";
 import { HTTPFaultSchema } from "../proto/generated/envoy/extensions/filters/http/fault/v3/fault_pb.ts";
@@ -34,6 +38,7 @@ import { RBACPerRouteSchema, RBACSchema } from "../proto/generated/envoy/extensi
 import type { Problems } from "../proto/problems.ts";
 import { parseApiKeyAuth, parseApiKeyAuthPerRoute } from "./api_key_auth/parse.ts";
 import { parseBasicAuth, parseBasicAuthPerRoute } from "./basic_auth/parse.ts";
+import { parseBuffer, parseBufferPerRoute } from "./buffer/parse.ts";
 import { parseCors, parseCorsPolicy, parseEmptyPolicy } from "./cors/parse.ts";
 import { parseCsrfPolicy } from "./csrf/parse.ts";
 import { parseFault } from "./fault/parse.ts";
@@ -54,6 +59,7 @@ export type ParseConfig = (message: Message, problems: Problems) => unknown;
 export const filterParsers: ReadonlyMap<string, ParseConfig> = new Map([
   row(ApiKeyAuthSchema, parseApiKeyAuth),
   row(BasicAuthSchema, parseBasicAuth),
+  row(BufferSchema, parseBuffer),
   row(CorsSchema, parseCors),
   row(CsrfPolicySchema, parseCsrfPolicy),
   row(HTTPFaultSchema, parseFault),
@@ -72,6 +78,7 @@ export const filterParsers: ReadonlyMap<string, ParseConfig> = new Map([
 export const perRouteParsers: ReadonlyMap<string, ParseConfig> = new Map([
   row(ApiKeyAuthPerRouteSchema, parseApiKeyAuthPerRoute),
   row(BasicAuthPerRouteSchema, parseBasicAuthPerRoute),
+  row(BufferPerRouteSchema, parseBufferPerRoute),
   row(CorsSchema, parseEmptyPolicy),
   row(CorsPolicySchema, parseCorsPolicy),
   row(CsrfPolicySchema, parseCsrfPolicy),

@@ -36,7 +36,7 @@ export class Stream implements RequestSink, TerminalStream {
   /** What a local reply is in depends on it, whatever filters make of the head. */
   isGrpcRequest = false;
   #filters: ChainVariant;
-  readonly #requestWalk: Iteration<RequestHead, HeaderBlock>;
+  readonly requestWalk: Iteration<RequestHead, HeaderBlock>;
   readonly #responseWalk: Iteration<ResponseHead, HeaderBlock>;
   #writer: ResponseWriter | null = null;
   /** Between begin and the end of the response or the stream; only the stream itself sets it. */
@@ -55,7 +55,7 @@ export class Stream implements RequestSink, TerminalStream {
     this.hcm = hcm;
     this.#filters = hcm.chain.variants[0] as ChainVariant;
     this.#terminal = hcm.newTerminal(this);
-    this.#requestWalk = new Iteration(new RequestDirection(this, this.#terminal), false);
+    this.requestWalk = new Iteration(new RequestDirection(this, this.#terminal), false);
     this.#responseWalk = new Iteration(new ResponseDirection(this), true);
     this.#limits = new StreamLimits((limit) => this.#onLimit(limit));
   }
@@ -92,13 +92,13 @@ export class Stream implements RequestSink, TerminalStream {
       return;
     }
     this.#filters = joinVariants(this.#filters, chosen, slot);
-    this.#requestWalk.use(this.#filters.request);
+    this.requestWalk.use(this.#filters.request);
     this.#responseWalk.use(this.#filters.response);
   }
 
   #beginWalks(filters: ChainVariant): void {
     this.#filters = filters;
-    this.#requestWalk.begin(filters.request, this.hcm.bufferLimitBytes);
+    this.requestWalk.begin(filters.request, this.hcm.bufferLimitBytes);
     this.#responseWalk.begin(filters.response, this.hcm.bufferLimitBytes);
   }
 
@@ -108,7 +108,7 @@ export class Stream implements RequestSink, TerminalStream {
     this.adopt(head);
     if (endStream) this.#onRequestComplete();
     if (!admitRequest(this, head, false)) return;
-    this.#requestWalk.head(head, endStream);
+    this.requestWalk.head(head, endStream);
   }
 
   onData(bytes: Buffer, endStream: boolean): void {
@@ -117,7 +117,7 @@ export class Stream implements RequestSink, TerminalStream {
     this.#limits.touch();
     if (endStream) this.#onRequestComplete();
     if (this.#isLocal) return;
-    this.#requestWalk.data(bytes, endStream);
+    this.requestWalk.data(bytes, endStream);
   }
 
   onTrailers(trailers: HeaderBlock): void {
@@ -125,7 +125,7 @@ export class Stream implements RequestSink, TerminalStream {
     this.#limits.touch();
     this.#onRequestComplete();
     if (this.#isLocal) return;
-    this.#requestWalk.trailers(trailers);
+    this.requestWalk.trailers(trailers);
   }
 
   /** The downstream is gone. */
@@ -161,7 +161,7 @@ export class Stream implements RequestSink, TerminalStream {
   continueRequest(slot: number): void {
     if (!this.isLive) return;
     eventClock.tick();
-    this.#requestWalk.resume(slot);
+    this.requestWalk.resume(slot);
   }
 
   continueResponse(slot: number): void {
@@ -250,7 +250,7 @@ export class Stream implements RequestSink, TerminalStream {
     this.#terminal.reset();
     this.scratch.length = 0;
     this.#beginPass(0);
-    replayRequest(this, this.#requestWalk, body, trailers);
+    replayRequest(this, this.requestWalk, body, trailers);
   }
 
   pauseRequest(): void {
@@ -375,7 +375,7 @@ export class Stream implements RequestSink, TerminalStream {
     this.info.end = eventClock.now;
     this.#limits.clear();
     for (const entry of this.#filters.destroy) entry.filter.onDestroy?.(this);
-    this.#mayWait ||= this.#requestWalk.wasStopped || this.#responseWalk.wasStopped;
+    this.#mayWait ||= this.requestWalk.wasStopped || this.#responseWalk.wasStopped;
   }
 
   #reset(): void {

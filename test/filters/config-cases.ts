@@ -1,3 +1,4 @@
+import { ofBuffer } from "./buffer-configs.ts";
 import { ofCredentials } from "./credentials-configs.ts";
 import { ofHeaderMutation } from "./header-mutation-configs.ts";
 import { ofJwtAuthn } from "./jwt-authn-configs.ts";
@@ -133,7 +134,7 @@ const ofAll: readonly FilterConfigCase[] = [
   {
     name: "a per-route config of a filter that Nuncio does not have",
     virtualHost: {
-      typed_per_filter_config: { f: { "@type": `${http}buffer.v3.BufferPerRoute`, disabled: true } },
+      typed_per_filter_config: { f: { "@type": `${http}lua.v3.LuaPerRoute`, disabled: true } },
     },
     error: { path: perRoute, says: "is not implemented in Nuncio yet", envoySays: null },
   },
@@ -328,6 +329,7 @@ export const configCases: readonly FilterConfigCase[] = [
   ...ofRateLimit,
   ...ofRbac,
   ...ofJwtAuthn,
+  ...ofBuffer,
   ...ofCredentials,
   ...ofHealthCheck,
   ...ofCors,

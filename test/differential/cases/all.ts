@@ -3,6 +3,7 @@ import { pendingCases } from "../pending.ts";
 import type { Case, Setup } from "../setup.ts";
 import { basicsCases, basicsSetups } from "./basics.ts";
 import { celCases, celSetups } from "./cel.ts";
+import { bufferCases, bufferSetups } from "./buffer.ts";
 import { corsCases, corsSetups } from "./cors.ts";
 import { credentialsCases, credentialsSetups } from "./credentials.ts";
 import { csrfCases, csrfSetups } from "./csrf.ts";
@@ -69,6 +70,7 @@ const casesOfHttp1 = [
   ...rewritesCases,
   ...upstreamsCases,
   ...healthCheckCases,
+  ...bufferCases,
   ...corsCases,
   ...rawBytesCases,
   ...celCases,
@@ -104,6 +106,7 @@ export const allSetups: Readonly<Record<string, Setup>> = {
   ...rewritesSetups,
   ...upstreamsSetups,
   ...healthCheckSetups,
+  ...bufferSetups,
   ...corsSetups,
   ...rawBytesSetups,
   ...celSetups,
