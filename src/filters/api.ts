@@ -35,6 +35,8 @@ interface HeldBody {
   bufferLimit: number;
   /** In their order. Envoy: decodingBuffer. */
   readonly held: readonly Buffer[];
+  /** Bytes of it. */
+  readonly buffered: number;
 }
 
 /** What a filter sees of its stream. */

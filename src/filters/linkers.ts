@@ -11,6 +11,8 @@ import type { BufferSpec } from "./buffer/parse.ts";
 import { CorsFilter } from "./cors/filter.ts";
 import { CsrfFilter } from "./csrf/filter.ts";
 import type { CsrfPolicySpec } from "./csrf/parse.ts";
+import { ExtAuthzFilter } from "./ext_authz/filter.ts";
+import type { ExtAuthzSpec } from "./ext_authz/spec.ts";
 import { FaultFilter } from "./fault/filter.ts";
 import type { FaultSpec } from "./fault/parse.ts";
 import { GrpcStatsFilter } from "./grpc_stats/filter.ts";
@@ -42,6 +44,8 @@ export interface FilterDeps {
   isHealthFailed: () => boolean;
   /** node.cluster */
   nodeCluster: string;
+  /** node.metadata */
+  nodeMetadata: Record<string, unknown>;
   onDemand: OnDemandHosts;
   /** Cluster by name; null when there is none. */
   clusters: (name: string) => Cluster | null;
@@ -67,6 +71,8 @@ const linkers: Record<string, (config: unknown, slot: number, deps: FilterDeps) 
   "envoy.extensions.filters.http.cors.v3.Cors": (_config, slot, deps) => new CorsFilter(slot, deps),
   "envoy.extensions.filters.http.csrf.v3.CsrfPolicy": (config, slot, deps) =>
     new CsrfFilter(config as CsrfPolicySpec, slot, deps),
+  "envoy.extensions.filters.http.ext_authz.v3.ExtAuthz": (config, slot, deps) =>
+    new ExtAuthzFilter(config as ExtAuthzSpec, slot, deps),
   "envoy.extensions.filters.http.fault.v3.HTTPFault": (config, slot, deps) =>
     new FaultFilter(config as FaultSpec, slot, deps),
   "envoy.extensions.filters.http.grpc_stats.v3.FilterConfig": (config, slot, deps) =>

@@ -13,6 +13,10 @@ import {
 } from "../proto/generated/envoy/extensions/filters/http/buffer/v3/buffer_pb.ts";
 import { CorsPolicySchema, CorsSchema } from "../proto/generated/envoy/extensions/filters/http/cors/v3/cors_pb.ts";
 import { CsrfPolicySchema } from "../proto/generated/envoy/extensions/filters/http/csrf/v3/csrf_pb.ts";
+import {
+  ExtAuthzPerRouteSchema,
+  ExtAuthzSchema,
+} from "../proto/generated/envoy/extensions/filters/http/ext_authz/v3/ext_authz_pb.ts";
 import { HTTPFaultSchema } from "../proto/generated/envoy/extensions/filters/http/fault/v3/fault_pb.ts";
 import { FilterConfigSchema as GrpcStatsSchema } from "../proto/generated/envoy/extensions/filters/http/grpc_stats/v3/config_pb.ts";
 import { GrpcWebSchema } from "../proto/generated/envoy/extensions/filters/http/grpc_web/v3/grpc_web_pb.ts";
@@ -41,6 +45,7 @@ import { parseBasicAuth, parseBasicAuthPerRoute } from "./basic_auth/parse.ts";
 import { parseBuffer, parseBufferPerRoute } from "./buffer/parse.ts";
 import { parseCors, parseCorsPolicy, parseEmptyPolicy } from "./cors/parse.ts";
 import { parseCsrfPolicy } from "./csrf/parse.ts";
+import { parseExtAuthz, parseExtAuthzPerRoute } from "./ext_authz/parse.ts";
 import { parseFault } from "./fault/parse.ts";
 import { parseGrpcStats } from "./grpc_stats/parse.ts";
 import { parseGrpcWeb } from "./grpc_web/parse.ts";
@@ -62,6 +67,7 @@ export const filterParsers: ReadonlyMap<string, ParseConfig> = new Map([
   row(BufferSchema, parseBuffer),
   row(CorsSchema, parseCors),
   row(CsrfPolicySchema, parseCsrfPolicy),
+  row(ExtAuthzSchema, parseExtAuthz),
   row(HTTPFaultSchema, parseFault),
   row(GrpcStatsSchema, parseGrpcStats),
   row(GrpcWebSchema, parseGrpcWeb),
@@ -82,6 +88,7 @@ export const perRouteParsers: ReadonlyMap<string, ParseConfig> = new Map([
   row(CorsSchema, parseEmptyPolicy),
   row(CorsPolicySchema, parseCorsPolicy),
   row(CsrfPolicySchema, parseCsrfPolicy),
+  row(ExtAuthzPerRouteSchema, parseExtAuthzPerRoute),
   row(HTTPFaultSchema, parseFault),
   row(HeaderMutationPerRouteSchema, parseHeaderMutationPerRoute),
   row(JwtPerRouteSchema, parseJwtPerRoute),

@@ -5,7 +5,13 @@ import { percentDecode } from "../http/percent-decode.ts";
 /** The parameters of a path with its query, by name; all are wire bytes. */
 export function paramsOf(target: string): Map<string, string[]> {
   const at = target.indexOf("?");
-  return at < 0 ? new Map() : parseQuery(target.slice(at + 1));
+  return at < 0 ? new Map() : parseQuery(target.slice(at + 1), percentDecode);
+}
+
+/** The same, what is percent-encoded stays so. Envoy: QueryParamsMulti::parseQueryString. */
+export function encodedParamsOf(target: string): Map<string, string[]> {
+  const at = target.indexOf("?");
+  return at < 0 ? new Map() : parseQuery(target.slice(at + 1), (text) => text);
 }
 
 /** The path with these parameters for its query. */
@@ -24,13 +30,21 @@ export function withoutParam(target: string, name: string): string {
   return withParams(target, params);
 }
 
-function parseQuery(query: string): Map<string, string[]> {
+/** Wire bytes as a parameter has them: all but the unreserved encoded (RFC 3986 section 2.3). */
+export function percentEncode(text: string): string {
+  return text.replace(
+    /[^A-Za-z0-9._~-]/g,
+    (char) => `%${char.charCodeAt(0).toString(16).toUpperCase().padStart(2, "0")}`,
+  );
+}
+
+function parseQuery(query: string, decode: (text: string) => string): Map<string, string[]> {
   const params = new Map<string, string[]>();
   if (query === "") return params;
   for (const pair of query.split("&")) {
     const at = pair.indexOf("=");
-    const key = percentDecode(at < 0 ? pair : pair.slice(0, at));
-    const value = at < 0 ? "" : percentDecode(pair.slice(at + 1));
+    const key = decode(at < 0 ? pair : pair.slice(0, at));
+    const value = at < 0 ? "" : decode(pair.slice(at + 1));
     const known = params.get(key);
     if (known === undefined) params.set(key, [value]);
     else known.push(value);

@@ -141,10 +141,14 @@ export type GrpcServiceSpec = Pick<
   "cluster" | "google" | "authority" | "metadata" | "skipsEnvoyHeaders"
 >;
 
-/** null after a fault. */
-export function parseGrpcService(message: GrpcService, problems: Problems): GrpcServiceSpec | null {
+/** null after a fault. `readsTimeout`: the caller does, for its calls. */
+export function parseGrpcService(
+  message: GrpcService,
+  problems: Problems,
+  readsTimeout = false,
+): GrpcServiceSpec | null {
   // Of a stream that goes on for ever, the time limit of a call is none, and to try again is the client's own.
-  checkCoverage(GrpcServiceSchema, message, problems, {
+  checkCoverage(GrpcServiceSchema, readsTimeout ? { ...message, timeout: undefined } : message, problems, {
     honoured: ["envoy_grpc", "google_grpc", "initial_metadata"],
     harmless: ["timeout", "retry_policy"],
   });

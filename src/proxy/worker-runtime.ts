@@ -59,6 +59,7 @@ export interface RuntimeOptions {
   fileFlushMinSizeKb: number;
   /** node.cluster */
   nodeCluster: string;
+  nodeMetadata: Record<string, unknown>;
   localZone: LocalZoneSpec;
   drainTimeS: number;
   drainStrategy: string;
@@ -89,6 +90,7 @@ export class WorkerRuntime {
   readonly #environment: UpstreamEnvironment;
   readonly #http2: Http2Stats;
   readonly #nodeCluster: string;
+  readonly #nodeMetadata: Record<string, unknown>;
   readonly #drainPlan: DrainPlan;
   readonly #localZone: LocalZone;
   #isHealthFailed = false;
@@ -98,6 +100,7 @@ export class WorkerRuntime {
     this.#slab = options.slab;
     this.#report = options.report;
     this.#nodeCluster = options.nodeCluster;
+    this.#nodeMetadata = options.nodeMetadata;
     this.#localZone = new LocalZone(options.localZone);
     this.#drainPlan = { isGradual: options.drainStrategy !== "immediate", timeMs: options.drainTimeS * 1000 };
     this.#values = new RuntimeValues(options.runtime);
@@ -253,6 +256,7 @@ export class WorkerRuntime {
       filters: {
         isHealthFailed: () => this.#isHealthFailed,
         nodeCluster: this.#nodeCluster,
+        nodeMetadata: this.#nodeMetadata,
         slab: this.#slab,
         runtime: this.#values,
         onDemand: this.#waitingHosts,

@@ -129,6 +129,7 @@ export class ControlPlanes {
             headers,
             body: Buffer.from(body),
             timeoutMs,
+            isOwn: true,
           };
           const fetch = new HttpFetch(request, sink);
           return () => fetch.cancel();

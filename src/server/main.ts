@@ -190,6 +190,7 @@ async function run(flags: Flags, log: ServerLog): Promise<number | undefined> {
       fileFlushMinSizeKb: flags.fileFlushMinSizeKb,
       runtime: runtime.finalEntries(),
       nodeCluster,
+      nodeMetadata: bootstrap?.node?.metadata ?? {},
       localZone,
     }),
     exit: (code) => process.exit(code),

@@ -15,11 +15,14 @@ export interface FetchRequest {
   headers: readonly (readonly [string, string])[];
   body: Buffer;
   timeoutMs: number;
+  /** False: it is sent for a client, whose x-forwarded-for stays as it is in `headers`. Envoy: setSendXff. */
+  isOwn: boolean;
 }
 
 /** Hears the end of a fetch, once. */
 export interface FetchSink {
-  onAnswer(status: number, body: Buffer): void;
+  /** `head` is valid during the call. */
+  onAnswer(status: number, body: Buffer, head: ResponseHead): void;
   /** There is no whole answer; `why` in words. */
   onFailure(why: string): void;
 }
@@ -32,7 +35,7 @@ export class HttpFetch implements Borrower {
   readonly #sink: FetchSink;
   readonly #timer: NodeJS.Timeout;
   #writer: RequestWriter | null = null;
-  #status = 0;
+  #head: ResponseHead | null = null;
   readonly #body: Buffer[] = [];
   #bytes = 0;
   #isOver = false;
@@ -59,7 +62,7 @@ export class HttpFetch implements Borrower {
       return;
     }
     this.#writer = writer;
-    const { cluster, method, path, authority, headers, body, timeoutMs } = this.#request;
+    const { cluster, method, path, authority, headers, body, timeoutMs, isOwn } = this.#request;
     const head = new RequestHead();
     head.method = method;
     head.path = path;
@@ -68,7 +71,8 @@ export class HttpFetch implements Borrower {
     for (const [name, value] of headers) head.append(name, value);
     if (body.length > 0) head.append("content-length", String(body.length));
     head.append("x-envoy-expected-rq-timeout-ms", String(timeoutMs));
-    markOwnRequest(head);
+    if (isOwn) markOwnRequest(head);
+    else head.set("x-envoy-internal", "true");
     if (!cluster.addCredential(head)) {
       this.#fail("there is no credential to send");
       writer.reset(StreamReset.localReset);
@@ -86,7 +90,7 @@ export class HttpFetch implements Borrower {
 
   onHead(head: ResponseHead, endStream: boolean): void {
     if (head.status < 200) return;
-    this.#status = head.status;
+    this.#head = head;
     if (endStream) this.#answer();
   }
 
@@ -118,7 +122,8 @@ export class HttpFetch implements Borrower {
   }
 
   #answer(): void {
-    if (this.#end()) this.#sink.onAnswer(this.#status, Buffer.concat(this.#body));
+    const head = this.#head;
+    if (head !== null && this.#end()) this.#sink.onAnswer(head.status, Buffer.concat(this.#body), head);
   }
 
   #fail(why: string): void {

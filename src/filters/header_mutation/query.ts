@@ -1,7 +1,7 @@
 import type { StreamInfo } from "../../observability/stream-info.ts";
 import type { AppendAction } from "../../router/spec.ts";
 import { TemplateValue } from "../../router/template-value.ts";
-import { paramsOf, withParams } from "../query-params.ts";
+import { paramsOf, percentEncode, withParams } from "../query-params.ts";
 
 /** config.core.v3.KeyValueMutation of a query parameter. */
 export type QueryMutationSpec =
@@ -31,7 +31,7 @@ export class QueryMutations {
     const params = paramsOf(target);
     for (const { spec, value } of this.#steps) {
       if (spec.kind === "remove" || value === null) params.delete(spec.key);
-      else add(params, spec.key, encode(value.of(info)), spec.action);
+      else add(params, spec.key, percentEncode(value.of(info)), spec.action);
     }
     return withParams(target, params);
   }
@@ -53,12 +53,4 @@ function add(params: Map<string, string[]>, key: string, value: string, action: 
     case "OVERWRITE_IF_EXISTS":
       if (known !== undefined) params.set(key, [value]);
   }
-}
-
-/** RFC 3986 section 2.3: all but the unreserved. */
-function encode(text: string): string {
-  return text.replace(
-    /[^A-Za-z0-9._~-]/g,
-    (char) => `%${char.charCodeAt(0).toString(16).toUpperCase().padStart(2, "0")}`,
-  );
 }

@@ -63,7 +63,7 @@ export class KeySource {
       return;
     }
     const { path, timeoutMs, authority } = remote;
-    const request = { cluster, method: "GET", path, authority, headers: [], body: empty, timeoutMs };
+    const request = { cluster, method: "GET", path, authority, headers: [], body: empty, timeoutMs, isOwn: true };
     new HttpFetch(request, {
       onAnswer: (status, body) => {
         const keys = status === 200 ? orNull(readJwks(body.toString())) : null;

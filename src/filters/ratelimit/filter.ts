@@ -8,19 +8,19 @@ import { isInFraction } from "../../router/runtime-fraction.ts";
 import type { RuntimeFractionSpec } from "../../router/spec.ts";
 import { compileTemplate } from "../../router/template-value.ts";
 import { type Filter, type FilterStream, HeadersStatus } from "../api.ts";
+import { ClusterCounters } from "../cluster-counters.ts";
 import type { FilterDeps } from "../linkers.ts";
 import { routeCluster } from "../route-cluster.ts";
 import { routeConfig } from "../route-config.ts";
 import { describeRoute, resourceExhausted } from "../route-rate-limits.ts";
 import { LimitCheck, type LimitSettings } from "./limit-check.ts";
-import { LimitCounters } from "./limit-counters.ts";
 import type { RateLimitFilterSpec, RateLimitRouteSpec } from "./parse.ts";
 
 /** Asks a rate limit service about requests. Envoy: the RateLimitFilter's Filter. */
 export class RateLimitFilter implements Filter, LimitSettings {
   readonly spec: RateLimitFilterSpec;
   readonly responseHeaders: HeaderMutations;
-  readonly counters: LimitCounters;
+  readonly counters: ClusterCounters;
   readonly #slot: number;
   readonly #deps: FilterDeps;
   readonly #rateLimits: RateLimits | null;
@@ -31,7 +31,7 @@ export class RateLimitFilter implements Filter, LimitSettings {
     this.#deps = deps;
     this.#rateLimits = linkOrNull(spec.rateLimits);
     this.responseHeaders = new HeaderMutations(spec.responseHeaders, [], compileTemplate);
-    this.counters = new LimitCounters(deps.slab, `ratelimit.${spec.statPrefix}`);
+    this.counters = new ClusterCounters(deps.slab, `ratelimit.${spec.statPrefix}`);
   }
 
   linkRoute(perFilter: PerFilter, name: string): RouteLimits | null {

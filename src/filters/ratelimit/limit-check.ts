@@ -21,7 +21,7 @@ import { asciiLower, wire } from "../../router/text.ts";
 import type { Cluster } from "../../upstream/cluster.ts";
 import { GrpcCall, type GrpcCallSink } from "../../upstream/grpc-call.ts";
 import type { FilterStream } from "../api.ts";
-import type { LimitCounters } from "./limit-counters.ts";
+import type { ClusterCounters } from "../cluster-counters.ts";
 import { limitHeaders, retryAfterSeconds } from "./limit-headers.ts";
 import type { RateLimitFilterSpec } from "./parse.ts";
 
@@ -30,7 +30,7 @@ export interface LimitSettings {
   readonly spec: RateLimitFilterSpec;
   readonly responseHeaders: HeaderMutations;
   readonly limitedReply: LocalReply;
-  readonly counters: LimitCounters;
+  readonly counters: ClusterCounters;
   isIn(fraction: RuntimeFractionSpec): boolean;
 }
 
@@ -102,8 +102,10 @@ export class LimitCheck implements GrpcCallSink {
     const isLimited = answer.overallCode === RateLimitResponse_Code.OVER_LIMIT;
     this.#noteMetadata(answer);
     this.#fields = answer.responseHeadersToAdd.map(fieldOf);
-    if (isLimited) this.#settings.counters.countOverLimit(this.#cluster);
-    else this.#settings.counters.count(this.#cluster, "ok");
+    const { counters } = this.#settings;
+    counters.count(this.#cluster, isLimited ? "over_limit" : "ok");
+    // Whatever the status is.
+    if (isLimited) counters.countAnswer(this.#cluster, 429);
     if (isLimited && spec.hasXEnvoyRateLimited) {
       this.#fields = this.#fields.filter(([name]) => name !== "x-envoy-ratelimited");
       this.#fields.push(["x-envoy-ratelimited", "true"]);

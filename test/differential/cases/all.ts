@@ -7,6 +7,7 @@ import { bufferCases, bufferSetups } from "./buffer.ts";
 import { corsCases, corsSetups } from "./cors.ts";
 import { credentialsCases, credentialsSetups } from "./credentials.ts";
 import { csrfCases, csrfSetups } from "./csrf.ts";
+import { extAuthzCases, extAuthzSetups } from "./ext-authz.ts";
 import { failuresCases, failuresSetups } from "./failures.ts";
 import { faultCases, faultSetups } from "./fault.ts";
 import { grpcStatsCases, grpcStatsSetups } from "./grpc-stats.ts";
@@ -76,6 +77,7 @@ const casesOfHttp1 = [
   ...celCases,
   ...csrfCases,
   ...rbacCases,
+  ...extAuthzCases,
   ...grpcStatsCases,
   ...grpcWebCases,
   ...retriesCases,
@@ -112,6 +114,7 @@ export const allSetups: Readonly<Record<string, Setup>> = {
   ...celSetups,
   ...csrfSetups,
   ...rbacSetups,
+  ...extAuthzSetups,
   ...grpcStatsSetups,
   ...grpcWebSetups,
   ...retriesSetups,
