@@ -1,5 +1,6 @@
 import { ofBuffer } from "./buffer-configs.ts";
 import { ofCredentials } from "./credentials-configs.ts";
+import { ofExtAuthz } from "./ext-authz-configs.ts";
 import { ofHeaderMutation } from "./header-mutation-configs.ts";
 import { ofJwtAuthn } from "./jwt-authn-configs.ts";
 import { ofLocalRateLimit } from "./local-ratelimit-configs.ts";
@@ -331,6 +332,7 @@ export const configCases: readonly FilterConfigCase[] = [
   ...ofJwtAuthn,
   ...ofBuffer,
   ...ofCredentials,
+  ...ofExtAuthz,
   ...ofHealthCheck,
   ...ofCors,
   ...ofGrpcStats,

@@ -51,9 +51,8 @@ export function parseHttpAuthz(message: HttpService, problems: Problems): HttpAu
     problems.error(name, `"${path}" must begin with "/"`, { envoyText: `${name} should start with "/".` });
   }
   if (pathPrefix !== "" && pathOverride !== "") {
-    problems.error("path_override", "stands beside path_prefix: only one may be set", {
-      envoyText: "path_prefix and path_override",
-    });
+    const text = "Only one of path_prefix or path_override may be set, not both.";
+    problems.error("path_override", text, { envoyText: text });
   }
   const at = problems.at("authorization_response");
   const list = (name: string, of: ListStringMatcher | undefined) => parseList(of, at.at(name));

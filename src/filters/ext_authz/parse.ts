@@ -138,9 +138,7 @@ function parseService(
     case "httpService":
       return parseHttpAuthz(service.value, problems.at("http_service"));
     case undefined:
-      problems.error("", "names no service: set grpc_service or http_service", {
-        envoyText: "services",
-      });
+      problems.error("", "names no service: set grpc_service or http_service");
       return null;
   }
 }
