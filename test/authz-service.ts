@@ -184,6 +184,9 @@ function steady(request: CheckRequest): unknown {
   if (http?.headers["x-request-id"] !== undefined) http.headers["x-request-id"] = "ID";
   for (const field of http?.headerMap?.headers ?? [])
     if (field.key === "x-request-id") field.rawValue = new Uint8Array();
+  for (const fields of Object.values(request.attributes?.metadataContext?.filterMetadata ?? {})) {
+    if (typeof fields.ext_authz_duration === "number") fields.ext_authz_duration = 1;
+  }
   return sorted(toJson(CheckRequestSchema, request));
 }
 

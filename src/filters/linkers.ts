@@ -39,6 +39,10 @@ export interface FilterDeps {
   slab: StatsSlab;
   /** "http.<stat_prefix>.": what the names of a filter's stats begin with. */
   statPrefix: string;
+  /** As the chain calls it. */
+  filterName: string;
+  /** Of a request's head, pseudo-fields included. */
+  headLimits: { fields: number; bytes: number };
   runtime: RuntimeLookup;
   /** POST /healthcheck/fail. */
   isHealthFailed: () => boolean;

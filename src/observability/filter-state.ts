@@ -4,6 +4,8 @@ export interface FilterStateObject {
   text(): string | null;
   /** Its message with the names of the .proto, without fields that have their default; null where it has none. Envoy: serializeAsProto. */
   fields(): Record<string, unknown> | null;
+  /** For %FILTER_STATE(key:FIELD:name)%; null for a field that it does not have. Envoy: getField. */
+  field?(name: string): string | null;
   /** What a hash policy hashes of it; null where it has no hash. Envoy: Hashable. */
   hashText(): string | null;
 }

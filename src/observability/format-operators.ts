@@ -225,14 +225,13 @@ function metadataOperator(path: string[], source: MetadataSource): Operator {
 }
 
 function filterState(args: string): Operator | string {
-  const [key = "", form = ""] = args.split(":");
+  const [key = "", form = "", field = ""] = args.split(":");
   if (key === "") return "Invalid filter state configuration, key cannot be empty.";
   if (form !== "" && form !== "PLAIN" && form !== "TYPED" && form !== "FIELD") {
     return "Invalid filter state serialize type, only support PLAIN/TYPED/FIELD.";
   }
   if (form === "PLAIN") return textOperator((info) => info.filterState?.get(key)?.text() ?? null);
-  // No object of Nuncio's has fields that are asked for one by one.
-  if (form === "FIELD") return nothing;
+  if (form === "FIELD") return textOperator((info) => info.filterState?.get(key)?.field?.(field) ?? null);
   const value = (info: StreamInfo): Record<string, unknown> | null => info.filterState?.get(key)?.fields() ?? null;
   return {
     text: (info) => {

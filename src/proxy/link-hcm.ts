@@ -40,7 +40,7 @@ export interface HcmDeps {
   filterConfigs: (name: string) => FilterConfigSpec | null;
   runtime: RuntimeValues;
   logs: AccessLogSinks;
-  filters: Omit<FilterDeps, "statPrefix">;
+  filters: Omit<FilterDeps, "statPrefix" | "filterName" | "headLimits">;
   /** `http2.*` of the worker. */
   http2Counters: Http2Counters;
   /** Tables of routes that say nothing to filters: the same for all connection managers of a worker. */
@@ -112,14 +112,18 @@ export function linkHcm(listener: ListenerSpec, chain: FilterChainSpec, deps: Hc
 
 /** The filters in front of the router, those by ECDS as they have come. */
 function linkFilterChain(spec: HcmSpec, deps: HcmDeps): FilterChain {
-  const filterDeps = { ...deps.filters, statPrefix: `http.${spec.statPrefix}.` };
+  const filterDeps = {
+    ...deps.filters,
+    statPrefix: `http.${spec.statPrefix}.`,
+    headLimits: { fields: spec.maxHeadersCount, bytes: spec.maxRequestHeadersKb * 1024 },
+  };
   return new FilterChain(
     spec.filters
       .map((filter) => ({ filter, config: presentConfig(filter, deps) }))
       .filter(({ config }) => config.type !== routerType)
       .map(({ filter: { name, disabled }, config }, slot) => ({
         name,
-        filter: linkFilter(config, slot, filterDeps),
+        filter: linkFilter(config, slot, { ...filterDeps, filterName: name }),
         disabled,
       })),
   );

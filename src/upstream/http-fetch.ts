@@ -14,6 +14,7 @@ export interface FetchRequest {
   /** Names in lower case. */
   headers: readonly (readonly [string, string])[];
   body: Buffer;
+  /** 0 for none. */
   timeoutMs: number;
   /** False: it is sent for a client, whose x-forwarded-for stays as it is in `headers`. Envoy: setSendXff. */
   isOwn: boolean;
@@ -33,7 +34,7 @@ export class HttpFetch implements Borrower {
   readonly source = null;
   readonly #request: FetchRequest;
   readonly #sink: FetchSink;
-  readonly #timer: NodeJS.Timeout;
+  readonly #timer: NodeJS.Timeout | undefined;
   #writer: RequestWriter | null = null;
   #head: ResponseHead | null = null;
   readonly #body: Buffer[] = [];
@@ -43,7 +44,8 @@ export class HttpFetch implements Borrower {
   constructor(request: FetchRequest, sink: FetchSink) {
     this.#request = request;
     this.#sink = sink;
-    this.#timer = setTimeout(() => this.#onTimeout(), request.timeoutMs);
+    const { timeoutMs } = request;
+    this.#timer = timeoutMs === 0 ? undefined : setTimeout(() => this.#onTimeout(), timeoutMs);
     request.cluster.borrow(this, null, "DEFAULT");
   }
 
@@ -70,7 +72,7 @@ export class HttpFetch implements Borrower {
     head.scheme = cluster.spec.tls === null ? "http" : "https";
     for (const [name, value] of headers) head.append(name, value);
     if (body.length > 0) head.append("content-length", String(body.length));
-    head.append("x-envoy-expected-rq-timeout-ms", String(timeoutMs));
+    if (timeoutMs > 0) head.append("x-envoy-expected-rq-timeout-ms", String(timeoutMs));
     if (isOwn) markOwnRequest(head);
     else head.set("x-envoy-internal", "true");
     if (!cluster.addCredential(head)) {

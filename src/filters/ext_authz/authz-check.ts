@@ -1,4 +1,5 @@
 import type { ResponseHead } from "../../http/header-block.ts";
+import type { FilterStateObject } from "../../observability/filter-state.ts";
 import { localReply } from "../../observability/local-replies.ts";
 import { ResponseFlag } from "../../observability/response-flags.ts";
 import { isDue, isOverwrite } from "../../router/header-mutation.ts";
@@ -7,7 +8,7 @@ import type { FilterStream } from "../api.ts";
 import type { ClusterCounters } from "../cluster-counters.ts";
 import type { CheckContext, ShownBody } from "./check-request.ts";
 import type { MutationRules } from "./mutation-rules.ts";
-import { changeRequest, isValid } from "./request-changes.ts";
+import { changeRequest, isTooLarge, isValid } from "./request-changes.ts";
 import type { AuthzCall, AuthzService, VerdictSink } from "./services.ts";
 import type { AuthzBodySpec, ExtAuthzSpec } from "./spec.ts";
 import type { FieldChange, Verdict } from "./verdict.ts";
@@ -19,6 +20,9 @@ export interface AuthzSettings {
   readonly stats: Record<(typeof statNames)[number], number>;
   readonly values: Float64Array;
   readonly counters: ClusterCounters;
+  readonly headLimits: { fields: number; bytes: number };
+  /** Of the filter: the key of its filter state. */
+  readonly name: string;
 }
 
 /**
@@ -97,6 +101,7 @@ export class AuthzCheck implements VerdictSink {
     this.isWaiting = false;
     this.#isOver = true;
     const { spec } = this.#settings;
+    if (spec.tellsLatency) this.#tellLatency();
     if (verdict.hasUnknownAction && spec.validatesMutations) {
       this.#reject();
       return;
@@ -115,10 +120,15 @@ export class AuthzCheck implements VerdictSink {
   }
 
   #onOk(verdict: Verdict): void {
-    const { spec, rules } = this.#settings;
+    const { spec, rules, headLimits, values, stats } = this.#settings;
     const stream = this.#stream;
     const isGood = changeRequest(stream.request, verdict, rules, spec.validatesMutations);
     if (!isGood) {
+      this.#reject();
+      return;
+    }
+    if (isTooLarge(stream.request, headLimits)) {
+      values[stats.request_header_limits_reached]++;
       this.#reject();
       return;
     }
@@ -197,11 +207,44 @@ export class AuthzCheck implements VerdictSink {
     this.#stream.info.addMetadata("envoy.filters.http.ext_authz", { ...metadata, ...duration });
   }
 
+  #tellLatency(): void {
+    const { info } = this.#stream;
+    const { name, values, stats } = this.#settings;
+    info.filterState ??= new Map();
+    if (info.filterState.has(name)) values[stats.filter_state_name_collision]++;
+    else info.filterState.set(name, new CheckLatency(Math.round((performance.now() - this.#startMs) * 1000)));
+  }
+
   #shown(last: Buffer | null): ShownBody | null {
     const { body } = this;
     if (last === null || body === null) return null;
     const all = Buffer.concat([...this.#stream.requestWalk.held, last]);
     return { bytes: all.subarray(0, body.maxBytes), isPartial: all.length > body.maxBytes };
+  }
+}
+
+/** Envoy: ExtAuthzLoggingInfo. */
+class CheckLatency implements FilterStateObject {
+  readonly #latencyUs: number;
+
+  constructor(latencyUs: number) {
+    this.#latencyUs = latencyUs;
+  }
+
+  text(): null {
+    return null;
+  }
+
+  fields(): null {
+    return null;
+  }
+
+  field(name: string): string | null {
+    return name === "latency_us" ? String(this.#latencyUs) : null;
+  }
+
+  hashText(): null {
+    return null;
   }
 }
 

@@ -24,6 +24,8 @@ export class ExtAuthzFilter implements Filter, AuthzSettings {
   readonly stats: AuthzSettings["stats"];
   readonly values: Float64Array;
   readonly counters: ClusterCounters;
+  readonly name: string;
+  readonly headLimits: FilterDeps["headLimits"];
   readonly #slot: number;
   readonly #deps: FilterDeps;
   readonly #service: AuthzService;
@@ -35,6 +37,8 @@ export class ExtAuthzFilter implements Filter, AuthzSettings {
     this.#slot = slot;
     this.#deps = deps;
     this.values = deps.slab.values;
+    this.name = deps.filterName;
+    this.headLimits = deps.headLimits;
     this.stats = filterCounters(deps.slab, `${deps.statPrefix}ext_authz.${spec.statPrefix}`, statNames);
     this.counters = new ClusterCounters(deps.slab, `ext_authz.${spec.statPrefix}`);
     this.rules = spec.rules === null ? null : new MutationRules(spec.rules);

@@ -36,8 +36,8 @@ import type {
 export function parseExtAuthz(message: ExtAuthz, problems: Problems): ExtAuthzSpec | null {
   checkCoverage(ExtAuthzSchema, message, problems, {
     honoured,
-    // No filter of Nuncio writes typed metadata; there is no tracing.
-    harmless: ["typed_metadata_context_namespaces", "emit_client_span"],
+    // No filter of Nuncio writes typed metadata; there is no tracing; nothing in Envoy but its own loggers sees filter_metadata.
+    harmless: ["typed_metadata_context_namespaces", "emit_client_span", "filter_metadata"],
   });
   if (message.transportApiVersion === ApiVersion.V2) {
     problems.error("transport_api_version", "must be V3", {
@@ -89,6 +89,7 @@ export function parseExtAuthz(message: ExtAuthz, problems: Problems): ExtAuthzSp
     statPrefix: message.statPrefix === "" ? "" : `${message.statPrefix}.`,
     chargesCluster: message.chargeClusterResponseStats ?? true,
     rules: parseRules(message.decoderHeaderMutationRules, problems.at("decoder_header_mutation_rules")),
+    tellsLatency: message.emitFilterStateStats,
     maxDeniedBodyBytes: message.maxDeniedResponseBodyBytes,
   };
 }
@@ -220,6 +221,7 @@ const honoured = [
   "charge_cluster_response_stats",
   "encode_raw_headers",
   "decoder_header_mutation_rules",
+  "emit_filter_state_stats",
   "enable_dynamic_metadata_ingestion",
   "max_denied_response_body_bytes",
 ] as const;

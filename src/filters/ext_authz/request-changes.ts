@@ -28,6 +28,20 @@ export function changeRequest(
   return changeQuery(head, verdict, validates);
 }
 
+/** Whether a head has more fields or bytes than a client may send. */
+export function isTooLarge(head: RequestHead, limits: { fields: number; bytes: number }): boolean {
+  let fields = 0;
+  let bytes = head.byteSize();
+  for (let i = 0; i < head.size; i++) if (head.names[i] !== "") fields++;
+  for (const name of pseudoFields) {
+    const value = head.find(name);
+    if (value === null) continue;
+    fields++;
+    bytes += name.length + value.length;
+  }
+  return fields > limits.fields || bytes > limits.bytes;
+}
+
 /** Whether a name and value may stand in a message (RFC 9110 section 5). */
 export function isValid({ name, value }: Pick<RequestChange, "name" | "value">): boolean {
   return nameChars.test(name) && !badValue.test(value);
@@ -78,5 +92,6 @@ function setPseudo(head: RequestHead, name: string, value: string): void {
   }
 }
 
+const pseudoFields = [":authority", ":path", ":method", ":scheme", ":protocol"];
 const nameChars = /^:?[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 const badValue = /[\0-\x08\x0a-\x1f\x7f]/;

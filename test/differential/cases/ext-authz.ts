@@ -34,9 +34,13 @@ const to = (prefix: string, more: Json = {}): Json => ({
   route: { cluster: "backend{lane}" },
   ...more,
 });
+const authz = (name: string, config: Json): Json => ({
+  name,
+  typed_config: { "@type": `${type}ExtAuthz`, ...config },
+});
 const setup = (service: Json, more: Json = {}, rest: Partial<Setup> = {}): Setup => ({
   service: startAuthzService,
-  filters: [{ name, typed_config: { "@type": `${type}ExtAuthz`, ...service, ...more } }],
+  filters: [authz(name, { ...service, ...more })],
   clusters: [
     cluster("grpc", grpc, ["{service}"]),
     cluster("http", {}, ["{service}"]),
@@ -126,6 +130,33 @@ export const extAuthzSetups: Record<string, Setup> = {
   authzOffMetadata: byGrpc({
     filter_enabled_metadata: { filter: "none", path: [{ key: "a" }], value: { present_match: true } },
   }),
+  authzFew: byGrpc(
+    {},
+    { manager: { common_http_protocol_options: { max_headers_count: 10 }, max_request_headers_kb: 2 } },
+  ),
+  authzTwice: byGrpc(
+    {},
+    {
+      filters: [
+        authz("first", grpcService("grpc{lane}")),
+        authz("second", {
+          ...grpcService("grpc{lane}"),
+          metadata_context_namespaces: [name, "none"],
+          filter_enabled_metadata: { filter: name, path: [{ key: "a" }], value: { string_match: { exact: "b" } } },
+        }),
+      ],
+    },
+  ),
+  authzState: byGrpc(
+    { emit_filter_state_stats: true },
+    {
+      routeConfig: {
+        response_headers_to_add: ["PLAIN", "TYPED", "FIELD:none"].map((how) => ({
+          header: { key: `x-${how}`, value: `<%FILTER_STATE(${name}:${how})%>` },
+        })),
+      },
+    },
+  ),
   authzHttp: byHttp(),
   authzHttpAll: byHttp(
     {
@@ -403,6 +434,23 @@ export const extAuthzCases: Case[] = [
     ].map((words) => get(name, "/", words)),
     stats(name),
   ]),
+  ...[
+    "uset:x-a=1",
+    "uset:x-a=1 uset:x-b=1",
+    "uset:x-a=1 uset:x-b=1 uset:x-c=1",
+    "uset:x-a=1 uset:x-b=1 uset:x-c=1 uset:x-d=1",
+    "uset:x-a=1 uset:x-b=1 uset:x-c=1 uset:x-d=1 uset:x-e=1",
+    `uset:x-a=${"a".repeat(800)}`,
+    `uset:x-a=${"a".repeat(400)} uset:x-b=${"a".repeat(400)}`,
+    "cset:x-a=1 cset:x-b=1 cset:x-c=1 cset:x-d=1 cset:x-e=1 cset:x-f=1 cset:x-g=1 cset:x-h=1 cset:x-i=1 cset:x-j=1",
+    "deny cset:x-a=1 cset:x-b=1 cset:x-c=1 cset:x-d=1 cset:x-e=1 cset:x-f=1 cset:x-g=1 cset:x-h=1 cset:x-i=1 cset:x-j=1",
+  ].map((words) => get("authzFew", "/", words)),
+  stats("authzFew"),
+  ...["", "meta:a=b", "meta:a=c", "meta:a=b uset:x-a=1 cset:x-r=1", "deny meta:a=b"].map((words) =>
+    get("authzTwice", "/", words),
+  ),
+  stats("authzTwice"),
+  get("authzState", "/"),
   get("authzHttpClosed", "/"),
   get("authzHttpNone", "/"),
 ];
