@@ -25,7 +25,8 @@ export interface AuthzService {
  * Starts one on a free loopback port. It answers as the words of `authorization` say, each percent-encoded, and tells what it was asked as x-asked.
  * Of both: slow:MS, silent, reset, body:B, deny[:status]. By gRPC: code:N, error[:status], meta:k=v, okmeta:k=v, remove:n, qset:k=v, qremove:k,
  * grpc:N, http:N, garbage, nothing; and fields "<where><how>:n=v" with <where> "u" (upstream) or "c" (client), <how> append, absent, set, exists,
- * old (append: true), new (append: false), bad (no action). By HTTP: status:N, field:n=v, raw:BYTES.
+ * old (append: true), new (append: false), bad (no action). By HTTP: status:N, field:n=v, raw:BYTES, late:N
+ * (what the other words say is done N times to requests of one x-case, then they are let through).
  */
 export async function startAuthzService(): Promise<AuthzService> {
   const calls = { begun: 0, open: 0, cancelled: 0 };
@@ -42,6 +43,7 @@ export async function startAuthzService(): Promise<AuthzService> {
     stream.on("data", (part: Buffer) => parts.push(part));
     stream.on("end", () => answerCall(stream, Buffer.concat(parts).subarray(5), `${headers[":path"]}`));
   });
+  const attempts = new Map<string, number>();
   const http = createHttp((request, response) => {
     calls.begun++;
     calls.open++;
@@ -51,7 +53,11 @@ export async function startAuthzService(): Promise<AuthzService> {
     });
     const parts: Buffer[] = [];
     request.on("data", (part: Buffer) => parts.push(part));
-    request.on("end", () => answerRequest(request, Buffer.concat(parts), response));
+    request.on("end", () => {
+      const key = `${request.headers["x-case"]}`;
+      attempts.set(key, (attempts.get(key) ?? 0) + 1);
+      answerRequest(request, Buffer.concat(parts), response, attempts.get(key) ?? 0);
+    });
   });
   const server = createServer((socket) => {
     sockets.add(socket);
@@ -201,8 +207,10 @@ function sorted(value: unknown): unknown {
   );
 }
 
-function answerRequest(request: IncomingMessage, body: Buffer, response: ServerResponse): void {
-  const words = wordsOf(request.headers.authorization ?? "");
+function answerRequest(request: IncomingMessage, body: Buffer, response: ServerResponse, attempt: number): void {
+  let words = wordsOf(request.headers.authorization ?? "");
+  const late = words.find(([name]) => name === "late");
+  if (late !== undefined && attempt > Number(late[1])) words = [["field", `x-up-attempt=${attempt}`]];
   const said = (name: string) => words.find((word) => word[0] === name)?.[1] ?? null;
   const fields = Object.entries(request.headers).map(
     ([name, value]) => `${name}: ${name === "x-request-id" ? "ID" : value}`,

@@ -20,12 +20,15 @@ export interface FetchRequest {
   isOwn: boolean;
 }
 
+/** What kept a fetch from a whole answer: no connection, one that broke, time, or something else. */
+export type FetchFailure = "connect" | "reset" | "timeout" | "other";
+
 /** Hears the end of a fetch, once. */
 export interface FetchSink {
   /** `head` is valid during the call. */
   onAnswer(status: number, body: Buffer, head: ResponseHead): void;
   /** There is no whole answer; `why` in words. */
-  onFailure(why: string): void;
+  onFailure(why: string, failure: FetchFailure): void;
 }
 
 /** One request of the proxy's own and its whole answer, over a cluster. Envoy: Http::AsyncClient::send. */
@@ -76,7 +79,7 @@ export class HttpFetch implements Borrower {
     if (isOwn) markOwnRequest(head);
     else head.set("x-envoy-internal", "true");
     if (!cluster.addCredential(head)) {
-      this.#fail("there is no credential to send");
+      this.#fail("there is no credential to send", "other");
       writer.reset(StreamReset.localReset);
       return;
     }
@@ -85,7 +88,8 @@ export class HttpFetch implements Borrower {
   }
 
   onBorrowFailed(reason: BorrowFailure, detail: string): void {
-    this.#fail(detail === "" ? reason : `${reason}: ${detail}`);
+    const isConnect = reason === "remote_connection_failure" || reason === "connection_timeout";
+    this.#fail(detail === "" ? reason : `${reason}: ${detail}`, isConnect ? "connect" : "other");
   }
 
   // The response.
@@ -100,7 +104,7 @@ export class HttpFetch implements Borrower {
     if (this.#isOver) return;
     this.#bytes += bytes.length;
     if (this.#bytes > maxBody) {
-      this.#fail(`an answer of more than ${maxBody} bytes`);
+      this.#fail(`an answer of more than ${maxBody} bytes`, "other");
       this.#writer?.reset(StreamReset.localReset);
       return;
     }
@@ -113,14 +117,14 @@ export class HttpFetch implements Borrower {
   }
 
   onReset(reason: StreamReset, detail: string): void {
-    this.#fail(detail === "" ? reason : `${reason}: ${detail}`);
+    this.#fail(detail === "" ? reason : `${reason}: ${detail}`, "reset");
   }
 
   onWritable(): void {}
 
   #onTimeout(): void {
     this.cancel();
-    this.#sink.onFailure(`no answer within ${this.#request.timeoutMs} ms`);
+    this.#sink.onFailure(`no answer within ${this.#request.timeoutMs} ms`, "timeout");
   }
 
   #answer(): void {
@@ -128,8 +132,8 @@ export class HttpFetch implements Borrower {
     if (head !== null && this.#end()) this.#sink.onAnswer(head.status, Buffer.concat(this.#body), head);
   }
 
-  #fail(why: string): void {
-    if (this.#end()) this.#sink.onFailure(why);
+  #fail(why: string, failure: FetchFailure): void {
+    if (this.#end()) this.#sink.onFailure(why, failure);
   }
 
   /** False when it was over. */

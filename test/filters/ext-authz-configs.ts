@@ -126,7 +126,24 @@ export const ofExtAuthz: readonly FilterConfigCase[] = [
       envoySays: "Invalid configuration for check_settings.",
     },
   },
-  notDone("http_service.retry_policy", http({ retry_policy: { num_retries: 1 } })),
+  notDone(
+    "http_service.retry_policy.host_selection_retry_max_attempts",
+    http({ retry_policy: { host_selection_retry_max_attempts: 3 } }),
+  ),
+  {
+    name: "ext_authz: retries of kinds that are not there",
+    filters: filters(http({ retry_policy: { retry_on: "5xx,refused-stream" } })),
+    error: { path: `${path}.http_service.retry_policy.retry_on`, says: "in Nuncio yet", envoySays: null },
+  },
+  {
+    name: "ext_authz: a longest wait below the first",
+    filters: filters(http({ retry_policy: { retry_back_off: { base_interval: "2s", max_interval: "1s" } } })),
+    error: {
+      path: `${path}.http_service.retry_policy.retry_back_off.max_interval`,
+      says: "must be greater than or equal",
+      envoySays: null,
+    },
+  },
   notDone("grpc_service.google_grpc", {
     ...grpc,
     grpc_service: { google_grpc: { target_uri: "127.0.0.1:1", stat_prefix: "a" } },

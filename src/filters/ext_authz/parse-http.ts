@@ -1,6 +1,10 @@
 import { checkCoverage } from "../../proto/coverage.ts";
 import { durationMsOr } from "../../proto/duration.ts";
-import type { HeaderValue } from "../../proto/generated/envoy/config/core/v3/base_pb.ts";
+import {
+  type HeaderValue,
+  type RetryPolicy,
+  RetryPolicySchema,
+} from "../../proto/generated/envoy/config/core/v3/base_pb.ts";
 import {
   AuthorizationRequestSchema,
   AuthorizationResponseSchema,
@@ -11,14 +15,22 @@ import type { ListStringMatcher } from "../../proto/generated/envoy/type/matcher
 import type { Problems } from "../../proto/problems.ts";
 import { parseHeaderName } from "../../router/parse-headers.ts";
 import { parseStringMatcher } from "../../router/parse-match.ts";
+import { parseRetryOn } from "../../router/retry-on.ts";
 import type { HeaderAddSpec, StringMatcherSpec } from "../../router/spec.ts";
 import { compileTemplate } from "../../router/template-value.ts";
-import type { HttpAuthzSpec } from "./spec.ts";
+import type { AuthzRetrySpec, HttpAuthzSpec } from "./spec.ts";
 
 /** extensions.filters.http.ext_authz.v3.HttpService. The deprecated allowed_headers is the caller's. */
 export function parseHttpAuthz(message: HttpService, problems: Problems): HttpAuthzSpec {
   checkCoverage(HttpServiceSchema, message, problems, {
-    honoured: ["server_uri", "path_prefix", "path_override", "authorization_request", "authorization_response"],
+    honoured: [
+      "server_uri",
+      "path_prefix",
+      "path_override",
+      "authorization_request",
+      "authorization_response",
+      "retry_policy",
+    ],
     harmless: [],
   });
   const {
@@ -63,6 +75,7 @@ export function parseHttpAuthz(message: HttpService, problems: Problems): HttpAu
     timeoutMs: durationMsOr(serverUri?.timeout, defaultTimeoutMs),
     pathPrefix,
     pathOverride,
+    retry: parseRetry(message.retryPolicy, problems.at("retry_policy")),
     headersToAdd: (request?.headersToAdd ?? []).map((field, i) =>
       parseField(field, problems.at(`authorization_request.headers_to_add[${i}]`)),
     ),
@@ -72,6 +85,25 @@ export function parseHttpAuthz(message: HttpService, problems: Problems): HttpAu
     toClientOnSuccess: list("allowed_client_headers_on_success", response?.allowedClientHeadersOnSuccess),
     toMetadata: list("dynamic_metadata_from_headers", response?.dynamicMetadataFromHeaders),
   };
+}
+
+/** Envoy: Http::Utility::convertCoreToRouteRetryPolicy. */
+function parseRetry(message: RetryPolicy | undefined, problems: Problems): AuthzRetrySpec | null {
+  if (message === undefined) return null;
+  checkCoverage(RetryPolicySchema, message, problems, {
+    honoured: ["retry_back_off", "num_retries", "retry_on"],
+    harmless: [],
+  });
+  const retryOn = parseRetryOn(message.retryOn);
+  if ((retryOn & ~parseRetryOn(knownRetryOn)) !== 0) {
+    problems.error("retry_on", `knows ${knownRetryOn} only in Nuncio yet`);
+  }
+  const backoffBaseMs = durationMsOr(message.retryBackOff?.baseInterval, 1000);
+  const backoffMaxMs = durationMsOr(message.retryBackOff?.maxInterval, backoffBaseMs * 10);
+  if (backoffMaxMs < backoffBaseMs) {
+    problems.error("retry_back_off.max_interval", "must be greater than or equal to the base_interval");
+  }
+  return { retryOn, numRetries: message.numRetries ?? 1, backoffBaseMs, backoffMaxMs };
 }
 
 function parseList(message: ListStringMatcher | undefined, problems: Problems): StringMatcherSpec[] {
@@ -93,4 +125,5 @@ function parseField({ key, value }: HeaderValue, problems: Problems): HeaderAddS
 const alwaysToClient: StringMatcherSpec[] = [":status", "content-length", "www-authenticate", "location"].map(
   (value) => ({ kind: "exact", value, ignoreCase: false }),
 );
+const knownRetryOn = "5xx,gateway-error,connect-failure,reset,retriable-4xx";
 const defaultTimeoutMs = 200;

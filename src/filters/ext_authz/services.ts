@@ -8,6 +8,7 @@ import { GrpcCall, type GrpcCallSink } from "../../upstream/grpc-call.ts";
 import { type FetchSink, HttpFetch } from "../../upstream/http-fetch.ts";
 import type { FilterStream } from "../api.ts";
 import { type CheckContext, encodeCheckRequest, type ShownBody, shownFields } from "./check-request.ts";
+import { HttpAttempts } from "./http-attempts.ts";
 import type { AuthzServiceSpec, GrpcAuthzSpec, HttpAuthzSpec } from "./spec.ts";
 import { type AnswerMatchers, grpcVerdict, httpVerdict, noVerdict, type Verdict } from "./verdict.ts";
 
@@ -114,7 +115,8 @@ class HttpAuthz implements AuthzService {
       timeoutMs: spec.timeoutMs,
       isOwn: false,
     };
-    return new HttpFetch(request, new HttpAnswer(sink, this.#matchers));
+    const answer = new HttpAnswer(sink, this.#matchers);
+    return spec.retry === null ? new HttpFetch(request, answer) : new HttpAttempts(request, spec.retry, answer);
   }
 }
 

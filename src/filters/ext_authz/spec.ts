@@ -61,6 +61,8 @@ export interface HttpAuthzSpec {
   pathPrefix: string;
   /** "" for the request's. */
   pathOverride: string;
+  /** null for none. */
+  retry: AuthzRetrySpec | null;
   headersToAdd: HeaderAddSpec[];
   /** Which fields of the answer go where. */
   toUpstream: StringMatcherSpec[];
@@ -69,6 +71,16 @@ export interface HttpAuthzSpec {
   toClient: StringMatcherSpec[] | null;
   toClientOnSuccess: StringMatcherSpec[];
   toMetadata: StringMatcherSpec[];
+}
+
+/** config.core.v3.RetryPolicy. */
+export interface AuthzRetrySpec {
+  /** Bits of RetryOn. */
+  retryOn: number;
+  numRetries: number;
+  backoffBaseMs: number;
+  /** As in Envoy of one attempt too. */
+  backoffMaxMs: number;
 }
 
 /** ExtAuthzPerRoute. */

@@ -38,6 +38,8 @@ function byHttp2(cases: readonly Case[]): Case[] {
 
 /** Setups that are about HTTP/1 itself. */
 const onlyOfHttp1 = new Set([
+  // Attempts of one request are counted.
+  ...Object.keys(extAuthzSetups).filter((name) => name.startsWith("authzRetry")),
   "jwtTwoFields",
   "twoReferers",
   "http10",

@@ -80,6 +80,8 @@ const setup = (service: Json, more: Json = {}, rest: Partial<Setup> = {}): Setup
 });
 const byGrpc = (more: Json = {}, rest: Partial<Setup> = {}): Setup => setup(grpcService("grpc{lane}"), more, rest);
 const byHttp = (http: Json = {}, more: Json = {}): Setup => setup(httpService("http{lane}", http), more);
+const backoff: Json = { base_interval: "0.01s" };
+
 export const extAuthzSetups: Record<string, Setup> = {
   authz: byGrpc(),
   authzBody: byGrpc({ with_request_body: { max_request_bytes: 10 } }),
@@ -181,6 +183,23 @@ export const extAuthzSetups: Record<string, Setup> = {
       with_request_body: { max_request_bytes: 10, allow_partial_message: true },
       clear_route_cache: true,
     },
+  ),
+  ...Object.fromEntries(
+    Object.entries({
+      authzRetry: { retry_back_off: backoff },
+      authzRetryMore: { num_retries: 3, retry_on: "5xx", retry_back_off: backoff },
+      authzRetryReset: { retry_on: "reset", retry_back_off: backoff },
+      authzRetryGateway: { retry_on: "gateway-error,retriable-4xx", retry_back_off: backoff },
+      authzRetryConnect: { retry_on: "connect-failure", retry_back_off: backoff },
+    }).map(([name, retry_policy]) => [
+      name,
+      setup(httpService("http{lane}", { retry_policy }), { allowed_headers: patterns({ exact: "x-case" }) }),
+    ]),
+  ),
+  authzRetryClosed: setup(
+    httpService("closedHttp{lane}", {
+      retry_policy: { num_retries: 2, retry_on: "connect-failure", retry_back_off: backoff },
+    }),
   ),
   authzHttpOverride: byHttp({ path_override: "/always" }),
   authzHttpFail: setup(httpService("http{lane}", {}, "0.3s"), { status_on_error: { code: "BadGateway" } }),
@@ -423,6 +442,13 @@ export const extAuthzCases: Case[] = [
   post("authzHttpAll", "a body", withBody("POST /", "01234")),
   post("authzHttpAll", "a larger body", withBody("POST /", "01234567890123", "content-type: text/x")),
   post("authzHttpAll", "chunks", withChunks("POST /", ["012", "345"], ["x-t: 1"])),
+  ...["authzRetry", "authzRetryMore", "authzRetryReset", "authzRetryGateway", "authzRetryConnect"].flatMap((name) => [
+    ...["status:500", "status:503", "status:409", "reset", "deny", "silent"].flatMap((words) =>
+      [1, 2, 9].map((late) => get(name, "/", `${words} late:${late}`, `x-case: ${words} ${late}`)),
+    ),
+    stats(name),
+  ]),
+  get("authzRetryClosed", "/"),
   get("authzHttpOverride", "/p?q=1"),
   ...["authzHttpFail", "authzHttpAllow"].flatMap((name) => [
     ...[
