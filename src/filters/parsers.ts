@@ -39,6 +39,7 @@ import {
   RateLimitSchema,
 } from "../proto/generated/envoy/extensions/filters/http/ratelimit/v3/rate_limit_pb.ts";
 import { RBACPerRouteSchema, RBACSchema } from "../proto/generated/envoy/extensions/filters/http/rbac/v3/rbac_pb.ts";
+import { ConfigSchema as SetMetadataSchema } from "../proto/generated/envoy/extensions/filters/http/set_metadata/v3/set_metadata_pb.ts";
 import type { Problems } from "../proto/problems.ts";
 import { parseApiKeyAuth, parseApiKeyAuthPerRoute } from "./api_key_auth/parse.ts";
 import { parseBasicAuth, parseBasicAuthPerRoute } from "./basic_auth/parse.ts";
@@ -56,6 +57,7 @@ import { parseLocalRateLimit, parseLocalRateLimitPerRoute } from "./local_rateli
 import { parseOnDemand, parseOnDemandPerRoute } from "./on_demand/parse.ts";
 import { parseRateLimit, parseRateLimitPerRoute } from "./ratelimit/parse.ts";
 import { parseRbac, parseRbacPerRoute } from "./rbac/parse.ts";
+import { parseSetMetadata } from "./set_metadata/parse.ts";
 
 /** Reads one message type of a filter; what it makes is plain data, opaque to all but the filter's link. */
 export type ParseConfig = (message: Message, problems: Problems) => unknown;
@@ -78,6 +80,7 @@ export const filterParsers: ReadonlyMap<string, ParseConfig> = new Map([
   row(OnDemandSchema, parseOnDemand),
   row(RateLimitSchema, parseRateLimit),
   row(RBACSchema, parseRbac),
+  row(SetMetadataSchema, parseSetMetadata),
 ]);
 
 /** What typed_per_filter_config may hold, by the full name of the message. */
@@ -97,6 +100,7 @@ export const perRouteParsers: ReadonlyMap<string, ParseConfig> = new Map([
   row(OnDemandPerRouteSchema, parseOnDemandPerRoute),
   row(RateLimitPerRouteSchema, parseRateLimitPerRoute),
   row(RBACPerRouteSchema, parseRbacPerRoute),
+  row(SetMetadataSchema, parseSetMetadata),
 ]);
 
 function row<Desc extends DescMessage>(

@@ -4,6 +4,7 @@ import { ofExtAuthz } from "./ext-authz-configs.ts";
 import { ofHeaderMutation } from "./header-mutation-configs.ts";
 import { ofJwtAuthn } from "./jwt-authn-configs.ts";
 import { ofLocalRateLimit } from "./local-ratelimit-configs.ts";
+import { ofMetadata } from "./metadata-configs.ts";
 import { ofRateLimit } from "./ratelimit-configs.ts";
 import { ofRbac } from "./rbac-configs.ts";
 
@@ -337,4 +338,5 @@ export const configCases: readonly FilterConfigCase[] = [
   ...ofCors,
   ...ofGrpcStats,
   ...ofGrpcWeb,
+  ...ofMetadata,
 ];

@@ -26,6 +26,7 @@ import { redirectsCases, redirectsSetups } from "./redirects.ts";
 import { retriesCases, retriesSetups } from "./retries.ts";
 import { rewritesCases, rewritesSetups } from "./rewrites.ts";
 import { routesCases, routesSetups } from "./routes.ts";
+import { setMetadataCases, setMetadataSetups } from "./set-metadata.ts";
 import { upstreamsCases, upstreamsSetups } from "./upstreams.ts";
 import { virtualClustersCases, virtualClustersSetups } from "./virtual-clusters.ts";
 
@@ -84,6 +85,7 @@ const casesOfHttp1 = [
   ...grpcWebCases,
   ...retriesCases,
   ...redirectsCases,
+  ...setMetadataCases,
 ];
 
 /** Every case of the differential test. */
@@ -121,4 +123,5 @@ export const allSetups: Readonly<Record<string, Setup>> = {
   ...grpcWebSetups,
   ...retriesSetups,
   ...redirectsSetups,
+  ...setMetadataSetups,
 };
