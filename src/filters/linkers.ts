@@ -20,6 +20,8 @@ import type { GrpcStatsSpec } from "./grpc_stats/parse.ts";
 import { GrpcWebFilter } from "./grpc_web/filter.ts";
 import { HeaderMutationFilter } from "./header_mutation/filter.ts";
 import type { HeaderMutationFilterSpec } from "./header_mutation/parse.ts";
+import { HeaderToMetadataFilter } from "./header_to_metadata/filter.ts";
+import type { HeaderToMetadataSpec } from "./header_to_metadata/parse.ts";
 import { HealthCheckFilter } from "./health_check/filter.ts";
 import type { HealthCheckSpec } from "./health_check/parse.ts";
 import type { FilterConfigSpec } from "./http-filters.ts";
@@ -86,6 +88,8 @@ const linkers: Record<string, (config: unknown, slot: number, deps: FilterDeps) 
   "envoy.extensions.filters.http.grpc_web.v3.GrpcWeb": (_config, slot, deps) => new GrpcWebFilter(slot, deps),
   "envoy.extensions.filters.http.header_mutation.v3.HeaderMutation": (config, slot) =>
     new HeaderMutationFilter(config as HeaderMutationFilterSpec, slot),
+  "envoy.extensions.filters.http.header_to_metadata.v3.Config": (config, slot, deps) =>
+    new HeaderToMetadataFilter(config as HeaderToMetadataSpec, slot, deps),
   "envoy.extensions.filters.http.health_check.v3.HealthCheck": (config, slot, deps) =>
     new HealthCheckFilter(config as HealthCheckSpec, slot, deps),
   "envoy.extensions.filters.http.jwt_authn.v3.JwtAuthentication": (config, slot, deps) =>

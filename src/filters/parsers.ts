@@ -24,6 +24,7 @@ import {
   HeaderMutationPerRouteSchema,
   HeaderMutationSchema,
 } from "../proto/generated/envoy/extensions/filters/http/header_mutation/v3/header_mutation_pb.ts";
+import { ConfigSchema as HeaderToMetadataSchema } from "../proto/generated/envoy/extensions/filters/http/header_to_metadata/v3/header_to_metadata_pb.ts";
 import { HealthCheckSchema } from "../proto/generated/envoy/extensions/filters/http/health_check/v3/health_check_pb.ts";
 import {
   JwtAuthenticationSchema,
@@ -51,6 +52,7 @@ import { parseFault } from "./fault/parse.ts";
 import { parseGrpcStats } from "./grpc_stats/parse.ts";
 import { parseGrpcWeb } from "./grpc_web/parse.ts";
 import { parseHeaderMutation, parseHeaderMutationPerRoute } from "./header_mutation/parse.ts";
+import { parseHeaderToMetadata, parseHeaderToMetadataPerRoute } from "./header_to_metadata/parse.ts";
 import { parseHealthCheck } from "./health_check/parse.ts";
 import { parseJwtAuthn, parseJwtPerRoute } from "./jwt_authn/parse.ts";
 import { parseLocalRateLimit, parseLocalRateLimitPerRoute } from "./local_ratelimit/parse.ts";
@@ -74,6 +76,7 @@ export const filterParsers: ReadonlyMap<string, ParseConfig> = new Map([
   row(GrpcStatsSchema, parseGrpcStats),
   row(GrpcWebSchema, parseGrpcWeb),
   row(HeaderMutationSchema, parseHeaderMutation),
+  row(HeaderToMetadataSchema, parseHeaderToMetadata),
   row(HealthCheckSchema, parseHealthCheck),
   row(JwtAuthenticationSchema, parseJwtAuthn),
   row(LocalRateLimitSchema, parseLocalRateLimit),
@@ -94,6 +97,7 @@ export const perRouteParsers: ReadonlyMap<string, ParseConfig> = new Map([
   row(ExtAuthzPerRouteSchema, parseExtAuthzPerRoute),
   row(HTTPFaultSchema, parseFault),
   row(HeaderMutationPerRouteSchema, parseHeaderMutationPerRoute),
+  row(HeaderToMetadataSchema, parseHeaderToMetadataPerRoute),
   row(JwtPerRouteSchema, parseJwtPerRoute),
   row(LocalRateLimitSchema, parseLocalRateLimitPerRoute),
   row(OnDemandSchema, parseOnDemand),

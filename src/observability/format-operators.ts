@@ -17,6 +17,7 @@ import {
   grpcStatusText,
   maskedAddress,
   metadataAt,
+  metadataNumber,
   portOf,
   sortedJson,
   toWire,
@@ -218,7 +219,7 @@ function metadataOperator(path: string[], source: MetadataSource): Operator {
     text: (info) => {
       const found = value(info);
       if (found === null) return null;
-      return toWire(typeof found === "string" ? found : sortedJson(found));
+      return toWire(typeof found === "string" ? found : sortedJson(found, metadataNumber));
     },
     value,
   };

@@ -80,12 +80,25 @@ export function metadataAt(
   return value;
 }
 
-/** Keys in order of bytes at every depth, as Envoy prints a Struct. */
-export function sortedJson(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(sortedJson).join(",")}]`;
+/** Keys in order of bytes at every depth, as Envoy prints a Struct. `number`: how one is written. */
+export function sortedJson(value: unknown, number: (value: number) => string = JSON.stringify): string {
+  if (typeof value === "number") return number(value);
+  if (Array.isArray(value)) return `[${value.map((item) => sortedJson(item, number)).join(",")}]`;
   if (typeof value !== "object" || value === null) return JSON.stringify(value ?? null);
   const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
-  return `{${entries.map(([key, item]) => `${JSON.stringify(key)}:${sortedJson(item)}`).join(",")}}`;
+  return `{${entries.map(([key, item]) => `${JSON.stringify(key)}:${sortedJson(item, number)}`).join(",")}}`;
+}
+
+/** A number of metadata as Envoy prints it: the shorter of its two forms (std::to_chars), though JSON has no "inf". */
+export function metadataNumber(value: number): string {
+  if (Number.isNaN(value)) return "null";
+  if (!Number.isFinite(value)) return value > 0 ? "inf" : "-inf";
+  if (Object.is(value, -0)) return "-0";
+  const fixed = Number.isInteger(value) ? String(BigInt(value)) : String(value);
+  const [digits = "", exponent = ""] = value.toExponential().split("e");
+  const scientific = `${digits}e${exponent[0]}${exponent.slice(1).padStart(2, "0")}`;
+  // A number so small that String() has an exponent is never shorter without.
+  return fixed.length <= scientific.length && !fixed.includes("e") ? fixed : scientific;
 }
 
 /** A configured text as the bytes of its UTF-8, one a character, which is how header values are held. */

@@ -129,7 +129,7 @@ export function queryValue(target: string, name: string): string | null {
 }
 
 /** The first value of a cookie, without the quotes around it; null when absent. Blanks are kept but in front of a name, as in Envoy's forEachCookie. */
-export function cookieValue(head: RequestHead, name: string): string | null {
+export function cookieValue(head: HeaderBlock, name: string): string | null {
   for (let i = 0; i < head.size; i++) {
     if (head.names[i] !== "cookie") continue;
     for (const pair of (head.values[i] as string).split(";")) {

@@ -13,6 +13,7 @@ import { faultCases, faultSetups } from "./fault.ts";
 import { grpcStatsCases, grpcStatsSetups } from "./grpc-stats.ts";
 import { grpcWebCases, grpcWebSetups } from "./grpc-web.ts";
 import { headerMutationCases, headerMutationSetups } from "./header-mutation.ts";
+import { headerToMetadataCases, headerToMetadataSetups } from "./header-to-metadata.ts";
 import { headersCases, headersSetups } from "./headers.ts";
 import { healthCheckCases, healthCheckSetups } from "./health-check.ts";
 import { jwtAuthnCases, jwtAuthnSetups } from "./jwt-authn.ts";
@@ -85,6 +86,7 @@ const casesOfHttp1 = [
   ...grpcWebCases,
   ...retriesCases,
   ...redirectsCases,
+  ...headerToMetadataCases,
   ...setMetadataCases,
 ];
 
@@ -123,5 +125,6 @@ export const allSetups: Readonly<Record<string, Setup>> = {
   ...grpcWebSetups,
   ...retriesSetups,
   ...redirectsSetups,
+  ...headerToMetadataSetups,
   ...setMetadataSetups,
 };

@@ -1,0 +1,221 @@
+import { request } from "../bytes.ts";
+import type { Case, Json, Setup } from "../setup.ts";
+
+const name = "envoy.filters.http.header_to_metadata";
+const type = "type.googleapis.com/envoy.extensions.filters.http.header_to_metadata.v3.Config";
+const to = (prefix: string, config: Json | null = null, more: Json = {}): Json => ({
+  match: { prefix },
+  route: { cluster: "backend{lane}" },
+  ...(config === null ? {} : { typed_per_filter_config: { [name]: { "@type": type, ...config } } }),
+  ...more,
+});
+const shown = (...keys: string[]): Json => ({
+  request_headers_to_add: keys.map((key, i) => ({ header: { key: `x-${i}`, value: `%DYNAMIC_METADATA(${key})%` } })),
+  response_headers_to_add: keys.map((key, i) => ({ header: { key: `x-${i}`, value: `%DYNAMIC_METADATA(${key})%` } })),
+});
+const rule = (header: string, onPresent: Json, more: Json = {}): Json => ({
+  header,
+  on_header_present: { metadata_namespace: "h", ...onPresent },
+  ...more,
+});
+const regex = (pattern: string, substitution: string): Json => ({
+  regex_value_rewrite: { pattern: { regex: pattern }, substitution },
+});
+
+export const headerToMetadataSetups: Record<string, Setup> = {
+  headerToMetadata: {
+    filters: [
+      {
+        name,
+        typed_config: {
+          "@type": type,
+          stat_prefix: "mine",
+          request_rules: [
+            rule("X-Text", { key: "text" }),
+            rule("x-number", { key: "number", type: "NUMBER" }),
+            rule("x-gone", { key: "gone" }, { remove: true }),
+            rule("x-gone", { key: "again" }),
+            rule("x-fixed", { key: "fixed", value: "fixé" }),
+            rule("x-fixed-number", { key: "fixedNumber", value: "12", type: "NUMBER" }),
+            rule("x-regex", { key: "regex", ...regex("^/([^/]+)(/.*)?$", "\\1") }),
+            rule("x-nothing", { key: "nothing", ...regex(".*", "") }),
+            rule("x-group", { key: "group", ...regex("a", "\\9") }),
+            rule("x-base64", { key: "base64", encode: "BASE64" }),
+            rule("x-base64-number", { key: "base64Number", encode: "BASE64", type: "NUMBER" }),
+            rule("x-proto", { key: "proto", encode: "BASE64", type: "PROTOBUF_VALUE" }),
+            rule("x-raw-proto", { key: "rawProto", type: "PROTOBUF_VALUE" }),
+            rule(":path", { key: "path" }),
+            rule(":method", { key: "method" }),
+            rule("host", { key: "host" }),
+            rule("x-own", { metadata_namespace: "", key: "own" }),
+            { cookie: "session", on_header_present: { metadata_namespace: "c", key: "session" } },
+            {
+              cookie: "other",
+              on_header_present: { metadata_namespace: "c", key: "other", ...regex("[0-9]+", "n") },
+              on_header_missing: { metadata_namespace: "c", key: "other", value: "none" },
+            },
+            { header: "x-absent", on_header_missing: { metadata_namespace: "h", key: "absent", value: "yes" } },
+            {
+              header: "x-absent-number",
+              on_header_missing: { metadata_namespace: "h", key: "absentNumber", value: "7.5", type: "NUMBER" },
+            },
+            rule("x-last", { key: "text" }),
+          ],
+          response_rules: [
+            rule("content-length", { metadata_namespace: "r", key: "length", type: "NUMBER" }),
+            rule(":status", { metadata_namespace: "r", key: "status" }),
+            rule("x-up", { metadata_namespace: "r", key: "up" }, { remove: true }),
+            { header: "x-up", on_header_missing: { metadata_namespace: "r", key: "upGone", value: "1" } },
+            { cookie: "a", on_header_missing: { metadata_namespace: "r", key: "cookie", value: "none" } },
+          ],
+        },
+      },
+    ],
+    virtualHosts: [
+      {
+        name: "all",
+        domains: ["*"],
+        ...shown("h", "c", "r", name, "h:text", "h:number", "route"),
+        routes: [
+          to("/route", {
+            request_rules: [rule("x-text", { metadata_namespace: "route", key: "text" })],
+            stat_prefix: "route",
+          }),
+          to("/response", { response_rules: [rule(":status", { metadata_namespace: "route", key: "status" })] }),
+          { match: { prefix: "/direct" }, direct_response: { status: 201, body: { inline_string: "here" } } },
+          to("/"),
+        ],
+      },
+      {
+        name: "host",
+        domains: ["host.test"],
+        ...shown("h", "c", "r", "host", "route"),
+        typed_per_filter_config: {
+          [name]: { "@type": type, request_rules: [rule("x-text", { metadata_namespace: "host", key: "text" })] },
+        },
+        routes: [
+          to("/route", { request_rules: [rule("x-text", { metadata_namespace: "route", key: "text" })] }),
+          to("/"),
+        ],
+      },
+    ],
+  },
+};
+
+const base64 = (bytes: string | readonly number[]): string => Buffer.from(bytes as string).toString("base64");
+
+export const headerToMetadataCases: readonly Case[] = [
+  c("none of the fields", request("GET /")),
+  c("a text", request("GET /", "x-text: some  text")),
+  c("a text twice", request("GET /", "x-text: a", "X-TEXT: b,c")),
+  c("an empty text", request("GET /", "x-text:")),
+  c("a text of UTF-8", request("GET /", "x-text: \xc3\xa9")),
+  c("a text with quotes", request("GET /", 'x-text: a"b\\c')),
+  c("a later rule for the same key", request("GET /", "x-text: a", "x-last: b")),
+  ...[
+    "1",
+    "-1",
+    "+1",
+    "1.5",
+    ".5",
+    "5.",
+    "1e3",
+    "1E-2",
+    "0x10",
+    "1 2",
+    "12a",
+    "1,2",
+    "007",
+    "1e21",
+    "1e-7",
+    "123456789012345678",
+    "0.1",
+    "-0",
+    "1e400",
+    "-1e400",
+    "inf",
+    "nan",
+    "-INFINITY",
+    "1e16",
+    "100000",
+    "1000000",
+    "1e7",
+    "12345678901234567000",
+    "1e15",
+    "1.5e15",
+    "123456.7",
+    "0.0001",
+    "0.001",
+    "0.00123",
+    "120000000",
+    "1e100",
+    "1e17",
+    "1e20",
+    "0.000001",
+    "0.00001234",
+    "1.5e-9",
+    "1e-10",
+    "0x1.8p1",
+    "0x.8",
+    "0x",
+    "1e",
+    ".",
+    "+-1",
+    "-.5e1",
+    "1_0",
+  ].map((value) => c(`the number "${value}"`, request("GET /", `x-number: ${value}`))),
+  c("a field that goes", request("GET /", "x-gone: a", "x-gone: b")),
+  c("a fixed value", request("GET /", "x-fixed: a", "x-fixed-number: b")),
+  c("a fixed value for an empty field", request("GET /", "x-fixed:")),
+  ...["/a/b/c", "/a", "a/b", ""].map((value) => c(`a rewrite of "${value}"`, request("GET /", `x-regex: ${value}`))),
+  c("a rewrite to nothing", request("GET /", "x-nothing: abc")),
+  c("a rewrite with a group that is none", request("GET /", "x-group: abc")),
+  ...[
+    "aGVsbG8=",
+    "aGVsbG8",
+    "aGVsbA==",
+    "aGVsbA",
+    "a",
+    "!!!!",
+    "aGVs bA==",
+    "aGVsbA=",
+    "aGVsbB==",
+    "YWI-",
+    "====",
+    "=",
+    "aGVsbG8==",
+  ].map((value) => c(`base64 "${value}"`, request("GET /", `x-base64: ${value}`))),
+  c("a number in base64", request("GET /", `x-base64-number: ${base64(" 42.5 ")}`)),
+  c("no number in base64", request("GET /", `x-base64-number: ${base64("x")}`)),
+  c("a protobuf string", request("GET /", `x-proto: ${base64([0x1a, 2, 0x68, 0x69])}`)),
+  c("a protobuf bool", request("GET /", `x-proto: ${base64([0x20, 1])}`)),
+  c("a protobuf struct", request("GET /", `x-proto: ${base64([0x2a, 9, 0x0a, 7, 0x0a, 1, 0x61, 0x12, 2, 0x20, 1])}`)),
+  c("a protobuf value that is cut", request("GET /", `x-proto: ${base64([0x1a, 9, 0x68])}`)),
+  c("a protobuf value of another field", request("GET /", `x-proto: ${base64([0x98, 6, 1])}`)),
+  c("a protobuf value without base64", request("GET /", "x-raw-proto: abc")),
+  c("a path", request("GET /a/b?c=d", "host: some.test")),
+  c("the filter's own namespace", request("GET /", "x-own: a")),
+  c("8191 bytes", request("GET /", "x-fixed: {{a*9000}}", "x-own: {{a*8191}}")),
+  c("8192 bytes", request("GET /", "x-own: {{a*8192}}")),
+  c("cookies", request("GET /", "cookie: session=abc; other=12a34")),
+  c("cookies in two fields", request("GET /", "cookie: session=abc", "cookie: other=x")),
+  c("a cookie with quotes", request("GET /", 'cookie: session="a b"')),
+  c("an empty cookie", request("GET /", "cookie: session=; other=")),
+  c("fields that are not absent", request("GET /", "x-absent: 1", "x-absent-number:")),
+  c("a field of the response", request("GET /", "x-do: header:x-up:abc")),
+  c("a response of the proxy", request("GET /direct", "x-text: a")),
+  c("a route's rules", request("GET /route", "x-text: a", "x-number: 1")),
+  c("a route's rules for responses", request("GET /response", "x-text: a")),
+  c("a virtual host's rules", request("GET /", "host: host.test", "x-text: a")),
+  c("a route's rules instead of its virtual host's", request("GET /route", "host: host.test", "x-text: a")),
+  {
+    name: "the stats of header_to_metadata",
+    setup: "headerToMetadata",
+    send: "",
+    stats: "http_filter_name|header_to_metadata|rules_processed",
+  },
+];
+
+function c(name: string, send: string): Case {
+  return { name: `header_to_metadata: ${name}`, setup: "headerToMetadata", send };
+}
