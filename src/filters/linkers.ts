@@ -35,6 +35,8 @@ import { RateLimitFilter } from "./ratelimit/filter.ts";
 import type { RateLimitFilterSpec } from "./ratelimit/parse.ts";
 import { RbacFilter } from "./rbac/filter.ts";
 import type { RbacSpec } from "./rbac/parse.ts";
+import { SetFilterStateFilter } from "./set_filter_state/filter.ts";
+import type { SetFilterStateSpec } from "./set_filter_state/parse.ts";
 import { SetMetadataFilter } from "./set_metadata/filter.ts";
 import type { MetadataEntrySpec } from "./set_metadata/parse.ts";
 
@@ -100,6 +102,8 @@ const linkers: Record<string, (config: unknown, slot: number, deps: FilterDeps) 
   "envoy.extensions.filters.http.ratelimit.v3.RateLimit": (config, slot, deps) =>
     new RateLimitFilter(config as RateLimitFilterSpec, slot, deps),
   "envoy.extensions.filters.http.rbac.v3.RBAC": (config, slot, deps) => new RbacFilter(config as RbacSpec, slot, deps),
+  "envoy.extensions.filters.http.set_filter_state.v3.Config": (config, slot) =>
+    new SetFilterStateFilter(config as SetFilterStateSpec, slot),
   "envoy.extensions.filters.http.set_metadata.v3.Config": (config, slot, deps) =>
     new SetMetadataFilter(config as MetadataEntrySpec[], slot, deps),
 };

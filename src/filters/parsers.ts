@@ -40,6 +40,7 @@ import {
   RateLimitSchema,
 } from "../proto/generated/envoy/extensions/filters/http/ratelimit/v3/rate_limit_pb.ts";
 import { RBACPerRouteSchema, RBACSchema } from "../proto/generated/envoy/extensions/filters/http/rbac/v3/rbac_pb.ts";
+import { ConfigSchema as SetFilterStateSchema } from "../proto/generated/envoy/extensions/filters/http/set_filter_state/v3/set_filter_state_pb.ts";
 import { ConfigSchema as SetMetadataSchema } from "../proto/generated/envoy/extensions/filters/http/set_metadata/v3/set_metadata_pb.ts";
 import type { Problems } from "../proto/problems.ts";
 import { parseApiKeyAuth, parseApiKeyAuthPerRoute } from "./api_key_auth/parse.ts";
@@ -59,6 +60,7 @@ import { parseLocalRateLimit, parseLocalRateLimitPerRoute } from "./local_rateli
 import { parseOnDemand, parseOnDemandPerRoute } from "./on_demand/parse.ts";
 import { parseRateLimit, parseRateLimitPerRoute } from "./ratelimit/parse.ts";
 import { parseRbac, parseRbacPerRoute } from "./rbac/parse.ts";
+import { parseSetFilterState } from "./set_filter_state/parse.ts";
 import { parseSetMetadata } from "./set_metadata/parse.ts";
 
 /** Reads one message type of a filter; what it makes is plain data, opaque to all but the filter's link. */
@@ -83,6 +85,7 @@ export const filterParsers: ReadonlyMap<string, ParseConfig> = new Map([
   row(OnDemandSchema, parseOnDemand),
   row(RateLimitSchema, parseRateLimit),
   row(RBACSchema, parseRbac),
+  row(SetFilterStateSchema, parseSetFilterState),
   row(SetMetadataSchema, parseSetMetadata),
 ]);
 
@@ -104,6 +107,7 @@ export const perRouteParsers: ReadonlyMap<string, ParseConfig> = new Map([
   row(OnDemandPerRouteSchema, parseOnDemandPerRoute),
   row(RateLimitPerRouteSchema, parseRateLimitPerRoute),
   row(RBACPerRouteSchema, parseRbacPerRoute),
+  row(SetFilterStateSchema, parseSetFilterState),
   row(SetMetadataSchema, parseSetMetadata),
 ]);
 

@@ -2,8 +2,11 @@
 export interface FilterStateObject {
   /** For %FILTER_STATE(key:PLAIN)%; null where it has no text. Envoy: serializeAsString. */
   text(): string | null;
-  /** Its message with the names of the .proto, without fields that have their default; null where it has none. Envoy: serializeAsProto. */
-  fields(): Record<string, unknown> | null;
+  /**
+   * Its message with the names of the .proto, without fields that have their default, or the text of one that is a StringValue; null
+   * where it has none. Envoy: serializeAsProto.
+   */
+  fields(): Record<string, unknown> | string | null;
   /** For %FILTER_STATE(key:FIELD:name)%; null for a field that it does not have. Envoy: getField. */
   field?(name: string): string | null;
   /** What a hash policy hashes of it; null where it has no hash. Envoy: Hashable. */

@@ -233,11 +233,15 @@ function filterState(args: string): Operator | string {
   }
   if (form === "PLAIN") return textOperator((info) => info.filterState?.get(key)?.text() ?? null);
   if (form === "FIELD") return textOperator((info) => info.filterState?.get(key)?.field?.(field) ?? null);
-  const value = (info: StreamInfo): Record<string, unknown> | null => info.filterState?.get(key)?.fields() ?? null;
+  const value = (info: StreamInfo): Record<string, unknown> | string | null =>
+    info.filterState?.get(key)?.fields() ?? null;
   return {
     text: (info) => {
       const fields = value(info);
-      return fields === null ? null : toWire(sortedJson(jsonNames(fields)));
+      if (fields === null) return null;
+      const json = sortedJson(typeof fields === "string" ? fields : jsonNames(fields));
+      // protobuf's JSON is safe in HTML.
+      return toWire(json.replaceAll("<", "\\u003c").replaceAll(">", "\\u003e"));
     },
     value,
   };

@@ -12,6 +12,11 @@ const headerRule = (name: string, rule: Json, at: string, text: string): FilterC
   filters: header({ request_rules: [rule] }),
   error: { path: `${path}.request_rules[0]${at}`, says: text, envoySays: text },
 });
+const stateType = `${http}set_filter_state.v3.Config`;
+const state = (value: Json): Json[] => [
+  { name: "s", typed_config: { "@type": stateType, on_request_headers: [value] } },
+];
+const text = { format_string: { text_format_source: { inline_string: "x" } } };
 const path = "http_filters[0].typed_config";
 
 /** Filters that write dynamic metadata and filter state. */
@@ -108,5 +113,60 @@ export const ofMetadata: readonly FilterConfigCase[] = [
       ],
     }),
     warns: "there is nothing to rewrite",
+  },
+  { name: "set_filter_state: a text", filters: state({ object_key: "a", factory_key: "envoy.string", ...text }) },
+  {
+    name: "set_filter_state: a text under the factory's name",
+    filters: state({ object_key: "envoy.string", ...text }),
+  },
+  {
+    name: "set_filter_state: a key that is no factory",
+    filters: state({ object_key: "a", ...text }),
+    error: {
+      path: `${path}.on_request_headers[0].object_key`,
+      says: "is no factory of objects",
+      envoySays: "'a' does not have an object factory",
+    },
+  },
+  {
+    name: "set_filter_state: a factory that is none",
+    filters: state({ object_key: "a", factory_key: "b", ...text }),
+    error: {
+      path: `${path}.on_request_headers[0].factory_key`,
+      says: "is no factory of objects",
+      envoySays: "'a' does not have an object factory",
+    },
+  },
+  {
+    name: "set_filter_state: a factory that Nuncio has no use for",
+    filters: state({ object_key: "envoy.network.upstream_server_name", ...text }),
+    error: { path: `${path}.on_request_headers[0].object_key`, says: "not implemented", envoySays: null },
+  },
+  {
+    name: "set_filter_state: an operator that is none",
+    filters: state({ object_key: "envoy.string", format_string: { text_format: "%NOPE%" } }),
+    error: {
+      path: `${path}.on_request_headers[0].format_string.text_format`,
+      says: "NOPE",
+      envoySays: "Not supported field in StreamInfo: NOPE",
+    },
+  },
+  {
+    name: "set_filter_state: shared with the upstream",
+    filters: state({ object_key: "envoy.string", ...text, shared_with_upstream: "ONCE" }),
+    warns: "has no effect",
+  },
+  {
+    name: "set_filter_state: a value without a key",
+    filters: state(text),
+    error: {
+      path: `${path}.on_request_headers[0]`,
+      says: "one of object_key must be set",
+      envoySays: 'field: "key", reason: is required',
+    },
+  },
+  {
+    name: "set_filter_state: of a route",
+    route: { typed_per_filter_config: { s: { "@type": stateType } } },
   },
 ];

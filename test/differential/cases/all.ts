@@ -27,6 +27,7 @@ import { redirectsCases, redirectsSetups } from "./redirects.ts";
 import { retriesCases, retriesSetups } from "./retries.ts";
 import { rewritesCases, rewritesSetups } from "./rewrites.ts";
 import { routesCases, routesSetups } from "./routes.ts";
+import { setFilterStateCases, setFilterStateSetups } from "./set-filter-state.ts";
 import { setMetadataCases, setMetadataSetups } from "./set-metadata.ts";
 import { upstreamsCases, upstreamsSetups } from "./upstreams.ts";
 import { virtualClustersCases, virtualClustersSetups } from "./virtual-clusters.ts";
@@ -88,6 +89,7 @@ const casesOfHttp1 = [
   ...redirectsCases,
   ...headerToMetadataCases,
   ...setMetadataCases,
+  ...setFilterStateCases,
 ];
 
 /** Every case of the differential test. */
@@ -127,4 +129,5 @@ export const allSetups: Readonly<Record<string, Setup>> = {
   ...redirectsSetups,
   ...headerToMetadataSetups,
   ...setMetadataSetups,
+  ...setFilterStateSetups,
 };
