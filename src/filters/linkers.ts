@@ -39,6 +39,8 @@ import { SetFilterStateFilter } from "./set_filter_state/filter.ts";
 import type { SetFilterStateSpec } from "./set_filter_state/parse.ts";
 import { SetMetadataFilter } from "./set_metadata/filter.ts";
 import type { MetadataEntrySpec } from "./set_metadata/parse.ts";
+import { StatefulSessionFilter } from "./stateful_session/filter.ts";
+import type { StatefulSessionSpec } from "./stateful_session/spec.ts";
 
 /** What filters take from the worker and their connection manager. */
 export interface FilterDeps {
@@ -106,4 +108,6 @@ const linkers: Record<string, (config: unknown, slot: number, deps: FilterDeps) 
     new SetFilterStateFilter(config as SetFilterStateSpec, slot),
   "envoy.extensions.filters.http.set_metadata.v3.Config": (config, slot, deps) =>
     new SetMetadataFilter(config as MetadataEntrySpec[], slot, deps),
+  "envoy.extensions.filters.http.stateful_session.v3.StatefulSession": (config, slot, deps) =>
+    new StatefulSessionFilter(config as StatefulSessionSpec, slot, deps),
 };

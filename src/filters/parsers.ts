@@ -42,6 +42,10 @@ import {
 import { RBACPerRouteSchema, RBACSchema } from "../proto/generated/envoy/extensions/filters/http/rbac/v3/rbac_pb.ts";
 import { ConfigSchema as SetFilterStateSchema } from "../proto/generated/envoy/extensions/filters/http/set_filter_state/v3/set_filter_state_pb.ts";
 import { ConfigSchema as SetMetadataSchema } from "../proto/generated/envoy/extensions/filters/http/set_metadata/v3/set_metadata_pb.ts";
+import {
+  StatefulSessionPerRouteSchema,
+  StatefulSessionSchema,
+} from "../proto/generated/envoy/extensions/filters/http/stateful_session/v3/stateful_session_pb.ts";
 import type { Problems } from "../proto/problems.ts";
 import { parseApiKeyAuth, parseApiKeyAuthPerRoute } from "./api_key_auth/parse.ts";
 import { parseBasicAuth, parseBasicAuthPerRoute } from "./basic_auth/parse.ts";
@@ -62,6 +66,7 @@ import { parseRateLimit, parseRateLimitPerRoute } from "./ratelimit/parse.ts";
 import { parseRbac, parseRbacPerRoute } from "./rbac/parse.ts";
 import { parseSetFilterState } from "./set_filter_state/parse.ts";
 import { parseSetMetadata } from "./set_metadata/parse.ts";
+import { parseStatefulSession, parseStatefulSessionPerRoute } from "./stateful_session/parse.ts";
 
 /** Reads one message type of a filter; what it makes is plain data, opaque to all but the filter's link. */
 export type ParseConfig = (message: Message, problems: Problems) => unknown;
@@ -87,6 +92,7 @@ export const filterParsers: ReadonlyMap<string, ParseConfig> = new Map([
   row(RBACSchema, parseRbac),
   row(SetFilterStateSchema, parseSetFilterState),
   row(SetMetadataSchema, parseSetMetadata),
+  row(StatefulSessionSchema, parseStatefulSession),
 ]);
 
 /** What typed_per_filter_config may hold, by the full name of the message. */
@@ -109,6 +115,7 @@ export const perRouteParsers: ReadonlyMap<string, ParseConfig> = new Map([
   row(RBACPerRouteSchema, parseRbacPerRoute),
   row(SetFilterStateSchema, parseSetFilterState),
   row(SetMetadataSchema, parseSetMetadata),
+  row(StatefulSessionPerRouteSchema, parseStatefulSessionPerRoute),
 ]);
 
 function row<Desc extends DescMessage>(

@@ -3,6 +3,17 @@ import { RequestHead, type ResponseHead } from "../http/header-block.ts";
 import type { ProxiedAddresses } from "../net/proxy-protocol.ts";
 import type { TlsInfo } from "../net/tls/tls-info.ts";
 import type { FilterStateObject } from "./filter-state.ts";
+import type { LocalReply } from "./local-replies.ts";
+
+/** The host that a filter has a request go to. Envoy: LoadBalancerContext::OverrideHost. */
+export interface OverrideHost {
+  /** "ip:port" or the path. */
+  readonly address: string;
+  /** Where it is not there, or not in a state to be asked, the request fails; else another host is chosen. */
+  readonly isStrict: boolean;
+  /** What it fails with. */
+  readonly missingReply: LocalReply;
+}
 
 /** What is known of one stream: read by access logs, formatters, matchers and filters. Reused: reset() makes it new. */
 export class StreamInfo {
@@ -57,6 +68,8 @@ export class StreamInfo {
   upstreamTransportFailureReason = "";
   upstreamConnectionId = 0;
   attemptCount = 0;
+  /** Of the first attempt; null for none. */
+  overrideHost: OverrideHost | null = null;
   /** How many redirects of upstreams were followed. */
   internalRedirects = 0;
   /** previous_routes: "from\0to" by route name; null without any. */
@@ -165,6 +178,7 @@ export class StreamInfo {
     this.upstreamTransportFailureReason = "";
     this.upstreamConnectionId = 0;
     this.attemptCount = 0;
+    this.overrideHost = null;
     this.internalRedirects = 0;
     this.redirectSteps = null;
     this.downstreamLocalAddress = "";

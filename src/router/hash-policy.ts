@@ -4,6 +4,7 @@ import { xxHash64 } from "../net/xx-hash.ts";
 import type { StreamInfo } from "../observability/stream-info.ts";
 import { cookieValue, queryValue } from "./matchers.ts";
 import { RegexRewrite } from "./rewrite.ts";
+import { setCookie } from "./set-cookie.ts";
 import type { HashPolicySpec } from "./spec.ts";
 import { wire } from "./text.ts";
 
@@ -104,10 +105,7 @@ function makeCookie(spec: HashPolicySpec & { kind: "cookie" }, cookies: CookieSi
   xxHash64(cookies.cookieSeed(), one);
   const value = hex(one.high) + hex(one.low);
   const seconds = Math.floor((spec.ttlMs as number) / 1000);
-  const attributes = spec.attributes.map(({ name, value: text }) => (text === "" ? `; ${name}` : `; ${name}=${text}`));
-  const age = seconds === 0 ? "" : `; Max-Age=${seconds}`;
-  const path = spec.path === "" ? "" : `; Path=${spec.path}`;
-  cookies.addCookie(wire(`${spec.name}="${value}"${age}${path}${attributes.join("")}; HttpOnly`));
+  cookies.addCookie(setCookie(spec, value, seconds));
   return value;
 }
 

@@ -273,8 +273,15 @@ export class Cluster {
   }
 
   #choose(head: RequestHead | null, context: LbContext | null): Host | null {
-    const { hash, subset, overrideHost } = this.spec.lb;
+    const { hash, subset, overrideHost, overrideStatuses } = this.spec.lb;
     let host: Host | null = null;
+    const forced = context?.info.overrideHost ?? null;
+    // Envoy: a retry goes where it would go without.
+    if (forced !== null && context?.info.attemptCount === 1) {
+      const named = this.#hosts.get(forced.address);
+      if (named !== undefined && (overrideStatuses & (1 << named.healthStatus)) !== 0) return named;
+      if (forced.isStrict) return null;
+    }
     if (overrideHost !== null && head !== null && context !== null) {
       for (let isLeft = true; isLeft && host === null; ) {
         const name = context.namedHosts.next(overrideHost, head, context.info);

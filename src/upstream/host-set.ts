@@ -28,6 +28,8 @@ export class Host {
   hostname: string;
   weight: number;
   health: HostHealth;
+  /** A core.v3.HealthStatus. */
+  healthStatus: number;
   /** For a PROXY header. */
   tlvs: readonly ProxyTlv[];
   /** Which transport socket; another one makes it another host. */
@@ -54,6 +56,7 @@ export class Host {
     this.hostname = spec.hostname;
     this.weight = spec.weight;
     this.health = spec.health;
+    this.healthStatus = spec.healthStatus;
     this.tlvs = spec.tlvs;
     if (spec.health === "HEALTHY") this.healthySinceMs = now;
   }
@@ -65,6 +68,7 @@ export class Host {
     this.hostname = spec.hostname;
     this.weight = spec.weight;
     this.health = spec.health;
+    this.healthStatus = spec.healthStatus;
     this.tlvs = spec.tlvs;
   }
 }

@@ -126,6 +126,7 @@ function parseHost(
     hostname: endpoint.hostname || (isName ? address.host : ""),
     weight: entry.loadBalancingWeight ?? 1,
     health: healthOf(entry.healthStatus),
+    healthStatus: entry.healthStatus,
     lbMetadata,
     socket: socketOf(entry.metadata, localityMetadata),
     tlvs: hostTlvs(entry.metadata, problems.at("metadata")),

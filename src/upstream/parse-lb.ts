@@ -10,6 +10,7 @@ import {
   type LoadBalancingPolicy,
 } from "../proto/generated/envoy/config/cluster/v3/cluster_pb.ts";
 import type { RuntimeDouble } from "../proto/generated/envoy/config/core/v3/base_pb.ts";
+import { HealthStatus } from "../proto/generated/envoy/config/core/v3/health_check_pb.ts";
 import {
   type ClientSideWeightedRoundRobin,
   ClientSideWeightedRoundRobinSchema,
@@ -74,6 +75,7 @@ export function parseLb(message: Cluster, problems: Problems): LbSpec {
     isLocalityWeighted: false,
     zoneAware: parseZoneAware(undefined),
     panicThresholdPct: 50,
+    overrideStatuses: statusBits([HealthStatus.UNKNOWN, HealthStatus.HEALTHY, HealthStatus.DEGRADED]),
   };
   parseCommon(message, lb, problems);
   const typed = message.loadBalancingPolicy;
@@ -101,15 +103,12 @@ function parseCommon(message: Cluster, lb: LbSpec, problems: Problems): void {
       "locality_weighted_lb_config",
       "zone_aware_lb_config",
       "consistent_hashing_lb_config",
-    ],
-    harmless: [
-      "update_merge_window",
-      "ignore_new_hosts_until_first_hc",
-      "close_connections_on_host_set_change",
       "override_host_status",
     ],
+    harmless: ["update_merge_window", "ignore_new_hosts_until_first_hc", "close_connections_on_host_set_change"],
   });
   if (common.consistentHashingLbConfig?.useHostnameForHashing === true) checkHostnames(message, problems);
+  if (common.overrideHostStatus !== undefined) lb.overrideStatuses = statusBits(common.overrideHostStatus.statuses);
   lb.panicThresholdPct = common.healthyPanicThreshold?.value ?? 50;
   // A typed policy has a locality config of its own.
   if (message.loadBalancingPolicy !== undefined) return;
@@ -301,6 +300,12 @@ function parseZoneAware(
     forceLocalMinSize: force === undefined ? always : (force.minSize ?? 1),
     isByWeight: typed?.localityBasis === LocalityLbConfig_ZoneAwareLbConfig_LocalityBasis.HEALTHY_HOSTS_WEIGHT,
   };
+}
+
+function statusBits(statuses: readonly HealthStatus[]): number {
+  let bits = 0;
+  for (const status of statuses) bits |= 1 << status;
+  return bits;
 }
 
 function runtimeDouble(value: RuntimeDouble | undefined, otherwise: number): number {

@@ -54,6 +54,7 @@ test("a bare cluster has Envoy's defaults", () => {
     address: { host: "127.0.0.1", port: 80, path: null },
     weight: 1,
     health: "HEALTHY",
+    healthStatus: 0,
   });
 });
 

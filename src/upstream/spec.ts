@@ -105,6 +105,8 @@ export interface LbSpec {
   zoneAware: ZoneAwareSpec;
   /** Percent of hosts that must be healthy; below it all are used. 0: never panic. */
   panicThresholdPct: number;
+  /** Bit 1 << core.v3.HealthStatus: the hosts that a filter may have a request go to. Envoy: override_host_status. */
+  overrideStatuses: number;
 }
 
 /** Envoy: extensions.load_balancing_policies.override_host.v3.OverrideHost. */
@@ -202,6 +204,8 @@ export interface HostSpec {
   hostname: string;
   weight: number;
   health: HostHealth;
+  /** What health is made of: a core.v3.HealthStatus. */
+  healthStatus: number;
   /** filter_metadata["envoy.lb"]; null without it. */
   lbMetadata: Record<string, unknown> | null;
   /** Index into the cluster's socketMatches; -1 for its own transport socket. */

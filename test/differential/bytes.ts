@@ -1,10 +1,11 @@
-/** Wire text: one character is one byte (latin1). `{{X*N}}` is X repeated, `{{REPEAT:N:text}}` is text N times with `{i}` the index. */
+/** Wire text: one character is one byte (latin1). `{{X*N}}` is X repeated, `{{REPEAT:N:text}}` is text N times with `{i}` the index, `{{BASE64:text}}` is text in base64. */
 export function expand(text: string): string {
   return text
     .replace(/\{\{REPEAT:(\d+):([\s\S]*?)\}\}/g, (_, count: string, part: string) =>
       Array.from({ length: Number(count) }, (_, index) => part.replaceAll("{i}", String(index))).join(""),
     )
-    .replace(/\{\{([\s\S])\*(\d+)\}\}/g, (_, char: string, count: string) => char.repeat(Number(count)));
+    .replace(/\{\{([\s\S])\*(\d+)\}\}/g, (_, char: string, count: string) => char.repeat(Number(count)))
+    .replace(/\{\{BASE64:([\s\S]*?)\}\}/g, (_, part: string) => Buffer.from(part, "latin1").toString("base64"));
 }
 
 /** A request without a body: `request("GET /x", "x-do: status:503")`. A host field is added unless one is given. */

@@ -5,7 +5,7 @@ import { type Message, readMessage, statusOf } from "./http-text.ts";
 
 /** What one connection carries to the proxy. */
 export interface Script {
-  /** Wire text (see expand). Each element goes out when the former is answered. */
+  /** Wire text (see expand); `{port}` is the backend's. Each element goes out when the former is answered. */
   send: string | readonly string[];
   /** Final answers awaited for each element; by default one per request line found in it. */
   answers?: number;

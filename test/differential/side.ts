@@ -48,7 +48,8 @@ export async function observe(
     await Promise.all(
       lanes.map(async (lane, index) => {
         for (let at = index; at < scripts.length; at += laneCount) {
-          if (scripts[at].stats === undefined) observations[at] = await observeOne(lane, backends[index], scripts[at]);
+          if (scripts[at].stats === undefined)
+            observations[at] = await observeOne(lane, backends[index], withPort(scripts[at], lane));
         }
       }),
     );
@@ -78,6 +79,12 @@ async function observeOne(lane: Lane, backend: Backend, script: Script): Promise
   const received = script.isHttp2 ? await playHttp2(lane.port, script) : await play(lane.port, script);
   await new Promise((resolve) => setTimeout(resolve, settleMs));
   return { ...received, seen: backend.take(), log: [], stats: [] };
+}
+
+/** Scripts name the backend's port as setups do. */
+function withPort(script: Script, { backendPort }: Lane): Script {
+  const fill = (text: string): string => text.replaceAll("{port}", String(backendPort));
+  return { ...script, send: typeof script.send === "string" ? fill(script.send) : script.send.map(fill) };
 }
 
 async function readStats(adminPort: number, filter: string): Promise<string[]> {

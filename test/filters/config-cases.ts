@@ -7,6 +7,7 @@ import { ofLocalRateLimit } from "./local-ratelimit-configs.ts";
 import { ofMetadata } from "./metadata-configs.ts";
 import { ofRateLimit } from "./ratelimit-configs.ts";
 import { ofRbac } from "./rbac-configs.ts";
+import { ofStatefulSession } from "./stateful-session-configs.ts";
 
 /** JSON as a bootstrap is written in. */
 type Json = { [key: string]: unknown };
@@ -334,6 +335,7 @@ export const configCases: readonly FilterConfigCase[] = [
   ...ofBuffer,
   ...ofCredentials,
   ...ofExtAuthz,
+  ...ofStatefulSession,
   ...ofHealthCheck,
   ...ofCors,
   ...ofGrpcStats,

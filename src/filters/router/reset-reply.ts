@@ -1,14 +1,20 @@
 import type { StreamReset } from "../../http/codec.ts";
 import { type LocalReply, localReplies, localReply } from "../../observability/local-replies.ts";
 import { ResponseFlag } from "../../observability/response-flags.ts";
+import type { OverrideHost } from "../../observability/stream-info.ts";
 import type { BorrowFailure } from "../../upstream/borrower.ts";
 
 /**
  * The reply for an upstream that failed before its response began. `detail` is the transport's reason, for the details:
  * `delayed_connect_error: Connection refused`. `isRetry`: attempts were made before. Envoy: Router::Filter::onUpstreamReset.
  */
-export function resetReply(reason: BorrowFailure | StreamReset, detail: string, isRetry: boolean): LocalReply {
-  if (reason === "no_healthy_upstream") return localReplies.noHealthyUpstream;
+export function resetReply(
+  reason: BorrowFailure | StreamReset,
+  detail: string,
+  isRetry: boolean,
+  overrideHost: OverrideHost | null,
+): LocalReply {
+  if (reason === "no_healthy_upstream") return overrideHost?.missingReply ?? localReplies.noHealthyUpstream;
   const [text, flags, status] = rows[reason];
   const inner = detail === "" || detail === reason || reason === "protocol_error" ? reason : `${reason}|${detail}`;
   return localReply(

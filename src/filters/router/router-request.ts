@@ -232,7 +232,7 @@ export class RouterRequest implements Terminal, AttemptOwner, RetryOwner {
       return;
     }
     if (attempt.requestStart < 0 && attempt.host !== null) this.#retry?.hosts?.onTried(attempt.host);
-    const reply = resetReply(reason, detail, this.#isRetry);
+    const reply = resetReply(reason, detail, this.#isRetry, info.overrideHost);
     if (detail !== "" && reply.flags === ResponseFlag.UF) info.upstreamTransportFailureReason = detail;
     const { isRetried } = attempt;
     this.#attempts.remove(attempt);

@@ -29,6 +29,7 @@ import { rewritesCases, rewritesSetups } from "./rewrites.ts";
 import { routesCases, routesSetups } from "./routes.ts";
 import { setFilterStateCases, setFilterStateSetups } from "./set-filter-state.ts";
 import { setMetadataCases, setMetadataSetups } from "./set-metadata.ts";
+import { statefulSessionCases, statefulSessionSetups } from "./stateful-session.ts";
 import { upstreamsCases, upstreamsSetups } from "./upstreams.ts";
 import { virtualClustersCases, virtualClustersSetups } from "./virtual-clusters.ts";
 
@@ -90,6 +91,7 @@ const casesOfHttp1 = [
   ...headerToMetadataCases,
   ...setMetadataCases,
   ...setFilterStateCases,
+  ...statefulSessionCases,
 ];
 
 /** Every case of the differential test. */
@@ -130,4 +132,5 @@ export const allSetups: Readonly<Record<string, Setup>> = {
   ...headerToMetadataSetups,
   ...setMetadataSetups,
   ...setFilterStateSetups,
+  ...statefulSessionSetups,
 };
