@@ -27,11 +27,12 @@ export function unreachableRoutes(routes: readonly RouteSpec[]): Map<number, num
   return found;
 }
 
-function lintHost({ name, routes }: VirtualHostSpec, hasLimit: boolean): Finding[] {
+function lintHost({ name, routes, matcher }: VirtualHostSpec, hasLimit: boolean): Finding[] {
   const findings: Finding[] = [];
   const title = (i: number) => routeTitle(routes[i] as RouteSpec, i);
   const host = `virtual host "${name}"`;
-  const unreachable = unreachableRoutes(routes);
+  // With a matcher their order says nothing.
+  const unreachable = matcher === null ? unreachableRoutes(routes) : new Map<number, number>();
   const byPath = new Map<string, number>();
   for (const [i, { match, action }] of routes.entries()) {
     const where = `${host} ${title(i)}`;

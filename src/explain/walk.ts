@@ -1,5 +1,8 @@
 import { Known } from "../http/names.ts";
+import type { StreamInfo } from "../observability/stream-info.ts";
 import { HostTrie } from "../router/host-trie.ts";
+import { linkMatcher } from "../router/matching/match-tree.ts";
+import type { MatcherSpec } from "../router/matching/spec.ts";
 import { hostToServe } from "../router/route-table.ts";
 import type { RouteConfigSpec, RouteSpec, VirtualHostSpec } from "../router/spec.ts";
 import { type FailedCondition, firstFailure, sharedPath, type Trial } from "./conditions.ts";
@@ -41,6 +44,12 @@ export interface Walk {
   isTlsRedirect: boolean;
 }
 
+/** What a matcher leaves of the routes. */
+function chosenRoutes(matcher: MatcherSpec<number[]>, info: StreamInfo): readonly number[] {
+  const found = linkMatcher(matcher, (indices) => indices).match(info);
+  return found === null || typeof found === "symbol" ? [] : found;
+}
+
 /** null where no virtual host serves the request; `host` is what was looked for, null where the vhost_header is missing. */
 export function chooseHost(spec: RouteConfigSpec, trial: Trial): { host: string | null; choice: HostChoice | null } {
   const host = hostToServe(trial.head, spec.vhostHeader, spec.ignorePortInHostMatching);
@@ -53,7 +62,7 @@ export function chooseHost(spec: RouteConfigSpec, trial: Trial): { host: string 
 }
 
 /** `limit`: how many failed routes are told. */
-export function walkRoutes({ routes, requireTls }: VirtualHostSpec, trial: Trial, limit: number): Walk {
+export function walkRoutes({ routes, matcher, requireTls }: VirtualHostSpec, trial: Trial, limit: number): Walk {
   const walk: Walk = { tried: [], omitted: 0, behind: 0, shadowed: [], winner: null, isTlsRedirect: false };
   const { head } = trial;
   if (requireTls !== "NONE" && head.get(Known["x-forwarded-proto"]) !== "https") {
@@ -62,7 +71,8 @@ export function walkRoutes({ routes, requireTls }: VirtualHostSpec, trial: Trial
   }
   const failed: { route: TriedRoute; nearness: number }[] = [];
   let matched: TriedRoute | null = null;
-  for (const [index, spec] of routes.entries()) {
+  for (const index of matcher === null ? routes.keys() : chosenRoutes(matcher, trial.info)) {
+    const spec = routes[index] as RouteSpec;
     const route: TriedRoute = {
       index,
       name: spec.name,

@@ -13,6 +13,7 @@ import { RetryPolicy } from "./retry-policy.ts";
 import { HostRewrite, linkPathRewrite, Redirect } from "./rewrite.ts";
 import type { PerFilter, RouteData, RouteFilters, RouteIdentity } from "./route.ts";
 import { createRoute, noRouteFilters } from "./route.ts";
+import { routeChoice } from "./route-choice.ts";
 import type { RuntimeLookup } from "./runtime-fraction.ts";
 import type { Slices } from "./slices.ts";
 import type {
@@ -47,7 +48,8 @@ export function* linkVirtualHost(
   config: RouteConfigSpec,
   deps: LinkDeps,
 ): Slices<LinkedVirtualHost> {
-  const vhost = new LinkedVirtualHost(spec, config.ignorePathParameters, deps.stats);
+  const { choice, setOf } = routeChoice(spec.matcher, config.ignorePathParameters);
+  const vhost = new LinkedVirtualHost(spec, choice, deps.stats);
   const perFilter = mergePerFilter([spec.perFilterConfig, config.perFilterConfig], noPerFilter);
   const levels: Levels = {
     vhost,
@@ -72,7 +74,7 @@ export function* linkVirtualHost(
       conditions: linkConditions(route.match, deps.runtime),
       ...linkAction(route, levels),
     };
-    vhost.add(entry, trieKey(route.match, regex), route.match.caseSensitive);
+    setOf(order).add(entry, trieKey(route.match, regex), route.match.caseSensitive);
     if (order % sliceSize === sliceSize - 1) yield;
   }
   return vhost;

@@ -20,6 +20,7 @@ import { parseHeaderMatcher, parseMatch } from "./parse-match.ts";
 import { parseMirrors } from "./parse-policies.ts";
 import { parseRateLimits } from "./parse-rate-limits.ts";
 import { parseHedgePolicy, parseRetryPolicy } from "./parse-retry.ts";
+import { parseRouteMatcher } from "./parse-route-matcher.ts";
 import {
   type ClusterActionSpec,
   legacyCors,
@@ -120,6 +121,7 @@ function parseVirtualHost(
       "name",
       "domains",
       "routes",
+      "matcher",
       "require_tls",
       "request_headers_to_add",
       "request_headers_to_remove",
@@ -141,10 +143,24 @@ function parseVirtualHost(
     ],
     harmless: [],
   });
+  const routes = message.routes.map((route, i) => parseRoute(route, problems.at(`routes[${i}]`), deps, context));
+  if (message.matcher !== undefined && routes.length > 0) {
+    problems.error("matcher", "cannot stand beside routes", {
+      envoyText: "cannot set both matcher and routes on virtual host",
+    });
+  }
+  const matcher =
+    message.matcher === undefined
+      ? null
+      : parseRouteMatcher(message.matcher, problems.at("matcher"), (route, scope) => {
+          routes.push(parseRoute(route, scope, deps, context));
+          return routes.length - 1;
+        });
   return {
     name: message.name,
     domains: message.domains,
-    routes: message.routes.map((route, i) => parseRoute(route, problems.at(`routes[${i}]`), deps, context)),
+    routes,
+    matcher,
     requireTls: tlsRequirements[message.requireTls] ?? "NONE",
     headers: parseMutations(message, problems, context.compileValue),
     perFilterConfig: {

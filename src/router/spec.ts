@@ -1,4 +1,5 @@
 import type { ValueConditionSpec } from "../observability/access-log-spec.ts";
+import type { MatcherSpec } from "./matching/spec.ts";
 import type { RateLimitSpec } from "./rate-limit-spec.ts";
 
 /** envoy.config.route.v3.RouteConfiguration as plain data: it can be posted to a worker. Strings are as configured (not wire bytes). */
@@ -25,7 +26,10 @@ export interface RouteConfigSpec {
 export interface VirtualHostSpec {
   name: string;
   domains: string[];
+  /** With a matcher those of its actions, in the order they stand. */
   routes: RouteSpec[];
+  /** What chooses among the routes instead of their order: an action is indices of `routes`, tried in turn; null for the order. */
+  matcher: MatcherSpec<number[]> | null;
   requireTls: "NONE" | "EXTERNAL_ONLY" | "ALL";
   headers: HeaderMutationsSpec;
   perFilterConfig: PerFilterConfigSpec;
@@ -379,7 +383,8 @@ export function clusterNames(spec: RouteConfigSpec): { path: string; name: strin
   mirrors(spec.mirrors, "");
   for (const [v, vhost] of spec.virtualHosts.entries()) {
     mirrors(vhost.mirrors, `virtual_hosts[${v}].`);
-    for (const [r, route] of vhost.routes.entries()) {
+    // Envoy does not check the routes of a matcher.
+    for (const [r, route] of vhost.matcher === null ? vhost.routes.entries() : []) {
       if (route.action.kind !== "cluster") continue;
       const path = `virtual_hosts[${v}].routes[${r}].route.`;
       mirrors(route.action.mirrors, path);

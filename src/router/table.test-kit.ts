@@ -84,6 +84,7 @@ export function vhost(domains: string[], routes: RouteSpec[], more: Partial<Virt
     hedgeOnPerTryTimeout: null,
     bodyBufferLimitBytes: null,
     virtualClusters: [],
+    matcher: null,
     rateLimits: [],
     metadata: null,
     ...more,

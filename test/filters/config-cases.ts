@@ -7,6 +7,7 @@ import { ofLocalRateLimit } from "./local-ratelimit-configs.ts";
 import { ofMetadata } from "./metadata-configs.ts";
 import { ofRateLimit } from "./ratelimit-configs.ts";
 import { ofRbac } from "./rbac-configs.ts";
+import { ofRouteMatcher } from "./route-matcher-configs.ts";
 import { ofStatefulSession } from "./stateful-session-configs.ts";
 
 /** JSON as a bootstrap is written in. */
@@ -331,6 +332,7 @@ export const configCases: readonly FilterConfigCase[] = [
   ...ofLocalRateLimit,
   ...ofRateLimit,
   ...ofRbac,
+  ...ofRouteMatcher,
   ...ofJwtAuthn,
   ...ofBuffer,
   ...ofCredentials,

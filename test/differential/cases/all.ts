@@ -26,6 +26,7 @@ import { rbacCases, rbacSetups } from "./rbac.ts";
 import { redirectsCases, redirectsSetups } from "./redirects.ts";
 import { retriesCases, retriesSetups } from "./retries.ts";
 import { rewritesCases, rewritesSetups } from "./rewrites.ts";
+import { routeMatcherCases, routeMatcherSetups } from "./route-matcher.ts";
 import { routesCases, routesSetups } from "./routes.ts";
 import { setFilterStateCases, setFilterStateSetups } from "./set-filter-state.ts";
 import { setMetadataCases, setMetadataSetups } from "./set-metadata.ts";
@@ -83,6 +84,7 @@ const casesOfHttp1 = [
   ...celCases,
   ...csrfCases,
   ...rbacCases,
+  ...routeMatcherCases,
   ...extAuthzCases,
   ...grpcStatsCases,
   ...grpcWebCases,
@@ -124,6 +126,7 @@ export const allSetups: Readonly<Record<string, Setup>> = {
   ...celSetups,
   ...csrfSetups,
   ...rbacSetups,
+  ...routeMatcherSetups,
   ...extAuthzSetups,
   ...grpcStatsSetups,
   ...grpcWebSetups,
