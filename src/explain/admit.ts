@@ -69,7 +69,9 @@ export function admit(
     },
   };
   const facts = { addresses, tls: isTls ? info : null, clientCert: new ClientCert(spec.clientCert, null) };
-  new RequestHeaderPolicy(spec).apply(head, info, facts, admission.upgrade !== "", internalOnlyHeaders());
+  const policy = new RequestHeaderPolicy(spec);
+  const refusedWith = policy.apply(head, info, facts, admission.upgrade !== "", internalOnlyHeaders());
+  if (refusedWith !== 0) admission.answer = answerOf(refusedWith, "original_ip_detection_extensions found no address");
   return admission;
 }
 

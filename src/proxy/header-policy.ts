@@ -1,12 +1,14 @@
-import { isIP } from "node:net";
+import { OrderedMutations } from "../filters/header_mutation/mutations.ts";
 import type { RequestHead } from "../http/header-block.ts";
 import { Known } from "../http/names.ts";
-import { canonicalIp, hostPort } from "../net/address.ts";
+import { hostPort } from "../net/address.ts";
 import { CidrSet, isLoopback } from "../net/cidr.ts";
 import { localIp } from "../net/local-ip.ts";
 import type { StreamInfo } from "../observability/stream-info.ts";
 import type { ClientCert } from "./client-cert.ts";
 import type { ConnectionAddresses } from "./connection-addresses.ts";
+import { appendXff, lastAddress } from "./forwarded-for.ts";
+import { OriginalIpDetection } from "./original-ip.ts";
 import { clearTraceReason, newRequestId } from "./request-id.ts";
 import type { HcmSpec } from "./spec.ts";
 
@@ -18,25 +20,36 @@ export class RequestHeaderPolicy {
   readonly #spec: HcmSpec;
   readonly #internal: CidrSet | null;
   readonly #localIp: string;
+  readonly #early: OrderedMutations | null;
+  readonly #originalIp: OriginalIpDetection | null;
 
   constructor(spec: HcmSpec) {
     this.#spec = spec;
     this.#internal = spec.internalCidrs.length > 0 ? new CidrSet(spec.internalCidrs) : null;
     this.#localIp = localIp();
+    this.#early = spec.earlyMutations.length > 0 ? new OrderedMutations(spec.earlyMutations) : null;
+    this.#originalIp = spec.originalIp.length > 0 ? new OriginalIpDetection(spec.originalIp) : null;
   }
 
-  /** Sets info.downstreamRemoteAddress. `internalOnly`: of the routes, in lower case; what comes from outside does not have them. */
+  /**
+   * Sets info.downstreamRemoteAddress. `internalOnly`: of the routes, in lower case; what comes from outside does not have them. The status
+   * that the request is refused with, as nothing says who the client is; else 0.
+   */
   apply(
     head: RequestHead,
     info: StreamInfo,
     facts: PeerFacts,
     isUpgrade: boolean,
     internalOnly: readonly string[],
-  ): void {
+  ): number {
     const spec = this.#spec;
     stripHopByHop(head, isUpgrade);
+    if (this.#early !== null) this.#early.apply(head, info);
     dropBadReferer(head);
-    const xff = head.get(xForwardedFor);
+    const first = head.get(xForwardedFor);
+    const xff = first === null ? null : (head.joined("x-forwarded-for") ?? "");
+    // Several fields are one, as in Envoy, where each of its known fields stands once.
+    if (xff !== null && xff !== first) head.set("x-forwarded-for", xff, xForwardedFor);
     const peer = facts.addresses;
     const proto = facts.tls !== null ? "https" : "http";
     let remote = peer.remoteAddress;
@@ -44,23 +57,30 @@ export class RequestHeaderPolicy {
     let singleXff = xff === null;
     if (spec.useRemoteAddress) {
       if (spec.xffNumTrustedHops > 0 && xff !== null) {
-        const fromXff = lastAddress(head.joined("x-forwarded-for") ?? "", spec.xffNumTrustedHops - 1);
+        const fromXff = lastAddress(xff, spec.xffNumTrustedHops - 1);
         if (fromXff !== "") {
           remote = fromXff;
           remotePort = 0;
         }
       }
-      if (!spec.skipXffAppend) appendXff(head, isLoopback(peer.remoteAddress) ? this.#localIp : peer.remoteAddress);
+      if (!spec.skipXffAppend) appendXff(head, this.#hopOf(peer.remoteAddress));
       if (spec.xffNumTrustedHops === 0 || !head.has(xForwardedProto))
         head.set("x-forwarded-proto", proto, xForwardedProto);
       if (spec.appendXForwardedPort && (spec.xffNumTrustedHops === 0 || !head.has(xForwardedPort))) {
         head.set("x-forwarded-port", String(peer.localPort), xForwardedPort);
       }
     } else {
-      if (xff !== null) {
-        const all = head.joined("x-forwarded-for") ?? "";
-        const fromXff = lastAddress(all, spec.xffNumTrustedHops);
-        singleXff = !all.includes(",");
+      if (this.#originalIp !== null) {
+        const found = this.#originalIp.detect(head, peer.remoteAddress, this.#hopOf(peer.remoteAddress));
+        if (found.rejectStatus !== 0) return found.rejectStatus;
+        if (found.address !== "") {
+          remote = found.address;
+          remotePort = 0;
+        }
+        singleXff = found.isTrusted;
+      } else if (xff !== null) {
+        const fromXff = lastAddress(xff, spec.xffNumTrustedHops);
+        singleXff = !xff.includes(",");
         if (fromXff !== "") {
           remote = fromXff;
           remotePort = 0;
@@ -94,6 +114,12 @@ export class RequestHeaderPolicy {
     this.#setRequestId(head, isEdge);
     facts.clientCert.apply(head);
     if (spec.via !== "") appendVia(head, spec.via);
+    return 0;
+  }
+
+  /** What x-forwarded-for is told of a peer. */
+  #hopOf(address: string): string {
+    return isLoopback(address) ? this.#localIp : address;
   }
 
   #setScheme(head: RequestHead, proto: string): void {
@@ -172,27 +198,9 @@ function removeNominated(head: RequestHead, connection: string, isUpgrade: boole
   }
 }
 
-function appendXff(head: RequestHead, address: string): void {
-  const present = head.get(xForwardedFor);
-  head.set(
-    "x-forwarded-for",
-    present === null || present === "" ? address : `${head.joined("x-forwarded-for")},${address}`,
-    xForwardedFor,
-  );
-}
-
 function appendVia(head: RequestHead, via: string): void {
   const present = head.joined("via");
   head.set("via", present === null ? via : `${present}, ${via}`, Known.via);
-}
-
-/** The address `skip` entries from the right of an x-forwarded-for list; "" when there is none or it is no IP. */
-function lastAddress(list: string, skip: number): string {
-  const parts = list.split(",");
-  const at = parts.length - 1 - skip;
-  if (at < 0) return "";
-  const address = (parts[at] as string).trim();
-  return isIP(address) !== 0 ? canonicalIp(address) : "";
 }
 
 function removeExternal(head: RequestHead): void {

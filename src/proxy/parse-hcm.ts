@@ -25,6 +25,7 @@ import type { Problems } from "../proto/problems.ts";
 import type { HeaderAddSpec } from "../router/spec.ts";
 import { parseHttp2 } from "../upstream/parse-http2.ts";
 import { parseClientCert } from "./parse-client-cert.ts";
+import { parseEarlyMutations, parseOriginalIp } from "./parse-hcm-extensions.ts";
 import { parseInlineRoutes } from "./parse-routes.ts";
 import { parseScopedRoutes } from "./parse-scoped-routes.ts";
 import type { BodyFormatSpec, HcmSpec, Http1Spec, LocalReplySpec } from "./spec.ts";
@@ -107,6 +108,8 @@ export function parseHcm(message: HttpConnectionManager, problems: Problems): Hc
     useRemoteAddress: message.useRemoteAddress ?? false,
     xffNumTrustedHops: message.xffNumTrustedHops,
     skipXffAppend: message.skipXffAppend,
+    originalIp: parseOriginalIp(message, problems),
+    earlyMutations: parseEarlyMutations(message, problems),
     via: message.via,
     serverName: message.serverName || "envoy",
     serverHeaderTransformation: serverTransformations[message.serverHeaderTransformation] ?? "OVERWRITE",
@@ -278,6 +281,8 @@ const hcmHonoured = [
   "forward_client_cert_details",
   "stream_flush_timeout",
   "set_current_client_cert_details",
+  "original_ip_detection_extensions",
+  "early_header_mutation_extensions",
 ];
 const codecs: Record<number, HcmSpec["codec"]> = {
   [HttpConnectionManager_CodecType.HTTP1]: "HTTP1",

@@ -1,7 +1,7 @@
 import { hostOf, portOf, stripPort, stripTrailingDot } from "../http/authority.ts";
 import type { RequestHead } from "../http/header-block.ts";
 import { Known } from "../http/names.ts";
-import { localReplies } from "../observability/local-replies.ts";
+import { localReplies, localReply } from "../observability/local-replies.ts";
 import type { Route } from "../router/route.ts";
 import { treatPath } from "./path-policy.ts";
 import type { HcmSpec } from "./spec.ts";
@@ -70,7 +70,12 @@ export function admitRequest(stream: Stream, head: RequestHead, isRedirected: bo
     head.remove("expect", Known.expect);
   }
   if (!isRedirected) {
-    hcm.requestPolicy.apply(head, stream.info, connection, upgrade !== "", hcm.internalOnlyHeaders(head));
+    const internalOnly = hcm.internalOnlyHeaders(head);
+    const refusedWith = hcm.requestPolicy.apply(head, stream.info, connection, upgrade !== "", internalOnly);
+    if (refusedWith !== 0) {
+      stream.sendLocalReply(localReply(refusedWith, "", "rejecting_because_detection_failed"));
+      return false;
+    }
   }
   const route = chooseRoute(stream, head, -1);
   if (upgrade !== "" && !hcm.allowsUpgrade(upgrade, route)) {

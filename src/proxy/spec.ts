@@ -1,3 +1,4 @@
+import type { HeaderMutationSpec } from "../filters/header_mutation/mutations.ts";
 import type { HttpFilterSpec } from "../filters/http-filters.ts";
 import type { NetworkFilterSpec } from "../filters/network/parsers.ts";
 import type { SocketAddress } from "../net/address.ts";
@@ -12,6 +13,7 @@ import type { HeaderAddSpec, RouteConfigSpec } from "../router/spec.ts";
 import type { Http2Spec } from "../upstream/parse-http2.ts";
 import type { ClientCertSpec } from "./client-cert.ts";
 import type { FilterChainMatchSpec } from "./filter-chain-match.ts";
+import type { OriginalIpSpec } from "./original-ip.ts";
 
 /** A listener, ready to be linked in a worker. */
 export interface ListenerSpec {
@@ -87,6 +89,10 @@ export interface HcmSpec {
   useRemoteAddress: boolean;
   xffNumTrustedHops: number;
   skipXffAppend: boolean;
+  /** original_ip_detection_extensions; empty: x-forwarded-for and its hops count. */
+  originalIp: OriginalIpSpec[];
+  /** early_header_mutation_extensions. */
+  earlyMutations: HeaderMutationSpec[];
   via: string;
   serverName: string;
   serverHeaderTransformation: "OVERWRITE" | "APPEND_IF_ABSENT" | "PASS_THROUGH";

@@ -4,6 +4,7 @@ import { ofExtAuthz } from "./ext-authz-configs.ts";
 import { ofHeaderMutation } from "./header-mutation-configs.ts";
 import { ofJwtAuthn } from "./jwt-authn-configs.ts";
 import { ofLocalRateLimit } from "./local-ratelimit-configs.ts";
+import { ofManager } from "./manager-configs.ts";
 import { ofMetadata } from "./metadata-configs.ts";
 import { ofRateLimit } from "./ratelimit-configs.ts";
 import { ofRbac } from "./rbac-configs.ts";
@@ -22,6 +23,7 @@ export interface FilterConfigCase {
   route?: Json;
   action?: Json;
   routeConfig?: Json;
+  manager?: Json;
   /** `path` under the HttpConnectionManager; `envoySays` stands in both texts, null where real Envoy takes it. */
   error?: { path: string; says: string; envoySays: string | null };
   /** Said by Nuncio besides. */
@@ -343,4 +345,5 @@ export const configCases: readonly FilterConfigCase[] = [
   ...ofGrpcStats,
   ...ofGrpcWeb,
   ...ofMetadata,
+  ...ofManager,
 ];

@@ -47,10 +47,12 @@ function bootstrapOf({
   route = {},
   action = {},
   routeConfig = {},
+  manager: more = {},
 }: FilterConfigCase): string {
   const manager = {
     "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
     stat_prefix: "in",
+    ...more,
     http_filters: [
       ...filters,
       {

@@ -41,7 +41,7 @@ export function parseHeaderMutationPerRoute(message: HeaderMutationPerRoute, pro
 }
 
 /** A list of config.common.mutation_rules.v3.HeaderMutation; `problems` is that of the list. */
-function parseMutationList(messages: readonly MutationMessage[], problems: Problems): HeaderMutationSpec[] {
+export function parseMutationList(messages: readonly MutationMessage[], problems: Problems): HeaderMutationSpec[] {
   return messages
     .map((message, i) => parseMutation(message, problems.at(`[${i}]`)))
     .filter((mutation) => mutation !== null);

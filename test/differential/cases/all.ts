@@ -19,6 +19,7 @@ import { healthCheckCases, healthCheckSetups } from "./health-check.ts";
 import { jwtAuthnCases, jwtAuthnSetups } from "./jwt-authn.ts";
 import { localRatelimitCases, localRatelimitSetups } from "./local-ratelimit.ts";
 import { networkFiltersCases, networkFiltersSetups } from "./network-filters.ts";
+import { originalIpCases, originalIpSetups } from "./original-ip.ts";
 import { pathsCases, pathsSetups } from "./paths.ts";
 import { ratelimitCases, ratelimitSetups } from "./ratelimit.ts";
 import { rawBytesCases, rawBytesSetups } from "./raw-bytes.ts";
@@ -92,6 +93,7 @@ const casesOfHttp1 = [
   ...redirectsCases,
   ...headerToMetadataCases,
   ...setMetadataCases,
+  ...originalIpCases,
   ...setFilterStateCases,
   ...statefulSessionCases,
 ];
@@ -134,6 +136,7 @@ export const allSetups: Readonly<Record<string, Setup>> = {
   ...redirectsSetups,
   ...headerToMetadataSetups,
   ...setMetadataSetups,
+  ...originalIpSetups,
   ...setFilterStateSetups,
   ...statefulSessionSetups,
 };
