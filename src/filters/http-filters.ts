@@ -6,7 +6,7 @@ import { type Router, RouterSchema } from "../proto/generated/envoy/extensions/f
 import type { HttpFilter } from "../proto/generated/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts";
 import type { Problems } from "../proto/problems.ts";
 import { typeNameOf } from "../proto/type-registry.ts";
-import { filterParsers } from "./parsers.ts";
+import { filterParsers, type SecretTexts } from "./parsers.ts";
 import { parseRouter } from "./router/parse.ts";
 
 /** What a filter is and how: `config` is what its parse made. */
@@ -36,7 +36,11 @@ interface FilterDiscoverySpec {
 }
 
 /** Reads http_filters. */
-export function parseHttpFilters(filters: readonly HttpFilter[], problems: Problems): HttpFilterSpec[] {
+export function parseHttpFilters(
+  filters: readonly HttpFilter[],
+  problems: Problems,
+  secrets: SecretTexts,
+): HttpFilterSpec[] {
   const specs: HttpFilterSpec[] = [];
   if (filters.length === 0) {
     problems.warning("http_filters", "is empty: Nuncio goes to the router, real Envoy would never answer a request");
@@ -44,7 +48,7 @@ export function parseHttpFilters(filters: readonly HttpFilter[], problems: Probl
   for (const [i, filter] of filters.entries()) {
     const scope = problems.at(`http_filters[${i}]`);
     const isLast = i === filters.length - 1;
-    const spec = parseHttpFilter(filter, scope);
+    const spec = parseHttpFilter(filter, scope, secrets);
     if (spec !== null) specs.push(spec);
     const types = typesOf(filter);
     const routers = types.filter((type) => type === RouterSchema.typeName).length;
@@ -70,7 +74,12 @@ function typesOf({ configType }: HttpFilter): string[] {
 }
 
 /** A filter's config from its message; null after telling why there is none. */
-export function parseFilterConfig(name: string, any: Any | undefined, problems: Problems): FilterConfigSpec | null {
+export function parseFilterConfig(
+  name: string,
+  any: Any | undefined,
+  problems: Problems,
+  secrets: SecretTexts,
+): FilterConfigSpec | null {
   const unpacked = unpackExtension(name, any, problems, "");
   if (unpacked === null) return null;
   const type = unpacked.desc.typeName;
@@ -81,7 +90,7 @@ export function parseFilterConfig(name: string, any: Any | undefined, problems: 
     problems.error("", `the filter ${type} is not implemented in Nuncio yet`);
     return null;
   }
-  return { type, config: parse(unpacked.message, scope) };
+  return { type, config: parse(unpacked.message, scope, secrets) };
 }
 
 /** Says whether a filter may have a config of `type` by ECDS. */
@@ -93,16 +102,16 @@ export function checkDiscoveredType(type: string, allowed: readonly string[], pr
 }
 
 /** null after telling why there is none, and for an optional filter that is left out. */
-function parseHttpFilter(filter: HttpFilter, problems: Problems): HttpFilterSpec | null {
+function parseHttpFilter(filter: HttpFilter, problems: Problems, secrets: SecretTexts): HttpFilterSpec | null {
   if (filter.configType.case === "configDiscovery") {
-    return parseDiscovery(filter, filter.configType.value, problems.at("config_discovery"));
+    return parseDiscovery(filter, filter.configType.value, problems.at("config_discovery"), secrets);
   }
   const [said = ""] = typesOf(filter);
   if (filter.isOptional && said !== "" && said !== RouterSchema.typeName && !filterParsers.has(said)) {
     problems.warning("typed_config", `the optional filter ${said} is not implemented in Nuncio and left out`);
     return null;
   }
-  const config = parseFilterConfig(filter.name, filter.configType.value, problems.at("typed_config"));
+  const config = parseFilterConfig(filter.name, filter.configType.value, problems.at("typed_config"), secrets);
   if (config === null) return null;
   if (config.type === RouterSchema.typeName && filter.disabled) {
     problems.error("disabled", "the router filter cannot be disabled");
@@ -110,7 +119,12 @@ function parseHttpFilter(filter: HttpFilter, problems: Problems): HttpFilterSpec
   return { name: filter.name, ...config, disabled: filter.disabled, discovery: null };
 }
 
-function parseDiscovery(filter: HttpFilter, message: ExtensionConfigSource, problems: Problems): HttpFilterSpec | null {
+function parseDiscovery(
+  filter: HttpFilter,
+  message: ExtensionConfigSource,
+  problems: Problems,
+  secrets: SecretTexts,
+): HttpFilterSpec | null {
   const types = message.typeUrls.map(typeNameOf);
   for (const [i, type] of types.entries()) {
     if (filterParsers.has(type) || type === RouterSchema.typeName) continue;
@@ -125,7 +139,7 @@ function parseDiscovery(filter: HttpFilter, message: ExtensionConfigSource, prob
     });
   }
   const byDefault = hasDefault
-    ? parseFilterConfig(filter.name, message.defaultConfig, problems.at("default_config"))
+    ? parseFilterConfig(filter.name, message.defaultConfig, problems.at("default_config"), secrets)
     : null;
   if (byDefault !== null) checkDiscoveredType(byDefault.type, types, problems.at("default_config"));
   const source = parseConfigSource(message.configSource, problems.at("config_source"));

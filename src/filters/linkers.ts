@@ -1,6 +1,8 @@
+import type { TlsContextSpec } from "../net/tls/contexts.ts";
 import type { StatsSlab } from "../observability/stats.ts";
 import type { RuntimeLookup } from "../router/runtime-fraction.ts";
 import type { Cluster } from "../upstream/cluster.ts";
+import type { CredentialSpec } from "../upstream/credential.ts";
 import type { Filter } from "./api.ts";
 import { ApiKeyAuthFilter } from "./api_key_auth/filter.ts";
 import type { ApiKeyAuthSpec } from "./api_key_auth/parse.ts";
@@ -9,6 +11,7 @@ import type { BasicAuthSpec } from "./basic_auth/parse.ts";
 import { BufferFilter } from "./buffer/filter.ts";
 import type { BufferSpec } from "./buffer/parse.ts";
 import { CorsFilter } from "./cors/filter.ts";
+import { CredentialInjectorFilter } from "./credential_injector/filter.ts";
 import { CsrfFilter } from "./csrf/filter.ts";
 import type { CsrfPolicySpec } from "./csrf/parse.ts";
 import { ExtAuthzFilter } from "./ext_authz/filter.ts";
@@ -58,6 +61,8 @@ export interface FilterDeps {
   nodeCluster: string;
   /** node.metadata */
   nodeMetadata: Record<string, unknown>;
+  /** As it is now; null where it has not come. */
+  secretText: (secret: TlsContextSpec<string>) => string | null;
   onDemand: OnDemandHosts;
   /** Cluster by name; null when there is none. */
   clusters: (name: string) => Cluster | null;
@@ -81,6 +86,8 @@ const linkers: Record<string, (config: unknown, slot: number, deps: FilterDeps) 
     new BasicAuthFilter(config as BasicAuthSpec, slot, deps),
   "envoy.extensions.filters.http.buffer.v3.Buffer": (config, slot) => new BufferFilter(config as BufferSpec, slot),
   "envoy.extensions.filters.http.cors.v3.Cors": (_config, slot, deps) => new CorsFilter(slot, deps),
+  "envoy.extensions.filters.http.credential_injector.v3.CredentialInjector": (config, _slot, deps) =>
+    new CredentialInjectorFilter(config as CredentialSpec, deps),
   "envoy.extensions.filters.http.csrf.v3.CsrfPolicy": (config, slot, deps) =>
     new CsrfFilter(config as CsrfPolicySpec, slot, deps),
   "envoy.extensions.filters.http.ext_authz.v3.ExtAuthz": (config, slot, deps) =>

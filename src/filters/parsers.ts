@@ -1,4 +1,5 @@
 import type { DescMessage, Message, MessageShape } from "@bufbuild/protobuf";
+import type { TlsContexts } from "../net/tls/contexts.ts";
 import {
   ApiKeyAuthPerRouteSchema,
   ApiKeyAuthSchema,
@@ -12,6 +13,7 @@ import {
   BufferSchema,
 } from "../proto/generated/envoy/extensions/filters/http/buffer/v3/buffer_pb.ts";
 import { CorsPolicySchema, CorsSchema } from "../proto/generated/envoy/extensions/filters/http/cors/v3/cors_pb.ts";
+import { CredentialInjectorSchema } from "../proto/generated/envoy/extensions/filters/http/credential_injector/v3/credential_injector_pb.ts";
 import { CsrfPolicySchema } from "../proto/generated/envoy/extensions/filters/http/csrf/v3/csrf_pb.ts";
 import {
   ExtAuthzPerRouteSchema,
@@ -47,6 +49,7 @@ import {
   StatefulSessionSchema,
 } from "../proto/generated/envoy/extensions/filters/http/stateful_session/v3/stateful_session_pb.ts";
 import type { Problems } from "../proto/problems.ts";
+import { parseCredential } from "../upstream/parse-credential.ts";
 import { parseApiKeyAuth, parseApiKeyAuthPerRoute } from "./api_key_auth/parse.ts";
 import { parseBasicAuth, parseBasicAuthPerRoute } from "./basic_auth/parse.ts";
 import { parseBuffer, parseBufferPerRoute } from "./buffer/parse.ts";
@@ -69,14 +72,18 @@ import { parseSetMetadata } from "./set_metadata/parse.ts";
 import { parseStatefulSession, parseStatefulSessionPerRoute } from "./stateful_session/parse.ts";
 
 /** Reads one message type of a filter; what it makes is plain data, opaque to all but the filter's link. */
-export type ParseConfig = (message: Message, problems: Problems) => unknown;
+export type ParseConfig = (message: Message, problems: Problems, secrets: SecretTexts) => unknown;
+
+/** The secrets that filters name. */
+export type SecretTexts = Pick<TlsContexts, "openText">;
 
 /** The filters but the router, by the full name of their message: the main thread's half of the registry. A new filter is one line here and one in linkers.ts. */
-export const filterParsers: ReadonlyMap<string, ParseConfig> = new Map([
+export const filterParsers: ReadonlyMap<string, ParseConfig> = new Map<string, ParseConfig>([
   row(ApiKeyAuthSchema, parseApiKeyAuth),
   row(BasicAuthSchema, parseBasicAuth),
   row(BufferSchema, parseBuffer),
   row(CorsSchema, parseCors),
+  [CredentialInjectorSchema.typeName, parseCredential as ParseConfig],
   row(CsrfPolicySchema, parseCsrfPolicy),
   row(ExtAuthzSchema, parseExtAuthz),
   row(HTTPFaultSchema, parseFault),
@@ -96,7 +103,7 @@ export const filterParsers: ReadonlyMap<string, ParseConfig> = new Map([
 ]);
 
 /** What typed_per_filter_config may hold, by the full name of the message. */
-export const perRouteParsers: ReadonlyMap<string, ParseConfig> = new Map([
+export const perRouteParsers: ReadonlyMap<string, (message: Message, problems: Problems) => unknown> = new Map([
   row(ApiKeyAuthPerRouteSchema, parseApiKeyAuthPerRoute),
   row(BasicAuthPerRouteSchema, parseBasicAuthPerRoute),
   row(BufferPerRouteSchema, parseBufferPerRoute),
@@ -121,6 +128,6 @@ export const perRouteParsers: ReadonlyMap<string, ParseConfig> = new Map([
 function row<Desc extends DescMessage>(
   schema: Desc,
   parse: (message: MessageShape<Desc>, problems: Problems) => unknown,
-): [string, ParseConfig] {
-  return [schema.typeName, parse as ParseConfig];
+): [string, (message: Message, problems: Problems) => unknown] {
+  return [schema.typeName, parse as (message: Message, problems: Problems) => unknown];
 }

@@ -16,6 +16,7 @@ export interface LocalReply {
 export const localReplies = {
   routeNotFound: localReply(404, "", "route_not_found", ResponseFlag.NR),
   noHealthyUpstream: localReply(503, "no healthy upstream", "no_healthy_upstream", ResponseFlag.UH),
+  noCredential: localReply(401, "Failed to inject credential.", "failed_to_inject_credential"),
   responseTimeout: localReply(504, "upstream request timeout", "response_timeout", ResponseFlag.UT),
   /** x-envoy-upstream-rq-timeout-alt-response. */
   altResponseTimeout: localReply(204, "", "response_timeout", ResponseFlag.UT),

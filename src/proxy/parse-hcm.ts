@@ -1,4 +1,5 @@
 import { parseHttpFilters } from "../filters/http-filters.ts";
+import type { SecretTexts } from "../filters/parsers.ts";
 import { parseAccessLogFilter, parseAccessLogs, parseFormatString } from "../observability/access-log-parse.ts";
 import { unpackAs } from "../proto/any.ts";
 import { parseConfigSource } from "../proto/config-source.ts";
@@ -31,7 +32,7 @@ import { parseScopedRoutes } from "./parse-scoped-routes.ts";
 import type { BodyFormatSpec, HcmSpec, Http1Spec, LocalReplySpec } from "./spec.ts";
 
 /** HttpConnectionManager to its Spec; null when a fault was found. */
-export function parseHcm(message: HttpConnectionManager, problems: Problems): HcmSpec | null {
+export function parseHcm(message: HttpConnectionManager, problems: Problems, contexts: SecretTexts): HcmSpec | null {
   const before = problems.errorCount;
   checkCoverage(HttpConnectionManagerSchema, message, problems, {
     honoured: hcmHonoured,
@@ -54,7 +55,14 @@ export function parseHcm(message: HttpConnectionManager, problems: Problems): Hc
       harmless: ["max_connection_duration_jitter", "max_response_headers_kb"],
     });
   }
-  const filters = parseHttpFilters(message.httpFilters, problems);
+  const secrets: HcmSpec["secrets"] = [];
+  const filters = parseHttpFilters(message.httpFilters, problems, {
+    openText: (config, at) => {
+      const secret = contexts.openText(config, at);
+      secrets.push(secret);
+      return secret;
+    },
+  });
   let routeConfig: HcmSpec["routeConfig"] = null;
   let rds: HcmSpec["rds"] = null;
   let scopedRoutes: HcmSpec["scopedRoutes"] = null;
@@ -79,6 +87,7 @@ export function parseHcm(message: HttpConnectionManager, problems: Problems): Hc
   const transformation = message.schemeHeaderTransformation?.transformation;
   const spec: HcmSpec = {
     statPrefix: message.statPrefix,
+    secrets,
     routeConfig,
     rds,
     scopedRoutes,

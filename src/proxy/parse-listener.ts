@@ -100,7 +100,7 @@ function parseFilterChain(chain: FilterChain, problems: Problems, chainTls: Chai
     honoured: ["filters", "name", "filter_chain_match", "transport_socket"],
     harmless: ["metadata", "transport_socket_connect_timeout"],
   });
-  const filters = parseNetworkFilters(chain, problems);
+  const filters = parseNetworkFilters(chain, problems, chainTls.contexts);
   const match = parseMatch(chain.filterChainMatch, problems.at("filter_chain_match"));
   const tls = parseDownstreamTransportSocket(
     chain.transportSocket,
@@ -115,6 +115,7 @@ function parseFilterChain(chain: FilterChain, problems: Problems, chainTls: Chai
 function parseNetworkFilters(
   chain: FilterChain,
   problems: Problems,
+  contexts: TlsContexts,
 ): Pick<FilterChainSpec, "networkFilters" | "hcm"> | null {
   const last = chain.filters.length - 1;
   if (last < 0) problems.error("filters", "is empty: the HTTP connection manager must stand there");
@@ -135,7 +136,7 @@ function parseNetworkFilters(
           envoyText: `Error: terminal filter named ${filter.name} of type ${hcmName} must be the last filter in a network filter chain.`,
         });
       }
-      hcm = parseHcm(unpacked.message as HttpConnectionManager, scope.at("typed_config"));
+      hcm = parseHcm(unpacked.message as HttpConnectionManager, scope.at("typed_config"), contexts);
       continue;
     }
     const spec = parseNetworkFilter(typeName, unpacked.message, scope.at("typed_config"));

@@ -67,6 +67,8 @@ export interface HcmSpec {
   rds: RdsSpec | null;
   scopedRoutes: ScopedRoutesSpec | null;
   filters: HttpFilterSpec[];
+  /** Those that the filters name. */
+  secrets: TlsContextSpec<string>[];
   accessLogs: AccessLogSpec[];
   idleTimeoutMs: number;
   maxConnectionDurationMs: number;

@@ -84,6 +84,8 @@ export class WorkerRuntime {
   readonly #scopes = new Map<string, readonly ScopeSpec[]>();
   /** By ECDS, by name. */
   readonly #filterConfigs = new Map<string, NamedFilterConfig>();
+  /** By the id of their contexts: those that have changed. */
+  readonly #secretTexts = new Map<number, string>();
   readonly #values: RuntimeValues;
   readonly #waitingHosts: WaitingHosts;
   readonly #logs: AccessLogSinks;
@@ -173,6 +175,7 @@ export class WorkerRuntime {
 
   /** The secrets of a TLS context came or changed. */
   applyTls(update: TlsContextSpec<unknown>): void {
+    if (typeof update.spec === "string") this.#secretTexts.set(update.id, update.spec);
     for (const listener of this.#listeners.values()) listener.onTlsUpdate(update, this.#logs);
     for (const cluster of this.#clusters.values()) cluster.onTlsUpdate(update);
   }
@@ -257,6 +260,7 @@ export class WorkerRuntime {
         isHealthFailed: () => this.#isHealthFailed,
         nodeCluster: this.#nodeCluster,
         nodeMetadata: this.#nodeMetadata,
+        secretText: ({ id, spec }) => this.#secretTexts.get(id) ?? spec,
         slab: this.#slab,
         runtime: this.#values,
         onDemand: this.#waitingHosts,

@@ -3,8 +3,13 @@ import type { ProxiedAddresses } from "../net/proxy-protocol.ts";
 import type { TlsInfo } from "../net/tls/tls-info.ts";
 import type { Host } from "./host-set.ts";
 
-/** Why no upstream stream could be had. The names are Envoy's reset reasons. */
-export type BorrowFailure = "no_healthy_upstream" | "overflow" | "remote_connection_failure" | "connection_timeout";
+/** Why no upstream stream could be had. The names are Envoy's reset reasons; "no_credential": the cluster's injector has none to send. */
+export type BorrowFailure =
+  | "no_healthy_upstream"
+  | "no_credential"
+  | "overflow"
+  | "remote_connection_failure"
+  | "connection_timeout";
 
 /** What a borrower may know of the connection it was lent; valid until its stream ends. */
 export interface UpstreamConnectionInfo {

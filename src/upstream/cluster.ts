@@ -16,7 +16,7 @@ import type { RuntimeLookup } from "../router/runtime-fraction.ts";
 import type { Borrower } from "./borrower.ts";
 import { CircuitBreaker, Resource } from "./circuit-breaker.ts";
 import { ClusterStats, clusterStatPrefix } from "./cluster-stats.ts";
-import { addCredential } from "./credential.ts";
+import { addCredential, type CredentialResult, credentialCounters } from "./credential.ts";
 import type { UpstreamEnvironment } from "./environment.ts";
 import { realEnvironment } from "./environment.ts";
 import { Host, type HostChooser, HostSet, type HostSetContext } from "./host-set.ts";
@@ -72,6 +72,9 @@ export class Cluster {
   /** Of the balancer; null: the route's. */
   readonly #hashPolicy: HashPolicy | null;
 
+  /** null without a credential. */
+  readonly #credentialStats: Record<CredentialResult, number> | null;
+
   /** At most one per spec and worker at a time: its breakers take over the shared counters of this worker. */
   constructor(
     spec: ClusterSpec,
@@ -91,6 +94,7 @@ export class Cluster {
     const policies = spec.lb.hash?.policies ?? [];
     this.#hashPolicy = policies.length === 0 ? null : new HashPolicy(policies);
     const prefix = clusterStatPrefix(spec.observabilityName);
+    this.#credentialStats = spec.credential === null ? null : credentialCounters(slab, prefix);
     const sockets = [spec.tls, ...spec.socketMatches.map(({ tls }) => tls)];
     this.#tls = sockets.map((context) =>
       context === null ? null : new ClientTls(new SslStats(slab, prefix, "client")),
@@ -128,15 +132,15 @@ export class Cluster {
     priority: RoutingPriority,
     context: LbContext | null = null,
   ): void {
-    if (head !== null && !this.addCredential(head)) {
-      borrower.onBorrowFailed("no_healthy_upstream", "no credential", null);
-      return;
-    }
     const host = this.#choose(head, context);
     const stats = this.stats;
     if (host === null) {
       stats.values[stats.cxNoneHealthy]++;
       borrower.onBorrowFailed("no_healthy_upstream", "", null);
+      return;
+    }
+    if (head !== null && !this.addCredential(head)) {
+      borrower.onBorrowFailed("no_credential", "", host);
       return;
     }
     const { protocol, autoSni } = this.spec;
@@ -159,7 +163,10 @@ export class Cluster {
   /** What the cluster's filters do to a head. False: it may not go, there is no secret to send. */
   addCredential(head: RequestHead): boolean {
     const { credential } = this.spec;
-    return credential === null || addCredential(credential, head);
+    if (credential === null || this.#credentialStats === null) return true;
+    const result = addCredential(credential, credential.secret.spec, head);
+    this.stats.values[this.#credentialStats[result]]++;
+    return result !== "failed" || credential.allowsNone;
   }
 
   /** The borrower no longer waits. The host it waited for; null when it did not wait. */

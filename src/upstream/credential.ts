@@ -1,7 +1,8 @@
 import type { RequestHead } from "../http/header-block.ts";
 import type { TlsContextSpec } from "../net/tls/contexts.ts";
+import type { StatsSlab } from "../observability/stats.ts";
 
-/** What the credential injector of a cluster adds. Envoy: CredentialInjector with the generic credential. */
+/** What a credential injector adds. Envoy: CredentialInjector with the generic credential. */
 export interface CredentialSpec {
   /** Lower-case. */
   header: string;
@@ -14,11 +15,19 @@ export interface CredentialSpec {
   secret: TlsContextSpec<string>;
 }
 
-/** False: there is no secret, and a request may not go without. */
-export function addCredential(spec: CredentialSpec, head: RequestHead): boolean {
-  if (!spec.overwrites && head.find(spec.header) !== null) return true;
-  const { spec: secret } = spec.secret;
-  if (secret === null || secret === "") return spec.allowsNone;
+/** What became of a request. Names of Envoy's counters. */
+export type CredentialResult = "injected" | "failed" | "already_exists";
+
+/** Slots of an injector's counters. */
+export function credentialCounters(slab: StatsSlab, prefix: string): Record<CredentialResult, number> {
+  const counter = (name: CredentialResult): number => slab.counter(`${prefix}credential_injector.${name}`);
+  return { injected: counter("injected"), failed: counter("failed"), already_exists: counter("already_exists") };
+}
+
+/** `secret`: as it is now; null where none has come. */
+export function addCredential(spec: CredentialSpec, secret: string | null, head: RequestHead): CredentialResult {
+  if (!spec.overwrites && head.find(spec.header) !== null) return "already_exists";
+  if (secret === null || secret === "") return "failed";
   head.set(spec.header, spec.prefix + secret);
-  return true;
+  return "injected";
 }

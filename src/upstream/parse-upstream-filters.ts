@@ -1,18 +1,15 @@
 import type { TlsContexts } from "../net/tls/contexts.ts";
 import { unpackAs } from "../proto/any.ts";
 import { checkCoverage } from "../proto/coverage.ts";
-import {
-  type CredentialInjector,
-  CredentialInjectorSchema,
-} from "../proto/generated/envoy/extensions/filters/http/credential_injector/v3/credential_injector_pb.ts";
+import { CredentialInjectorSchema } from "../proto/generated/envoy/extensions/filters/http/credential_injector/v3/credential_injector_pb.ts";
 import { UpstreamCodecSchema } from "../proto/generated/envoy/extensions/filters/http/upstream_codec/v3/upstream_codec_pb.ts";
 import {
   type HttpFilter,
   HttpFilterSchema,
 } from "../proto/generated/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts";
-import { GenericSchema } from "../proto/generated/envoy/extensions/http/injected_credentials/generic/v3/generic_pb.ts";
 import type { Problems } from "../proto/problems.ts";
 import type { CredentialSpec } from "./credential.ts";
+import { parseCredential } from "./parse-credential.ts";
 
 /** http_filters of a cluster's HttpProtocolOptions: the credential injector, and the codec at the end. null for none. */
 export function parseUpstreamFilters(
@@ -37,7 +34,7 @@ export function parseUpstreamFilters(
       );
     } else if (type === CredentialInjectorSchema.typeName && credential === null) {
       const message = unpackAs(CredentialInjectorSchema, any, at, "typed_config");
-      if (message !== null) credential = parseInjector(message, at.at("typed_config"), contexts);
+      if (message !== null) credential = parseCredential(message, at.at("typed_config"), contexts);
     } else if (!isLast) {
       at.error(
         "typed_config",
@@ -46,31 +43,4 @@ export function parseUpstreamFilters(
     }
   }
   return credential;
-}
-
-function parseInjector(
-  { credential, overwrite, allowRequestWithoutCredential }: CredentialInjector,
-  problems: Problems,
-  contexts: TlsContexts,
-): CredentialSpec | null {
-  const at = problems.at("credential.typed_config");
-  const any = credential?.typedConfig;
-  if (any === undefined) {
-    problems.error("credential", "is missing");
-    return null;
-  }
-  const type = any.typeUrl.slice(any.typeUrl.lastIndexOf("/") + 1);
-  if (type !== GenericSchema.typeName) {
-    at.error("", `${type} is not implemented in Nuncio; ${GenericSchema.typeName} is`);
-    return null;
-  }
-  const generic = unpackAs(GenericSchema, any, problems, "credential.typed_config");
-  if (generic?.credential === undefined) return null;
-  return {
-    header: generic.header === "" ? "authorization" : generic.header.toLowerCase(),
-    prefix: generic.headerValuePrefix,
-    overwrites: overwrite,
-    allowsNone: allowRequestWithoutCredential,
-    secret: contexts.openText(generic.credential, at.at("credential")),
-  };
 }

@@ -74,7 +74,7 @@ async function metadataOf(
 }
 
 test.for(["nuncio", "envoy"] as const)(
-  "%s: the credential injector of the control plane's cluster, and of others",
+  "%s: the credential injector of the control plane's cluster, of others, and of a listener",
   {
     timeout: 120_000,
   },
@@ -98,7 +98,7 @@ test.for(["nuncio", "envoy"] as const)(
     );
     let plane = new ControlPlane(planeProgram, "ads");
     const planePort = await plane.port;
-    const [port = 0] = await freePorts(1);
+    const [port = 0, ownPort = 0] = await freePorts(2);
     const resources = new TestResources(() => ({ ads: {}, resource_api_version: "V3", initial_fetch_timeout: "0s" }));
     const all = (version: string) => [
       ...resources.clusters(["app"]),
@@ -124,7 +124,9 @@ test.for(["nuncio", "envoy"] as const)(
       bootstrap: {
         node: { id: "nuncio", cluster: "test" },
         static_resources: {
+          listeners: [injectingListener(ownPort, injector(folder, { overwrite: true })[0])],
           clusters: [
+            { ...xdsCluster(backend.port, { explicit_http_config: { http_protocol_options: {} } }), name: "plain" },
             xdsCluster(planePort, { http_filters: injector(folder, { overwrite: true }) }),
             backendCluster("injected", true),
             backendCluster("kept", false),
@@ -143,10 +145,12 @@ test.for(["nuncio", "envoy"] as const)(
       "Bearer first",
       "Bearer first",
     ]);
+    expect(await ask(ownPort, "/injected")).toBe("Bearer first");
     expect([await of("/kept"), await of("/kept", { authorization: "mine" })]).toEqual(["Bearer first", "mine"]);
 
     await token("second");
     await until(async () => (await of("/injected")) === "Bearer second");
+    await until(async () => (await ask(ownPort, "/injected")) === "Bearer second");
     await plane.stop();
     plane = new ControlPlane(planeProgram, "ads", `127.0.0.1:${planePort}`);
     plane.send("2", all("2"));
@@ -218,6 +222,34 @@ test.for(
   await plane.stop();
   await rm(folder, { recursive: true });
 });
+
+function injectingListener(port: number, filter: object | undefined): object {
+  const type = "type.googleapis.com/envoy.extensions.filters";
+  return {
+    name: "own",
+    address: { socket_address: { address: "127.0.0.1", port_value: port } },
+    filter_chains: [
+      {
+        filters: [
+          {
+            name: "hcm",
+            typed_config: {
+              "@type": `${type}.network.http_connection_manager.v3.HttpConnectionManager`,
+              stat_prefix: "own",
+              http_filters: [filter, { name: "router", typed_config: { "@type": `${type}.http.router.v3.Router` } }],
+              route_config: {
+                name: "own",
+                virtual_hosts: [
+                  { name: "all", domains: ["*"], routes: [{ match: { prefix: "/" }, route: { cluster: "plain" } }] },
+                ],
+              },
+            },
+          },
+        ],
+      },
+    ],
+  };
+}
 
 function injector(folder: string, config: object): object[] {
   return [

@@ -22,6 +22,7 @@ export function bootstrapOf(setup: Setup, adminPort: number, lanes: readonly Lan
     static_resources: {
       listeners: parts.map((part) => part.listener),
       clusters: parts.flatMap((part) => part.clusters),
+      secrets: setup.secrets ?? [],
     },
   };
 }

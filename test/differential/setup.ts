@@ -19,6 +19,8 @@ export interface Setup {
   clusters?: readonly Json[];
   /** Starts a service that the proxy may ask; `"{service}"` is its port. */
   service?: () => Promise<Service>;
+  /** static_resources.secrets. */
+  secrets?: readonly Json[];
   runtime?: Json;
   /** Admin paths to POST to before the cases. */
   admin?: readonly string[];

@@ -1,4 +1,5 @@
 import { ofBuffer } from "./buffer-configs.ts";
+import { ofCredentialInjector } from "./credential-injector-configs.ts";
 import { ofCredentials } from "./credentials-configs.ts";
 import { ofExtAuthz } from "./ext-authz-configs.ts";
 import { ofHeaderMutation } from "./header-mutation-configs.ts";
@@ -337,6 +338,7 @@ export const configCases: readonly FilterConfigCase[] = [
   ...ofRouteMatcher,
   ...ofJwtAuthn,
   ...ofBuffer,
+  ...ofCredentialInjector,
   ...ofCredentials,
   ...ofExtAuthz,
   ...ofStatefulSession,

@@ -1,4 +1,5 @@
 import { checkDiscoveredType, type HttpFilterSpec, parseFilterConfig } from "../../filters/http-filters.ts";
+import type { SecretTexts } from "../../filters/parsers.ts";
 import type { StatsSlab } from "../../observability/stats.ts";
 import {
   type TypedExtensionConfig,
@@ -31,13 +32,15 @@ interface Wanted {
 /** ECDS: configs of HTTP filters by the filter's name. Envoy: FilterConfigSubscription. */
 export class DynamicFilters {
   readonly records = new ResourceRecords();
+  readonly #secrets: SecretTexts;
   readonly #sources: ResourceSources;
   readonly #target: FilterConfigTarget;
   readonly #onChange: () => void;
   readonly #wanted = new Map<string, Wanted>();
   readonly #streamed: ResourceTaker;
 
-  constructor(sources: ResourceSources, target: FilterConfigTarget, onChange: () => void) {
+  constructor(secrets: SecretTexts, sources: ResourceSources, target: FilterConfigTarget, onChange: () => void) {
+    this.#secrets = secrets;
     this.#sources = sources;
     this.#target = target;
     this.#onChange = onChange;
@@ -157,7 +160,7 @@ export class DynamicFilters {
     const config =
       message === null || problems.hasErrors || this.records.confirm(name, bytes)
         ? null
-        : parseFilterConfig(name, message.typedConfig, problems.at("typed_config"));
+        : parseFilterConfig(name, message.typedConfig, problems.at("typed_config"), this.#secrets);
     if (config !== null) for (const types of wanted.types) checkDiscoveredType(config.type, types, problems);
     if (problems.hasErrors) return this.#refuse(name, this.records.refuse(name, version, problems, message, bytes));
     wanted.isSettled = true;

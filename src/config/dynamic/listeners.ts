@@ -1,4 +1,5 @@
 import type { HttpFilterSpec } from "../../filters/http-filters.ts";
+import type { TlsContextSpec } from "../../net/tls/contexts.ts";
 import type { ConfigSourceSpec } from "../../proto/config-source.ts";
 import { type Listener, ListenerSchema } from "../../proto/generated/envoy/config/listener/v3/listener_pb.ts";
 import { Problems } from "../../proto/problems.ts";
@@ -61,7 +62,7 @@ export class DynamicListeners implements ResourceTaker {
       onChange: () => this.checkWarm(),
       dropRoutes: (name, source) => this.#dropRoutes(name, source),
     });
-    this.filters = new DynamicFilters(sources, target, () => this.checkWarm());
+    this.filters = new DynamicFilters(contexts, sources, target, () => this.checkWarm());
   }
 
   /** A listener of the bootstrap: its routes may come by RDS, once startStatic() asks. */
@@ -202,7 +203,7 @@ export class DynamicListeners implements ResourceTaker {
   }
 
   #isReady(spec: ListenerSpec): boolean {
-    return this.#hasParts(spec) && allFilterChains(spec).every(({ tls }) => tls === null || tls.spec !== null);
+    return this.#hasParts(spec) && secretsOf(spec).every((secret) => secret.spec !== null);
   }
 
   #hasParts(spec: ListenerSpec): boolean {
@@ -218,9 +219,7 @@ export class DynamicListeners implements ResourceTaker {
       .map(({ routeConfigName }) => routeConfigName)
       .filter((name) => !this.routes.isSettled(name));
     const filters = filtersOf(spec).filter((filter) => !this.filters.isSettled(filter));
-    const secrets = allFilterChains(spec).flatMap(({ tls }) =>
-      tls === null ? [] : this.#contexts.missingSecrets(tls),
-    );
+    const secrets = secretsOf(spec).flatMap((secret) => this.#contexts.missingSecrets(secret));
     return [
       ...namedWaits("routes", routes),
       ...scopedOf(spec).flatMap((scoped) => this.scopes.waitsOf(scoped)),
@@ -270,6 +269,11 @@ export class DynamicListeners implements ResourceTaker {
 }
 
 /** Those by ECDS. */
+/** TLS contexts and what filters name. */
+function secretsOf(spec: ListenerSpec): TlsContextSpec<unknown>[] {
+  return allFilterChains(spec).flatMap(({ tls, hcm }) => (tls === null ? hcm.secrets : [tls, ...hcm.secrets]));
+}
+
 function filtersOf(spec: ListenerSpec): HttpFilterSpec[] {
   return allFilterChains(spec).flatMap(({ hcm }) => hcm.filters.filter(({ discovery }) => discovery !== null));
 }

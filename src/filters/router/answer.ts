@@ -2,7 +2,7 @@ import { badValueName } from "../../http/bad-value.ts";
 import type { StreamReset } from "../../http/codec.ts";
 import type { RequestHead, ResponseHead } from "../../http/header-block.ts";
 import { Known } from "../../http/names.ts";
-import { type LocalReply, localReply } from "../../observability/local-replies.ts";
+import { type LocalReply, localReplies, localReply } from "../../observability/local-replies.ts";
 import { ResponseFlag } from "../../observability/response-flags.ts";
 import type { BorrowFailure } from "../../upstream/borrower.ts";
 import type { TerminalStream } from "../api.ts";
@@ -30,6 +30,13 @@ export function refusesHead(stream: TerminalStream, head: RequestHead): boolean 
   const why = `invalid header value for: ${name}`;
   const details = `filter_removed_required_request_headers{${why.replaceAll(" ", "_")}}`;
   answerForUpstream(stream, localReply(503, why, details, ResponseFlag.DPE), false);
+  return true;
+}
+
+/** The cluster's injector had no credential: then it is answered here, and true. Envoy: no response of the upstream, nothing to retry. */
+export function lacksCredential(stream: TerminalStream, reason: BorrowFailure | StreamReset): boolean {
+  if (reason !== "no_credential") return false;
+  stream.sendLocalReply(localReplies.noCredential);
   return true;
 }
 

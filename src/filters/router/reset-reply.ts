@@ -15,6 +15,7 @@ export function resetReply(
   overrideHost: OverrideHost | null,
 ): LocalReply {
   if (reason === "no_healthy_upstream") return overrideHost?.missingReply ?? localReplies.noHealthyUpstream;
+  if (reason === "no_credential") return localReplies.noCredential;
   const [text, flags, status] = rows[reason];
   const inner = detail === "" || detail === reason || reason === "protocol_error" ? reason : `${reason}|${detail}`;
   return localReply(
@@ -26,7 +27,10 @@ export function resetReply(
 }
 
 /** Reset reason to text, flag and status. */
-const rows: Record<Exclude<BorrowFailure | StreamReset, "no_healthy_upstream">, [string, number, number]> = {
+const rows: Record<
+  Exclude<BorrowFailure | StreamReset, "no_healthy_upstream" | "no_credential">,
+  [string, number, number]
+> = {
   connection_termination: ["connection termination", ResponseFlag.UC, 503],
   remote_reset: ["remote reset", ResponseFlag.UR, 503],
   remote_refused_stream_reset: ["remote refused stream reset", ResponseFlag.UR, 503],

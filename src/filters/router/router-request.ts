@@ -9,7 +9,7 @@ import type { Route } from "../../router/route.ts";
 import type { BorrowFailure } from "../../upstream/borrower.ts";
 import type { Cluster } from "../../upstream/cluster.ts";
 import type { Terminal, TerminalStream } from "../api.ts";
-import { abortResponse, answerForUpstream, refusesHead, refuseWebSocket } from "./answer.ts";
+import { abortResponse, answerForUpstream, lacksCredential, refusesHead, refuseWebSocket } from "./answer.ts";
 import type { Attempt, AttemptOwner } from "./attempt.ts";
 import { Attempts } from "./attempts.ts";
 import { Charges } from "./charges.ts";
@@ -225,6 +225,7 @@ export class RouterRequest implements Terminal, AttemptOwner, RetryOwner {
     if (this.#isDone) return;
     const { info } = this.#stream;
     attempt.describe(info);
+    if (lacksCredential(this.#stream, reason)) return;
     if (this.#isResponseBegun) {
       this.#isDone = true;
       this.#stats.count("rq_reset_after_downstream_response_started");

@@ -5,6 +5,7 @@ import { basicsCases, basicsSetups } from "./basics.ts";
 import { bufferCases, bufferSetups } from "./buffer.ts";
 import { celCases, celSetups } from "./cel.ts";
 import { corsCases, corsSetups } from "./cors.ts";
+import { credentialInjectorCases, credentialInjectorSetups } from "./credential-injector.ts";
 import { credentialsCases, credentialsSetups } from "./credentials.ts";
 import { csrfCases, csrfSetups } from "./csrf.ts";
 import { extAuthzCases, extAuthzSetups } from "./ext-authz.ts";
@@ -47,6 +48,7 @@ const onlyOfHttp1 = new Set([
   // Attempts of one request are counted.
   ...Object.keys(extAuthzSetups).filter((name) => name.startsWith("authzRetry")),
   "jwtTwoFields",
+  "injectMissing",
   "twoReferers",
   "http10",
   "shortLife",
@@ -96,6 +98,7 @@ const casesOfHttp1 = [
   ...originalIpCases,
   ...setFilterStateCases,
   ...statefulSessionCases,
+  ...credentialInjectorCases,
 ];
 
 /** Every case of the differential test. */
@@ -139,4 +142,5 @@ export const allSetups: Readonly<Record<string, Setup>> = {
   ...originalIpSetups,
   ...setFilterStateSetups,
   ...statefulSessionSetups,
+  ...credentialInjectorSetups,
 };
