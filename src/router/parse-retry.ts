@@ -1,6 +1,7 @@
 import { unpackExtension } from "../proto/any.ts";
 import { checkCoverage } from "../proto/coverage.ts";
 import { durationMs, durationMsOr } from "../proto/duration.ts";
+import type { TypedExtensionConfig } from "../proto/generated/envoy/config/core/v3/extension_pb.ts";
 import {
   type HedgePolicy,
   HedgePolicySchema,
@@ -21,6 +22,8 @@ import type { HostPredicateSpec, RateLimitedBackoffSpec, RetryPolicySpec } from 
 /** config.route.v3.RetryPolicy. Envoy's defaults: one retry, back-off from 25 ms up to ten times that. Envoy: RetryPolicyImpl. */
 export function parseRetryPolicy(message: RetryPolicy, problems: Problems): RetryPolicySpec {
   checkCoverage(RetryPolicySchema, message, problems, { honoured, harmless: [] });
+  for (const [i, predicate] of message.retryOptionsPredicates.entries())
+    refuseOptions(predicate, problems.at(`retry_options_predicates[${i}]`));
   for (const word of unknownRetryWords(message.retryOn)) {
     const similar = suggest(word, retryWords());
     problems.warning(
@@ -105,6 +108,16 @@ function parsePredicate(message: RetryPolicy_RetryHostPredicate, problems: Probl
   }
 }
 
+/** Envoy 1.40 has the extension point, and no extension for it. */
+function refuseOptions({ name, typedConfig }: TypedExtensionConfig, problems: Problems): void {
+  const unpacked = unpackExtension(name, typedConfig, problems, "typed_config");
+  if (unpacked === null) return;
+  const type = unpacked.desc.typeName;
+  problems.error("typed_config", `${type} is no retry options predicate; Envoy 1.40 comes without any`, {
+    envoyText: `Didn't find a registered implementation for '${name}' with type URL: '${type}'`,
+  });
+}
+
 /** After how many attempts priorities are left out; 0 without a retry_priority. */
 function parsePriority(message: RetryPolicy_RetryPriority | undefined, problems: Problems): number {
   if (message === undefined || message.name === "") return 0;
@@ -128,6 +141,7 @@ const honoured = [
   "per_try_idle_timeout",
   "retry_priority",
   "retry_host_predicate",
+  "retry_options_predicates",
   "host_selection_retry_max_attempts",
   "retriable_status_codes",
   "retry_back_off",

@@ -146,6 +146,20 @@ const ofAll: readonly FilterConfigCase[] = [
     error: { path: perRoute, says: "is not implemented in Nuncio yet", envoySays: null },
   },
   {
+    name: "a retry options predicate, of which there is none",
+    action: {
+      retry_policy: {
+        retry_on: "5xx",
+        retry_options_predicates: [{ name: "x", typed_config: { "@type": `${http}grpc_web.v3.GrpcWeb` } }],
+      },
+    },
+    error: {
+      path: "route_config.virtual_hosts[0].routes[0].route.retry_policy.retry_options_predicates[0].typed_config",
+      says: "is no retry options predicate",
+      envoySays: "Didn't find a registered implementation for 'x' with type URL",
+    },
+  },
+  {
     name: "a per-route config in a weighted cluster",
     action: {
       cluster: undefined,
