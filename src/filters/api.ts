@@ -51,7 +51,6 @@ export interface FilterStream {
   readonly scratch: unknown[];
   /** What the filter in `slot` linked of its per-route configs; null without any. */
   override(slot: number): unknown;
-  readonly requestWalk: HeldBody;
   /** Chooses the route anew, by the head as it is now. The chain's filters stay. Envoy: clearRouteCache. */
   refreshRoute(): void;
   continueRequest(slot: number): void;
@@ -60,8 +59,21 @@ export interface FilterStream {
   sendLocalReply(reply: LocalReply, edit?: (head: ResponseHead) => void): void;
   /** Answers with a head of the filter's own making, through the response filters. Envoy: StreamDecoderFilterCallbacks::encodeHeaders. */
   answer(head: ResponseHead, details: string): void;
-  /** In onResponseTrailers of the filter in `slot`: more body in front of the trailers. Envoy: addEncodedData. */
-  addResponseData(slot: number, bytes: Buffer): void;
+  /** Counted. What was read already goes on coming. */
+  pauseRequest(): void;
+  resumeRequest(): void;
+  pauseResponse(): void;
+  resumeResponse(): void;
+  readonly requestWalk: BodyWalk;
+  readonly responseWalk: BodyWalk;
+}
+
+/** A message's way through the filters, for one that makes the body or gives it on in its own time. */
+export interface BodyWalk extends HeldBody {
+  /** In the trailers hook of the filter in `slot`: more body in front of the trailers. Envoy: addDecodedData, addEncodedData. */
+  add(slot: number, bytes: Buffer): void;
+  /** What the filter in `slot` has of the body goes on behind it, at any time; it answers its data hook with StopIterationNoBuffer. Envoy: inject*DataToFilterChain. */
+  inject(slot: number, bytes: Buffer, endStream: boolean): void;
 }
 
 /**
@@ -96,9 +108,6 @@ export interface TerminalStream extends FilterStream {
   respondTrailers(trailers: HeaderBlock): void;
   /** The response cannot be completed: the downstream sees it cut off. */
   abort(flags: number, details: string): void;
-  /** Counted. */
-  pauseRequest(): void;
-  resumeRequest(): void;
   readonly isResponseStarted: boolean;
   /** The route that a changed head leads to; `route` stays, the log tells of the new one. */
   routeAgain(head: RequestHead): Route | null;

@@ -10,6 +10,8 @@ import { BasicAuthFilter } from "./basic_auth/filter.ts";
 import type { BasicAuthSpec } from "./basic_auth/parse.ts";
 import { BufferFilter } from "./buffer/filter.ts";
 import type { BufferSpec } from "./buffer/parse.ts";
+import { CompressorFilter } from "./compressor/filter.ts";
+import type { CompressorSpec } from "./compressor/parse.ts";
 import { CorsFilter } from "./cors/filter.ts";
 import { CredentialInjectorFilter } from "./credential_injector/filter.ts";
 import { CsrfFilter } from "./csrf/filter.ts";
@@ -85,6 +87,8 @@ const linkers: Record<string, (config: unknown, slot: number, deps: FilterDeps) 
   "envoy.extensions.filters.http.basic_auth.v3.BasicAuth": (config, slot, deps) =>
     new BasicAuthFilter(config as BasicAuthSpec, slot, deps),
   "envoy.extensions.filters.http.buffer.v3.Buffer": (config, slot) => new BufferFilter(config as BufferSpec, slot),
+  "envoy.extensions.filters.http.compressor.v3.Compressor": (config, slot, deps) =>
+    new CompressorFilter(config as CompressorSpec, slot, deps),
   "envoy.extensions.filters.http.cors.v3.Cors": (_config, slot, deps) => new CorsFilter(slot, deps),
   "envoy.extensions.filters.http.credential_injector.v3.CredentialInjector": (config, _slot, deps) =>
     new CredentialInjectorFilter(config as CredentialSpec, deps),

@@ -12,6 +12,10 @@ import {
   BufferPerRouteSchema,
   BufferSchema,
 } from "../proto/generated/envoy/extensions/filters/http/buffer/v3/buffer_pb.ts";
+import {
+  CompressorPerRouteSchema,
+  CompressorSchema,
+} from "../proto/generated/envoy/extensions/filters/http/compressor/v3/compressor_pb.ts";
 import { CorsPolicySchema, CorsSchema } from "../proto/generated/envoy/extensions/filters/http/cors/v3/cors_pb.ts";
 import { CredentialInjectorSchema } from "../proto/generated/envoy/extensions/filters/http/credential_injector/v3/credential_injector_pb.ts";
 import { CsrfPolicySchema } from "../proto/generated/envoy/extensions/filters/http/csrf/v3/csrf_pb.ts";
@@ -53,6 +57,7 @@ import { parseCredential } from "../upstream/parse-credential.ts";
 import { parseApiKeyAuth, parseApiKeyAuthPerRoute } from "./api_key_auth/parse.ts";
 import { parseBasicAuth, parseBasicAuthPerRoute } from "./basic_auth/parse.ts";
 import { parseBuffer, parseBufferPerRoute } from "./buffer/parse.ts";
+import { parseCompressor, parseCompressorPerRoute } from "./compressor/parse.ts";
 import { parseCors, parseCorsPolicy, parseEmptyPolicy } from "./cors/parse.ts";
 import { parseCsrfPolicy } from "./csrf/parse.ts";
 import { parseExtAuthz, parseExtAuthzPerRoute } from "./ext_authz/parse.ts";
@@ -82,6 +87,7 @@ export const filterParsers: ReadonlyMap<string, ParseConfig> = new Map<string, P
   row(ApiKeyAuthSchema, parseApiKeyAuth),
   row(BasicAuthSchema, parseBasicAuth),
   row(BufferSchema, parseBuffer),
+  row(CompressorSchema, parseCompressor),
   row(CorsSchema, parseCors),
   [CredentialInjectorSchema.typeName, parseCredential as ParseConfig],
   row(CsrfPolicySchema, parseCsrfPolicy),
@@ -107,6 +113,7 @@ export const perRouteParsers: ReadonlyMap<string, (message: Message, problems: P
   row(ApiKeyAuthPerRouteSchema, parseApiKeyAuthPerRoute),
   row(BasicAuthPerRouteSchema, parseBasicAuthPerRoute),
   row(BufferPerRouteSchema, parseBufferPerRoute),
+  row(CompressorPerRouteSchema, parseCompressorPerRoute),
   row(CorsSchema, parseEmptyPolicy),
   row(CorsPolicySchema, parseCorsPolicy),
   row(CsrfPolicySchema, parseCsrfPolicy),

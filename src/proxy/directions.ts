@@ -1,5 +1,6 @@
 import type { BodyChunk, DataStatus, HeadersStatus, Terminal } from "../filters/api.ts";
 import type { HeaderBlock, RequestHead, ResponseHead } from "../http/header-block.ts";
+import { localReplies } from "../observability/local-replies.ts";
 import type { ChainEntry } from "./filter-chain.ts";
 import type { Direction } from "./iteration.ts";
 import type { Stream } from "./stream.ts";
@@ -45,7 +46,13 @@ export class RequestDirection implements Direction<RequestHead, HeaderBlock> {
     this.#terminal.trailers(trailers);
   }
   onBufferFull(isWatermark: boolean): void {
-    this.#stream.onBufferFull(true, isWatermark);
+    const stream = this.#stream;
+    if (isWatermark) {
+      stream.pauseRequest();
+      return;
+    }
+    stream.hcm.stats.count("downstream_rq_too_large");
+    stream.sendLocalReply(localReplies.requestPayloadTooLarge);
   }
   onBufferDrained(): void {
     this.#stream.resumeRequest();
@@ -90,8 +97,8 @@ export class ResponseDirection implements Direction<ResponseHead, HeaderBlock> {
   deliverTrailers(trailers: HeaderBlock): void {
     this.#stream.sendTrailers(trailers);
   }
-  onBufferFull(isWatermark: boolean): void {
-    this.#stream.onBufferFull(false, isWatermark);
+  onBufferFull(): void {
+    this.#stream.onResponseBufferFull();
   }
   onBufferDrained(): void {}
 }

@@ -1,4 +1,4 @@
-import type { BodyChunk, DataStatus, HeadersStatus } from "../filters/api.ts";
+import type { BodyChunk, BodyWalk, DataStatus, HeadersStatus } from "../filters/api.ts";
 import type { ChainEntry, HookLists } from "./filter-chain.ts";
 
 /** The calls of one direction: how an entry's hooks are called, and where the message goes behind the last filter. */
@@ -24,7 +24,7 @@ export interface Direction<Head, Trailers> {
  *             -> stopped at a filter by its data hook   (what comes is buffered, or kept by the filter itself)
  *     stopped -> running by resume(slot), or by a data hook that answers Continue
  */
-export class Iteration<Head, Trailers> {
+export class Iteration<Head, Trailers> implements BodyWalk {
   readonly #direction: Direction<Head, Trailers>;
   readonly #isReverse: boolean;
   #lists: HookLists = none;
@@ -39,6 +39,8 @@ export class Iteration<Head, Trailers> {
   #buffered = 0;
   #isEnded = false;
   #trailers: Trailers | null = null;
+  /** The filter in front of the one that stopped the walk which holds the trailers, -1 for none. */
+  #trailersSlot = -1;
   #isPaused = false;
   /** What a data hook is given, one for all. */
   readonly #chunk: BodyChunk = { bytes: empty };
@@ -61,6 +63,7 @@ export class Iteration<Head, Trailers> {
     this.#buffered = 0;
     this.#isEnded = false;
     this.#trailers = null;
+    this.#trailersSlot = -1;
     this.#isPaused = false;
     this.wasStopped = false;
     this.bufferLimit = bufferLimit;
@@ -83,28 +86,33 @@ export class Iteration<Head, Trailers> {
   }
 
   data(bytes: Buffer, endStream: boolean): void {
-    if (this.#stopSlot < 0) {
-      if (this.#lists.data.length === 0) this.#direction.deliverData(bytes, endStream);
-      else this.#walkData(0, bytes, endStream);
-      return;
-    }
-    if (endStream) this.#isEnded = true;
-    this.#walkData(0, bytes, endStream);
+    if (this.#stopSlot < 0 && this.#lists.data.length === 0) this.#direction.deliverData(bytes, endStream);
+    else this.#walkData(0, bytes, endStream);
   }
 
   trailers(trailers: Trailers): void {
-    if (this.#stopSlot < 0) {
-      this.#walkTrailers(0, trailers);
-      return;
-    }
-    this.#isEnded = true;
     this.#walkTrailers(0, trailers);
   }
 
   /** The filter in `slot`, in its trailers hook, has more body to send in front of them. */
   add(slot: number, bytes: Buffer): void {
+    if (!this.#direction.isLive) return;
     if (this.#stopSlot === slot) this.#hold(bytes, this.#isWatermark);
     else this.#walkData(this.#after(this.#lists.data, slot), bytes, false);
+  }
+
+  inject(slot: number, bytes: Buffer, endStream: boolean): void {
+    if (!this.#direction.isLive) return;
+    const isStopper = this.#stopSlot === slot;
+    if (isStopper) {
+      this.#stopSlot = -1;
+      // It ends here for those behind, whenever it ended for the filter.
+      this.#isEnded = false;
+      if (!this.#isHeadDelivered) this.#walkHead(this.#after(this.#lists.head, slot));
+    }
+    if (!this.#direction.isLive) return;
+    this.#walkData(this.#after(this.#lists.data, slot), bytes, endStream);
+    if (isStopper && this.#stopSlot < 0 && !endStream) this.#stopSlot = slot;
   }
 
   /** What is held for a filter that stopped the walk. */
@@ -119,23 +127,34 @@ export class Iteration<Head, Trailers> {
 
   /** The filter in `slot` lets the message go on (Envoy: continueDecoding, continueEncoding). */
   resume(slot: number): void {
-    if (this.#stopSlot !== slot || !this.#direction.isLive) return;
+    if (!this.#direction.isLive) return;
+    if (this.#stopSlot !== slot) {
+      if (this.#trailersSlot !== slot) return;
+      this.#trailersSlot = -1;
+      this.#walkTrailers(this.#after(this.#lists.trailers, slot), this.#trailers as Trailers);
+      return;
+    }
     const wasAll = this.#stop === "all";
     this.#stopSlot = -1;
     if (!this.#isHeadDelivered) this.#walkHead(this.#after(this.#lists.head, slot));
     if (!this.#direction.isLive) return;
     const held = this.#buffered > 0 ? Buffer.concat(this.#buffer, this.#buffered) : null;
-    const trailers = this.#trailers;
+    const heldBy = this.#trailersSlot;
+    const trailers = heldBy < 0 ? this.#trailers : null;
     const isEnded = this.#isEnded;
     this.#buffer = [];
     this.#buffered = 0;
-    this.#trailers = null;
+    if (heldBy < 0) this.#trailers = null;
     // After StopAll* the filter itself has not seen the body yet.
     const from = wasAll ? this.#at(this.#lists.data, slot) : this.#after(this.#lists.data, slot);
     if (held !== null || (isEnded && trailers === null && !this.#headEnd)) {
       this.#walkData(from, held ?? empty, isEnded && trailers === null);
     }
-    if (trailers !== null && this.#direction.isLive) {
+    if (heldBy >= 0 && this.#stopSlot < 0) {
+      this.#stopSlot = heldBy;
+      this.#stop = "data";
+      this.#trailersSlot = -1;
+    } else if (trailers !== null && this.#direction.isLive) {
       const list = this.#lists.trailers;
       this.#walkTrailers(wasAll ? this.#at(list, slot) : this.#after(list, slot), trailers);
     }
@@ -184,16 +203,18 @@ export class Iteration<Head, Trailers> {
         }
         continue;
       }
-      if (endStream) this.#isEnded = true;
       if (this.#stopSlot < 0) {
         this.wasStopped = true;
         this.#stopSlot = entry.slot;
         this.#stop = "data";
       }
+      // One in front of the stopper that keeps the bytes tells of the end itself (inject).
+      if (endStream && (status !== 3 || this.#stopSlot === entry.slot)) this.#isEnded = true;
       if (status !== 3) this.#hold(bytes, status === 2);
       return;
     }
     if (this.#stopSlot >= 0) {
+      if (endStream) this.#isEnded = true;
       this.#hold(bytes, this.#isWatermark);
       return;
     }
@@ -221,7 +242,7 @@ export class Iteration<Head, Trailers> {
         this.wasStopped = true;
         this.#stopSlot = entry.slot;
         this.#stop = "data";
-      }
+      } else if (this.#stopSlot !== entry.slot) this.#trailersSlot = entry.slot;
       return;
     }
     if (this.#stopSlot < 0) this.#direction.deliverTrailers(trailers);

@@ -37,7 +37,7 @@ export class Stream implements RequestSink, TerminalStream {
   isGrpcRequest = false;
   #filters: ChainVariant;
   readonly requestWalk: Iteration<RequestHead, HeaderBlock>;
-  readonly #responseWalk: Iteration<ResponseHead, HeaderBlock>;
+  readonly responseWalk: Iteration<ResponseHead, HeaderBlock>;
   #writer: ResponseWriter | null = null;
   /** Between begin and the end of the response or the stream; only the stream itself sets it. */
   isActive = false;
@@ -49,6 +49,8 @@ export class Stream implements RequestSink, TerminalStream {
   /** A filter stopped a walk of an earlier pass. */
   #mayWait = false;
   #pauses = 0;
+  #responsePauses = 0;
+  #isAboveWatermark = false;
   readonly #limits: StreamLimits;
 
   constructor(hcm: Hcm) {
@@ -56,7 +58,7 @@ export class Stream implements RequestSink, TerminalStream {
     this.#filters = hcm.chain.variants[0] as ChainVariant;
     this.#terminal = hcm.newTerminal(this);
     this.requestWalk = new Iteration(new RequestDirection(this, this.#terminal), false);
-    this.#responseWalk = new Iteration(new ResponseDirection(this), true);
+    this.responseWalk = new Iteration(new ResponseDirection(this), true);
     this.#limits = new StreamLimits((limit) => this.#onLimit(limit));
   }
 
@@ -93,13 +95,13 @@ export class Stream implements RequestSink, TerminalStream {
     }
     this.#filters = joinVariants(this.#filters, chosen, slot);
     this.requestWalk.use(this.#filters.request);
-    this.#responseWalk.use(this.#filters.response);
+    this.responseWalk.use(this.#filters.response);
   }
 
   #beginWalks(filters: ChainVariant): void {
     this.#filters = filters;
     this.requestWalk.begin(filters.request, this.hcm.bufferLimitBytes);
-    this.#responseWalk.begin(filters.response, this.hcm.bufferLimitBytes);
+    this.responseWalk.begin(filters.response, this.hcm.bufferLimitBytes);
   }
 
   // From the codec.
@@ -138,7 +140,9 @@ export class Stream implements RequestSink, TerminalStream {
   }
 
   onWritable(): void {
-    if (this.isActive) this.#terminal.onResponseWritable();
+    if (!this.#isAboveWatermark) return;
+    this.#isAboveWatermark = false;
+    this.resumeResponse();
   }
 
   /** The head of a request that the codec refused, as far as it is understood: for the access log. */
@@ -167,7 +171,7 @@ export class Stream implements RequestSink, TerminalStream {
   continueResponse(slot: number): void {
     if (!this.isActive) return;
     eventClock.tick();
-    this.#responseWalk.resume(slot);
+    this.responseWalk.resume(slot);
   }
 
   sendLocalReply(reply: LocalReply, edit?: (head: ResponseHead) => void): void {
@@ -185,17 +189,13 @@ export class Stream implements RequestSink, TerminalStream {
     if (!this.isActive || this.#isResponseStarted) return;
     this.#beginLocal(details);
     this.info.noteResponse(head);
-    this.#responseWalk.head(head, true);
-  }
-
-  addResponseData(slot: number, bytes: Buffer): void {
-    if (this.isActive) this.#responseWalk.add(slot, bytes);
+    this.responseWalk.head(head, true);
   }
 
   /** The head and body of the proxy's own reply, through the response filters. */
   deliverLocalReply(head: ResponseHead, body: Buffer | null): void {
-    this.#responseWalk.head(head, body === null);
-    if (body !== null && this.isActive) this.#responseWalk.data(body, true);
+    this.responseWalk.head(head, body === null);
+    if (body !== null && this.isActive) this.responseWalk.data(body, true);
   }
 
   // For the terminal filter.
@@ -205,7 +205,7 @@ export class Stream implements RequestSink, TerminalStream {
     this.#limits.touch();
     this.#isResponseStarted = true;
     this.info.noteResponse(head);
-    this.#responseWalk.head(head, endStream);
+    this.responseWalk.head(head, endStream);
   }
 
   respondInformational(head: ResponseHead): void {
@@ -219,16 +219,14 @@ export class Stream implements RequestSink, TerminalStream {
   respondData(bytes: Buffer, endStream: boolean): boolean {
     if (!this.isActive) return true;
     this.#limits.touch();
-    this.#isAboveWatermark = false;
-    this.#responseWalk.data(bytes, endStream);
-    return !this.#isAboveWatermark;
+    this.responseWalk.data(bytes, endStream);
+    return this.#responsePauses === 0;
   }
-  #isAboveWatermark = false;
 
   respondTrailers(trailers: HeaderBlock): void {
     if (!this.isActive) return;
     this.info.responseTrailers = trailers;
-    this.#responseWalk.trailers(trailers);
+    this.responseWalk.trailers(trailers);
   }
 
   abort(flags: number, details: string): void {
@@ -260,14 +258,18 @@ export class Stream implements RequestSink, TerminalStream {
   resumeRequest(): void {
     if (this.#pauses > 0 && --this.#pauses === 0) this.#writer?.resumeReading();
   }
+  pauseResponse(): void {
+    this.#responsePauses++;
+  }
+  resumeResponse(): void {
+    if (this.#responsePauses > 0 && --this.#responsePauses === 0) this.#terminal.onResponseWritable();
+  }
 
   // Behind the response filters: to the codec.
 
   sendHead(head: ResponseHead, endStream: boolean): void {
-    const writer = this.#writer as ResponseWriter;
-    const info = this.info;
-    info.noteResponse(head);
-    info.responseStart = eventClock.now;
+    this.info.noteResponse(head);
+    this.info.responseStart = eventClock.now;
     this.hcm.responsePolicy.apply(head, this.connection.mustClose, this.request);
     if (head.status === 101 || (this.request.method === "CONNECT" && head.status >= 200 && head.status < 300)) {
       this.#limits.clearRequest();
@@ -276,15 +278,19 @@ export class Stream implements RequestSink, TerminalStream {
     }
     this.#isResponseHeadSent = true;
     if (endStream) this.#beforeLastWrite();
-    writer.writeHead(head, endStream);
+    (this.#writer as ResponseWriter).writeHead(head, endStream);
     if (endStream) this.#finish();
   }
 
   sendData(bytes: Buffer, endStream: boolean): void {
     this.info.bytesSent += bytes.length;
     if (endStream) this.#beforeLastWrite();
-    if (!(this.#writer as ResponseWriter).writeData(bytes, endStream)) this.#isAboveWatermark = true;
+    const isWritable = (this.#writer as ResponseWriter).writeData(bytes, endStream);
     if (endStream) this.#finish();
+    else if (!isWritable && !this.#isAboveWatermark) {
+      this.#isAboveWatermark = true;
+      this.pauseResponse();
+    }
   }
 
   sendTrailers(trailers: HeaderBlock): void {
@@ -299,13 +305,9 @@ export class Stream implements RequestSink, TerminalStream {
     this.#finish();
   }
 
-  /** A filter holds more of a message than its limit allows. */
-  onBufferFull(isRequest: boolean, isWatermark: boolean): void {
-    if (isRequest && isWatermark) this.pauseRequest();
-    else if (isRequest) {
-      this.hcm.stats.count("downstream_rq_too_large");
-      this.sendLocalReply(localReplies.requestPayloadTooLarge);
-    } else if (!this.#isResponseHeadSent) {
+  /** A filter holds more of the response than its limit allows. */
+  onResponseBufferFull(): void {
+    if (!this.#isResponseHeadSent) {
       this.#isResponseStarted = false;
       this.sendLocalReply(localReplies.responsePayloadTooLarge);
     } else this.abort(0, localReplies.responsePayloadTooLarge.details);
@@ -318,7 +320,7 @@ export class Stream implements RequestSink, TerminalStream {
   /** The response timeout in force, set by the router from the route and the x-envoy-* fields. 0: none. */
   timeoutMs = 0;
 
-  /** Ends it without another word: the connection closes. */
+  /** Ends it: the connection closes. */
   drop(): void {
     if (this.isActive) this.#finish();
   }
@@ -375,7 +377,7 @@ export class Stream implements RequestSink, TerminalStream {
     this.info.end = eventClock.now;
     this.#limits.clear();
     for (const entry of this.#filters.destroy) entry.filter.onDestroy?.(this);
-    this.#mayWait ||= this.requestWalk.wasStopped || this.#responseWalk.wasStopped;
+    this.#mayWait ||= this.requestWalk.wasStopped || this.responseWalk.wasStopped;
   }
 
   #reset(): void {
@@ -395,6 +397,8 @@ export class Stream implements RequestSink, TerminalStream {
     this.#mayWait = false;
     this.isGrpcRequest = false;
     this.#pauses = 0;
+    this.#responsePauses = 0;
+    this.#isAboveWatermark = false;
   }
 }
 

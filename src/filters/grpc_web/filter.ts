@@ -94,7 +94,7 @@ export class GrpcWebFilter implements Filter {
     const frame = trailersFrame(trailers);
     trailers.reset();
     const { encoder } = call;
-    stream.addResponseData(
+    stream.responseWalk.add(
       this.#slot,
       encoder === null ? frame : Buffer.concat([encoder.flush(), encoder.encode(frame)]),
     );

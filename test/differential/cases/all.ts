@@ -4,6 +4,7 @@ import type { Case, Setup } from "../setup.ts";
 import { basicsCases, basicsSetups } from "./basics.ts";
 import { bufferCases, bufferSetups } from "./buffer.ts";
 import { celCases, celSetups } from "./cel.ts";
+import { compressorCases, compressorSetups } from "./compressor.ts";
 import { corsCases, corsSetups } from "./cors.ts";
 import { credentialInjectorCases, credentialInjectorSetups } from "./credential-injector.ts";
 import { credentialsCases, credentialsSetups } from "./credentials.ts";
@@ -82,6 +83,7 @@ const casesOfHttp1 = [
   ...upstreamsCases,
   ...healthCheckCases,
   ...bufferCases,
+  ...compressorCases,
   ...corsCases,
   ...rawBytesCases,
   ...celCases,
@@ -126,6 +128,7 @@ export const allSetups: Readonly<Record<string, Setup>> = {
   ...upstreamsSetups,
   ...healthCheckSetups,
   ...bufferSetups,
+  ...compressorSetups,
   ...corsSetups,
   ...rawBytesSetups,
   ...celSetups,
