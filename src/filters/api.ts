@@ -69,11 +69,13 @@ export interface FilterStream {
 }
 
 /** A message's way through the filters, for one that makes the body or gives it on in its own time. */
-export interface BodyWalk extends HeldBody {
+interface BodyWalk extends HeldBody {
   /** In the trailers hook of the filter in `slot`: more body in front of the trailers. Envoy: addDecodedData, addEncodedData. */
   add(slot: number, bytes: Buffer): void;
   /** What the filter in `slot` has of the body goes on behind it, at any time; it answers its data hook with StopIterationNoBuffer. Envoy: inject*DataToFilterChain. */
   inject(slot: number, bytes: Buffer, endStream: boolean): void;
+  /** The same for its end, with trailers where the message has none. Envoy: addDecodedTrailers, addEncodedTrailers. */
+  end(slot: number, trailers: HeaderBlock): void;
 }
 
 /**

@@ -1,3 +1,4 @@
+import type { HeaderBlock } from "../http/header-block.ts";
 import { eventClock } from "../net/event-clock.ts";
 import type { FilterStream } from "./api.ts";
 
@@ -19,6 +20,13 @@ export class BodyFlow {
     eventClock.tick();
     const walk = this.#isRequest ? this.#stream.requestWalk : this.#stream.responseWalk;
     walk.inject(this.#slot, bytes, endStream);
+  }
+
+  /** The end of a body whose message has no trailers, with trailers of the filter's. */
+  end(trailers: HeaderBlock): void {
+    eventClock.tick();
+    if (this.#isRequest) this.#stream.requestWalk.end(this.#slot, trailers);
+    else this.#stream.responseWalk.end(this.#slot, trailers);
   }
 
   /** Lets the trailers go on that the filter's hook stopped. */

@@ -56,7 +56,7 @@ export function parseCompressionLibrary(
       return { name, encoding: "zstd", options: zstdOptions(message as Zstd, scope) };
     default:
       scope.error("", `is a ${message.$typeName}, which compresses nothing`, {
-        envoyText: `Didn't find a registered implementation for '${name}' with type URL: '${message.$typeName}'`,
+        envoyText: `Didn't find a registered implementation for type: '${message.$typeName}'`,
       });
       return null;
   }

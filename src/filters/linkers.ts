@@ -16,6 +16,8 @@ import { CorsFilter } from "./cors/filter.ts";
 import { CredentialInjectorFilter } from "./credential_injector/filter.ts";
 import { CsrfFilter } from "./csrf/filter.ts";
 import type { CsrfPolicySpec } from "./csrf/parse.ts";
+import { DecompressorFilter } from "./decompressor/filter.ts";
+import type { DecompressorSpec } from "./decompressor/parse.ts";
 import { ExtAuthzFilter } from "./ext_authz/filter.ts";
 import type { ExtAuthzSpec } from "./ext_authz/spec.ts";
 import { FaultFilter } from "./fault/filter.ts";
@@ -96,6 +98,8 @@ const linkers: Record<string, (config: unknown, slot: number, deps: FilterDeps) 
     new CsrfFilter(config as CsrfPolicySpec, slot, deps),
   "envoy.extensions.filters.http.ext_authz.v3.ExtAuthz": (config, slot, deps) =>
     new ExtAuthzFilter(config as ExtAuthzSpec, slot, deps),
+  "envoy.extensions.filters.http.decompressor.v3.Decompressor": (config, slot, deps) =>
+    new DecompressorFilter(config as DecompressorSpec, slot, deps),
   "envoy.extensions.filters.http.fault.v3.HTTPFault": (config, slot, deps) =>
     new FaultFilter(config as FaultSpec, slot, deps),
   "envoy.extensions.filters.http.grpc_stats.v3.FilterConfig": (config, slot, deps) =>

@@ -19,6 +19,7 @@ import {
 import { CorsPolicySchema, CorsSchema } from "../proto/generated/envoy/extensions/filters/http/cors/v3/cors_pb.ts";
 import { CredentialInjectorSchema } from "../proto/generated/envoy/extensions/filters/http/credential_injector/v3/credential_injector_pb.ts";
 import { CsrfPolicySchema } from "../proto/generated/envoy/extensions/filters/http/csrf/v3/csrf_pb.ts";
+import { DecompressorSchema } from "../proto/generated/envoy/extensions/filters/http/decompressor/v3/decompressor_pb.ts";
 import {
   ExtAuthzPerRouteSchema,
   ExtAuthzSchema,
@@ -60,6 +61,7 @@ import { parseBuffer, parseBufferPerRoute } from "./buffer/parse.ts";
 import { parseCompressor, parseCompressorPerRoute } from "./compressor/parse.ts";
 import { parseCors, parseCorsPolicy, parseEmptyPolicy } from "./cors/parse.ts";
 import { parseCsrfPolicy } from "./csrf/parse.ts";
+import { parseDecompressor } from "./decompressor/parse.ts";
 import { parseExtAuthz, parseExtAuthzPerRoute } from "./ext_authz/parse.ts";
 import { parseFault } from "./fault/parse.ts";
 import { parseGrpcStats } from "./grpc_stats/parse.ts";
@@ -92,6 +94,7 @@ export const filterParsers: ReadonlyMap<string, ParseConfig> = new Map<string, P
   [CredentialInjectorSchema.typeName, parseCredential as ParseConfig],
   row(CsrfPolicySchema, parseCsrfPolicy),
   row(ExtAuthzSchema, parseExtAuthz),
+  row(DecompressorSchema, parseDecompressor),
   row(HTTPFaultSchema, parseFault),
   row(GrpcStatsSchema, parseGrpcStats),
   row(GrpcWebSchema, parseGrpcWeb),

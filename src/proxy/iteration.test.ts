@@ -184,3 +184,55 @@ test("more than one filter may hold is too much where another only paused", () =
   iteration.resume(0);
   expect(out).toEqual(["full true", "full false"]);
 });
+
+/** Keeps what comes. */
+const keep: Filter = {
+  onRequestData: () => DataStatus.StopIterationNoBuffer,
+  onRequestTrailers: () => DataStatus.StopIterationNoBuffer,
+};
+
+test("a filter gives the body on in its own time, and the trailers after it", () => {
+  const { iteration, out } = walk(keep, upper);
+  iteration.head({ said: "a" }, false);
+  iteration.data(Buffer.from("one"), false);
+  iteration.inject(0, Buffer.from("o"), false);
+  iteration.trailers(["t"]);
+  iteration.inject(0, Buffer.from("ne"), false);
+  expect(out).toEqual(["head a", "data O", "data NE"]);
+  iteration.resume(0);
+  expect(out).toEqual(["head a", "data O", "data NE", "trailers t"]);
+});
+
+test("the end that a filter gives on is the end", () => {
+  const { iteration, out } = walk(keep, watch);
+  iteration.head({ said: "a" }, false);
+  iteration.data(Buffer.from("one"), true);
+  iteration.inject(0, Buffer.from("one"), false);
+  iteration.inject(0, Buffer.alloc(0), true);
+  expect(out).toEqual(["head a", "data one", "data  end"]);
+});
+
+test("a filter ends a body with trailers of its own", () => {
+  const { iteration, out } = walk(keep, watch);
+  iteration.head({ said: "a" }, false);
+  iteration.data(Buffer.from("one"), true);
+  iteration.inject(0, Buffer.from("one"), false);
+  iteration.end(0, ["own"]);
+  expect(out).toEqual(["head a", "data one", "trailers own"]);
+});
+
+test("what is given on waits for a filter behind that stopped, and the trailers for both", () => {
+  for (const isKeeperFirst of [true, false]) {
+    const { iteration, out } = walk(keep, ask);
+    iteration.head({ said: "a" }, false);
+    iteration.data(Buffer.from("one"), false);
+    iteration.inject(0, Buffer.from("one"), false);
+    iteration.trailers(["t"]);
+    if (isKeeperFirst) iteration.resume(0);
+    else iteration.resume(1);
+    expect(out).toEqual(isKeeperFirst ? [] : ["head a", "data one"]);
+    if (isKeeperFirst) iteration.resume(1);
+    else iteration.resume(0);
+    expect(out).toEqual(["head a", "data one", "trailers t"]);
+  }
+});

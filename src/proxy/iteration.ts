@@ -1,4 +1,4 @@
-import type { BodyChunk, BodyWalk, DataStatus, HeadersStatus } from "../filters/api.ts";
+import type { BodyChunk, DataStatus, HeadersStatus } from "../filters/api.ts";
 import type { ChainEntry, HookLists } from "./filter-chain.ts";
 
 /** The calls of one direction: how an entry's hooks are called, and where the message goes behind the last filter. */
@@ -24,7 +24,7 @@ export interface Direction<Head, Trailers> {
  *             -> stopped at a filter by its data hook   (what comes is buffered, or kept by the filter itself)
  *     stopped -> running by resume(slot), or by a data hook that answers Continue
  */
-export class Iteration<Head, Trailers> implements BodyWalk {
+export class Iteration<Head, Trailers> {
   readonly #direction: Direction<Head, Trailers>;
   readonly #isReverse: boolean;
   #lists: HookLists = none;
@@ -113,6 +113,13 @@ export class Iteration<Head, Trailers> implements BodyWalk {
     if (!this.#direction.isLive) return;
     this.#walkData(this.#after(this.#lists.data, slot), bytes, endStream);
     if (isStopper && this.#stopSlot < 0 && !endStream) this.#stopSlot = slot;
+  }
+
+  end(slot: number, trailers: Trailers): void {
+    if (!this.#direction.isLive) return;
+    if (this.#stopSlot === slot) this.#stopSlot = -1;
+    if (!this.#isHeadDelivered && this.#stopSlot < 0) this.#walkHead(this.#after(this.#lists.head, slot));
+    if (this.#direction.isLive) this.#walkTrailers(this.#after(this.#lists.trailers, slot), trailers);
   }
 
   /** What is held for a filter that stopped the walk. */

@@ -58,11 +58,6 @@ export function isTransferCoded(head: HeaderBlock): boolean {
   return value.split(",").some((token) => transferCodings.has(token.trim().toLowerCase()));
 }
 
-/** Whether a comma-separated list has a token, whatever its case. */
-export function hasToken(list: string | null, token: string): boolean {
-  return list?.split(",").some((one) => one.trim().toLowerCase() === token) ?? false;
-}
-
 const transferCodings = new Set(["gzip", "br", "deflate", "compress", "zstd"]);
 const names = [
   "compressed",

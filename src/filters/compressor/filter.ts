@@ -12,10 +12,11 @@ import {
 } from "../compression-library.ts";
 import { filterCounters } from "../counters.ts";
 import type { FilterDeps } from "../linkers.ts";
+import { hasToken } from "../list-token.ts";
 import { isFlagOn } from "../network/feature-flag.ts";
 import { routeConfig } from "../route-config.ts";
 import { type Candidate, chooseEncoding, type EncodingDecision } from "./choose-encoding.ts";
-import { CompressorDirection, hasToken, isTransferCoded } from "./direction.ts";
+import { CompressorDirection, isTransferCoded } from "./direction.ts";
 import type { CompressorRouteSpec, CompressorSpec } from "./parse.ts";
 
 /** Compresses bodies, each chunk as it comes. Envoy: CompressorFilter. */
@@ -208,8 +209,8 @@ export class CompressorFilter implements Filter {
   /** The first reason that its status names; "" for none. */
   #whyNot(route: CompressorRouteSpec | null, head: ResponseHead): string {
     if (!this.#isResponseOn(route)) return "";
-    const length = head.get(Known["content-length"]);
-    if (length !== null && Number(length) < this.#spec.response.minBytes) return "ContentLengthTooSmall";
+    // Envoy counts it once more here.
+    if (!this.#response.isLongEnough(head)) return "ContentLengthTooSmall";
     if (!this.#response.allowsType(head)) return "ContentTypeNotAllowed";
     if (this.#spec.disableOnEtag && !this.#spec.weakenEtag && head.find("etag") !== null) return "EtagNotAllowed";
     return this.#uncompressible.has(head.status) ? "StatusCodeNotAllowed" : "";

@@ -9,6 +9,7 @@ import { corsCases, corsSetups } from "./cors.ts";
 import { credentialInjectorCases, credentialInjectorSetups } from "./credential-injector.ts";
 import { credentialsCases, credentialsSetups } from "./credentials.ts";
 import { csrfCases, csrfSetups } from "./csrf.ts";
+import { decompressorCases, decompressorSetups } from "./decompressor.ts";
 import { extAuthzCases, extAuthzSetups } from "./ext-authz.ts";
 import { failuresCases, failuresSetups } from "./failures.ts";
 import { faultCases, faultSetups } from "./fault.ts";
@@ -84,6 +85,7 @@ const casesOfHttp1 = [
   ...healthCheckCases,
   ...bufferCases,
   ...compressorCases,
+  ...decompressorCases,
   ...corsCases,
   ...rawBytesCases,
   ...celCases,
@@ -129,6 +131,7 @@ export const allSetups: Readonly<Record<string, Setup>> = {
   ...healthCheckSetups,
   ...bufferSetups,
   ...compressorSetups,
+  ...decompressorSetups,
   ...corsSetups,
   ...rawBytesSetups,
   ...celSetups,
