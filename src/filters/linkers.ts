@@ -6,6 +6,8 @@ import type { CredentialSpec } from "../upstream/credential.ts";
 import type { Filter } from "./api.ts";
 import { ApiKeyAuthFilter } from "./api_key_auth/filter.ts";
 import type { ApiKeyAuthSpec } from "./api_key_auth/parse.ts";
+import { BandwidthLimitFilter } from "./bandwidth_limit/filter.ts";
+import type { BandwidthLimitSpec } from "./bandwidth_limit/parse.ts";
 import { BasicAuthFilter } from "./basic_auth/filter.ts";
 import type { BasicAuthSpec } from "./basic_auth/parse.ts";
 import { BufferFilter } from "./buffer/filter.ts";
@@ -86,6 +88,8 @@ const missing = new MissingFilter();
 const linkers: Record<string, (config: unknown, slot: number, deps: FilterDeps) => Filter> = {
   "envoy.extensions.filters.http.api_key_auth.v3.ApiKeyAuth": (config, slot, deps) =>
     new ApiKeyAuthFilter(config as ApiKeyAuthSpec, slot, deps),
+  "envoy.extensions.filters.http.bandwidth_limit.v3.BandwidthLimit": (config, slot, deps) =>
+    new BandwidthLimitFilter(config as BandwidthLimitSpec, slot, deps),
   "envoy.extensions.filters.http.basic_auth.v3.BasicAuth": (config, slot, deps) =>
     new BasicAuthFilter(config as BasicAuthSpec, slot, deps),
   "envoy.extensions.filters.http.buffer.v3.Buffer": (config, slot) => new BufferFilter(config as BufferSpec, slot),

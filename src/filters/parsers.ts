@@ -4,6 +4,7 @@ import {
   ApiKeyAuthPerRouteSchema,
   ApiKeyAuthSchema,
 } from "../proto/generated/envoy/extensions/filters/http/api_key_auth/v3/api_key_auth_pb.ts";
+import { BandwidthLimitSchema } from "../proto/generated/envoy/extensions/filters/http/bandwidth_limit/v3/bandwidth_limit_pb.ts";
 import {
   BasicAuthPerRouteSchema,
   BasicAuthSchema,
@@ -56,6 +57,7 @@ import {
 import type { Problems } from "../proto/problems.ts";
 import { parseCredential } from "../upstream/parse-credential.ts";
 import { parseApiKeyAuth, parseApiKeyAuthPerRoute } from "./api_key_auth/parse.ts";
+import { parseBandwidthLimit, parseBandwidthLimitPerRoute } from "./bandwidth_limit/parse.ts";
 import { parseBasicAuth, parseBasicAuthPerRoute } from "./basic_auth/parse.ts";
 import { parseBuffer, parseBufferPerRoute } from "./buffer/parse.ts";
 import { parseCompressor, parseCompressorPerRoute } from "./compressor/parse.ts";
@@ -87,6 +89,7 @@ export type SecretTexts = Pick<TlsContexts, "openText">;
 /** The filters but the router, by the full name of their message: the main thread's half of the registry. A new filter is one line here and one in linkers.ts. */
 export const filterParsers: ReadonlyMap<string, ParseConfig> = new Map<string, ParseConfig>([
   row(ApiKeyAuthSchema, parseApiKeyAuth),
+  row(BandwidthLimitSchema, parseBandwidthLimit),
   row(BasicAuthSchema, parseBasicAuth),
   row(BufferSchema, parseBuffer),
   row(CompressorSchema, parseCompressor),
@@ -114,6 +117,7 @@ export const filterParsers: ReadonlyMap<string, ParseConfig> = new Map<string, P
 /** What typed_per_filter_config may hold, by the full name of the message. */
 export const perRouteParsers: ReadonlyMap<string, (message: Message, problems: Problems) => unknown> = new Map([
   row(ApiKeyAuthPerRouteSchema, parseApiKeyAuthPerRoute),
+  row(BandwidthLimitSchema, parseBandwidthLimitPerRoute),
   row(BasicAuthPerRouteSchema, parseBasicAuthPerRoute),
   row(BufferPerRouteSchema, parseBufferPerRoute),
   row(CompressorPerRouteSchema, parseCompressorPerRoute),

@@ -6,11 +6,16 @@ export interface TokenBucketSpec {
   memory: SharedArrayBuffer;
 }
 
-/** A full bucket. `fillIntervalMs` above 0. On the main thread; what it gives may be posted to workers. */
-export function newTokenBucket(maxTokens: number, tokensPerFill: number, fillIntervalMs: number): TokenBucketSpec {
+/** A bucket with so many tokens, full by default. `fillIntervalMs` above 0. What it gives may be posted to other threads. */
+export function newTokenBucket(
+  maxTokens: number,
+  tokensPerFill: number,
+  fillIntervalMs: number,
+  tokens: number = maxTokens,
+): TokenBucketSpec {
   const fillRate = (tokensPerFill * 1000) / fillIntervalMs;
   const memory = new SharedArrayBuffer(8);
-  new Float64Array(memory)[0] = nowSeconds() - maxTokens / fillRate;
+  new Float64Array(memory)[0] = nowSeconds() - tokens / fillRate;
   return { maxTokens, fillRate, memory };
 }
 
@@ -41,6 +46,19 @@ export class TokenBucket {
       if (there < tokens) return false;
       const next = toBits(now - (there - tokens) / this.fillRate);
       if (Atomics.compareExchange(this.#bits, this.#at, old, next) === old) return true;
+    }
+  }
+
+  /** As many whole ones as there are, up to `tokens`. */
+  takeUpTo(tokens: number): number {
+    for (;;) {
+      const old = Atomics.load(this.#bits, this.#at);
+      const now = nowSeconds();
+      const there = Math.min(this.maxTokens, (now - toDouble(old)) * this.fillRate);
+      const taken = Math.min(tokens, Math.floor(there));
+      if (!(taken > 0)) return 0;
+      const next = toBits(now - (there - taken) / this.fillRate);
+      if (Atomics.compareExchange(this.#bits, this.#at, old, next) === old) return taken;
     }
   }
 

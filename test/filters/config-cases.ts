@@ -12,6 +12,7 @@ import { ofRateLimit } from "./ratelimit-configs.ts";
 import { ofRbac } from "./rbac-configs.ts";
 import { ofRouteMatcher } from "./route-matcher-configs.ts";
 import { ofStatefulSession } from "./stateful-session-configs.ts";
+import { ofTraffic } from "./traffic-configs.ts";
 
 /** JSON as a bootstrap is written in. */
 type Json = { [key: string]: unknown };
@@ -355,6 +356,7 @@ export const configCases: readonly FilterConfigCase[] = [
   ...ofBuffer,
   ...ofCredentialInjector,
   ...ofCompression,
+  ...ofTraffic,
   ...ofCredentials,
   ...ofExtAuthz,
   ...ofStatefulSession,

@@ -49,6 +49,17 @@ export class Faults {
     return client === "" ? ofAll : runtimeInteger(this.#runtime, `fault.http.${client}.delay.fixed_duration_ms`, ofAll);
   }
 
+  /** Bytes a second; 0 for no limit. */
+  responseRateFor(head: RequestHead): number {
+    const { responseRate, keys } = this.spec;
+    if (responseRate === null) return 0;
+    const isAsked = responseRate.bytesPerSecond === null;
+    const percentName = "x-envoy-fault-throughput-response-percentage";
+    const share = isAsked ? shareIn(head, percentName, responseRate.share) : responseRate.share;
+    if (!this.#isHit(share, keys.ratePercent, "")) return 0;
+    return responseRate.bytesPerSecond ?? (wholeNumber(head.find("x-envoy-fault-throughput-response")) ?? 0) * 1024;
+  }
+
   abortFor(head: RequestHead, client: string): Abort | null {
     const { abort, keys } = this.spec;
     if (abort === null) return null;

@@ -1,16 +1,19 @@
-import type { RequestHead } from "../../http/header-block.ts";
+import type { HeaderBlock, RequestHead } from "../../http/header-block.ts";
 import { eventClock } from "../../net/event-clock.ts";
 import { LazyTimer } from "../../net/lazy-timer.ts";
 import { localReply } from "../../observability/local-replies.ts";
 import { ResponseFlag } from "../../observability/response-flags.ts";
 import type { PerFilter } from "../../router/route.ts";
-import { type Filter, type FilterStream, HeadersStatus } from "../api.ts";
+import { type BodyChunk, DataStatus, type Filter, type FilterStream, HeadersStatus } from "../api.ts";
+import { BodyFlow } from "../body-flow.ts";
 import type { FilterDeps } from "../linkers.ts";
 import { routeConfig } from "../route-config.ts";
+import { defaultFillMs, StreamRateLimiter } from "../stream-rate-limiter.ts";
+import { newTokenBucket, TokenBucket } from "../token-bucket.ts";
 import { type Abort, Faults } from "./faults.ts";
 import type { FaultSpec } from "./parse.ts";
 
-/** Delays and aborts requests. Envoy: FaultFilter. */
+/** Delays and aborts requests, and slows responses down. Envoy: FaultFilter. */
 export class FaultFilter implements Filter {
   readonly #slot: number;
   readonly #deps: FilterDeps;
@@ -19,6 +22,7 @@ export class FaultFilter implements Filter {
   readonly #aborts: number;
   readonly #delays: number;
   readonly #overflow: number;
+  readonly #rateLimits: number;
   readonly #active: number;
 
   constructor(spec: FaultSpec, slot: number, deps: FilterDeps) {
@@ -30,7 +34,7 @@ export class FaultFilter implements Filter {
     this.#aborts = deps.slab.counter(`${prefix}aborts_injected`);
     this.#delays = deps.slab.counter(`${prefix}delays_injected`);
     this.#overflow = deps.slab.counter(`${prefix}faults_overflow`);
-    deps.slab.counter(`${prefix}response_rl_injected`);
+    this.#rateLimits = deps.slab.counter(`${prefix}response_rl_injected`);
     this.#active = deps.slab.gauge(`${prefix}active_faults`);
   }
 
@@ -44,6 +48,8 @@ export class FaultFilter implements Filter {
     const { route } = stream;
     if (!faults.concerns(head, route?.kind === "cluster" ? route.clusterFor(head) : "")) return HeadersStatus.Continue;
     const client = head.find("x-envoy-downstream-service-cluster") ?? "";
+    const rate = faults.responseRateFor(head);
+    if (rate > 0 && this.#begin(stream, faults)) this.#limitResponse(stream, rate);
     const delayMs = faults.delayFor(head, client);
     if (delayMs > 0 && this.#begin(stream, faults)) {
       this.#count(this.#delays, faults, client, "delays_injected");
@@ -60,12 +66,40 @@ export class FaultFilter implements Filter {
     return HeadersStatus.StopIteration;
   }
 
+  onResponseData(stream: FilterStream, chunk: BodyChunk, endStream: boolean): DataStatus {
+    const limiter = (stream.scratch[this.#slot] as ActiveFault | undefined)?.limiter ?? null;
+    if (limiter === null) return DataStatus.Continue;
+    limiter.data(chunk.bytes, endStream, null);
+    return DataStatus.StopIterationNoBuffer;
+  }
+
+  onResponseTrailers(stream: FilterStream, trailers: HeaderBlock): DataStatus {
+    const limiter = (stream.scratch[this.#slot] as ActiveFault | undefined)?.limiter ?? null;
+    return limiter?.trailers(trailers) ? DataStatus.StopIterationNoBuffer : DataStatus.Continue;
+  }
+
   onDestroy(stream: FilterStream): void {
     const active = stream.scratch[this.#slot] as ActiveFault | undefined;
     if (active === undefined) return;
     active.timer?.dispose();
+    active.limiter?.destroy();
     active.faults.end();
     this.#deps.slab.values[this.#active]--;
+  }
+
+  /** Each response has a bucket of its own, that begins with what one interval gives. */
+  #limitResponse(stream: FilterStream, rate: number): void {
+    this.#deps.slab.values[this.#rateLimits]++;
+    const { memory } = newTokenBucket(rate, rate, 1000, (rate * defaultFillMs) / 1000);
+    const flow = new BodyFlow(stream, this.#slot, false);
+    const bucket = new TokenBucket(rate, rate, memory, 0);
+    (stream.scratch[this.#slot] as ActiveFault).limiter = new StreamRateLimiter(
+      flow,
+      bucket,
+      defaultFillMs,
+      stream.responseWalk.bufferLimit,
+      null,
+    );
   }
 
   #afterDelay(stream: FilterStream, head: RequestHead, faults: Faults, client: string): void {
@@ -91,7 +125,7 @@ export class FaultFilter implements Filter {
       return false;
     }
     values[this.#active]++;
-    stream.scratch[this.#slot] = { faults, timer: null } satisfies ActiveFault;
+    stream.scratch[this.#slot] = { faults, timer: null, limiter: null } satisfies ActiveFault;
     return true;
   }
 
@@ -105,6 +139,7 @@ export class FaultFilter implements Filter {
 interface ActiveFault {
   faults: Faults;
   timer: LazyTimer | null;
+  limiter: StreamRateLimiter | null;
 }
 
 /** As Envoy, nothing is told as an empty one. */

@@ -1,6 +1,9 @@
 import { checkCoverage } from "../../proto/coverage.ts";
 import { durationMs } from "../../proto/duration.ts";
-import type { FaultDelay } from "../../proto/generated/envoy/extensions/filters/common/fault/v3/fault_pb.ts";
+import type {
+  FaultDelay,
+  FaultRateLimit,
+} from "../../proto/generated/envoy/extensions/filters/common/fault/v3/fault_pb.ts";
 import {
   type FaultAbort,
   FaultAbortSchema,
@@ -12,6 +15,7 @@ import type { Problems } from "../../proto/problems.ts";
 import { parseHeaderMatcher } from "../../router/parse-match.ts";
 import type { Fraction } from "../../router/runtime-fraction.ts";
 import type { HeaderMatcherSpec } from "../../router/spec.ts";
+import { bytesPerSecond } from "../stream-rate-limiter.ts";
 
 /** extensions.filters.http.fault.v3.HTTPFault. */
 export interface FaultSpec {
@@ -19,6 +23,8 @@ export interface FaultSpec {
   delay: { fixedMs: number | null; share: Fraction } | null;
   /** Both null: the request says it; 0 for none of that kind. */
   abort: { httpStatus: number | null; grpcStatus: number | null; share: Fraction } | null;
+  /** `bytesPerSecond` null: the request says it. */
+  responseRate: { bytesPerSecond: number | null; share: Fraction } | null;
   /** "" for any. */
   upstreamCluster: string;
   headers: HeaderMatcherSpec[];
@@ -29,14 +35,18 @@ export interface FaultSpec {
   active: SharedArrayBuffer;
   countsByCluster: boolean;
   metadata: Record<string, unknown> | null;
-  keys: Record<"delayPercent" | "abortPercent" | "delayMs" | "httpStatus" | "grpcStatus" | "maxActive", string>;
+  keys: Record<
+    "delayPercent" | "abortPercent" | "delayMs" | "httpStatus" | "grpcStatus" | "maxActive" | "ratePercent",
+    string
+  >;
 }
 
 export function parseFault(message: HTTPFault, problems: Problems): FaultSpec {
-  checkCoverage(HTTPFaultSchema, message, problems, { honoured, harmless: ["response_rate_limit_percent_runtime"] });
+  checkCoverage(HTTPFaultSchema, message, problems, { honoured, harmless: [] });
   return {
     delay: message.delay === undefined ? null : parseDelay(message.delay),
     abort: message.abort === undefined ? null : parseAbort(message.abort, problems.at("abort")),
+    responseRate: message.responseRateLimit === undefined ? null : parseRate(message.responseRateLimit),
     upstreamCluster: message.upstreamCluster,
     headers: message.headers.map((matcher, i) => parseHeaderMatcher(matcher, problems.at(`headers[${i}]`))),
     downstreamNodes: message.downstreamNodes,
@@ -50,6 +60,7 @@ export function parseFault(message: HTTPFault, problems: Problems): FaultSpec {
       delayMs: message.delayDurationRuntime || "fault.http.delay.fixed_duration_ms",
       httpStatus: message.abortHttpStatusRuntime || "fault.http.abort.http_status",
       grpcStatus: message.abortGrpcStatusRuntime || "fault.http.abort.grpc_status",
+      ratePercent: message.responseRateLimitPercentRuntime || "fault.http.rate_limit.response_percent",
       maxActive: message.maxActiveFaultsRuntime || "fault.http.max_active_faults",
     },
   };
@@ -58,6 +69,11 @@ export function parseFault(message: HTTPFault, problems: Problems): FaultSpec {
 function parseDelay({ faultDelaySecifier: type, percentage }: FaultDelay): FaultSpec["delay"] {
   const fixedMs = type.case === "fixedDelay" ? (durationMs(type.value) ?? 0) : null;
   return { fixedMs, share: parsePercent(percentage) };
+}
+
+function parseRate({ limitType: type, percentage }: FaultRateLimit): FaultSpec["responseRate"] {
+  const rate = type.case === "fixedLimit" ? bytesPerSecond(type.value.limitKbps) : null;
+  return { bytesPerSecond: rate, share: parsePercent(percentage) };
 }
 
 function parseAbort(message: FaultAbort, problems: Problems): FaultSpec["abort"] {
@@ -76,6 +92,8 @@ function parseAbort(message: FaultAbort, problems: Problems): FaultSpec["abort"]
 const honoured = [
   "delay",
   "abort",
+  "response_rate_limit",
+  "response_rate_limit_percent_runtime",
   "upstream_cluster",
   "headers",
   "downstream_nodes",

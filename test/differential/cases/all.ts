@@ -1,6 +1,7 @@
 import { plainRequest } from "../client-http2.ts";
 import { pendingCases } from "../pending.ts";
 import type { Case, Setup } from "../setup.ts";
+import { bandwidthLimitCases, bandwidthLimitSetups } from "./bandwidth-limit.ts";
 import { basicsCases, basicsSetups } from "./basics.ts";
 import { bufferCases, bufferSetups } from "./buffer.ts";
 import { celCases, celSetups } from "./cel.ts";
@@ -84,6 +85,7 @@ const casesOfHttp1 = [
   ...upstreamsCases,
   ...healthCheckCases,
   ...bufferCases,
+  ...bandwidthLimitCases,
   ...compressorCases,
   ...decompressorCases,
   ...corsCases,
@@ -130,6 +132,7 @@ export const allSetups: Readonly<Record<string, Setup>> = {
   ...upstreamsSetups,
   ...healthCheckSetups,
   ...bufferSetups,
+  ...bandwidthLimitSetups,
   ...compressorSetups,
   ...decompressorSetups,
   ...corsSetups,

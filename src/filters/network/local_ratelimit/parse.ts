@@ -24,8 +24,8 @@ export function parseLocalRateLimitNetwork(
   checkCoverage(LocalRateLimitSchema, message, problems, { honoured, harmless: [] });
   const { tokenBucket, shareKey } = message;
   if (tokenBucket === undefined) return null;
-  const bucket = parseTokenBucket(tokenBucket, "", problems.at("token_bucket"), (...sizes) =>
-    sharedBucket(shareKey, ...sizes),
+  const bucket = parseTokenBucket(tokenBucket, "", problems.at("token_bucket"), (maxTokens, perFill, intervalMs) =>
+    sharedBucket(shareKey, maxTokens, perFill, intervalMs),
   );
   if (bucket === null) return null;
   return { statPrefix: message.statPrefix, bucket, enabled: parseFeatureFlag(message.runtimeEnabled) };
