@@ -3,6 +3,8 @@ import type { StatsSlab } from "../observability/stats.ts";
 import type { RuntimeLookup } from "../router/runtime-fraction.ts";
 import type { Cluster } from "../upstream/cluster.ts";
 import type { CredentialSpec } from "../upstream/credential.ts";
+import { AdmissionControlFilter } from "./admission_control/filter.ts";
+import type { AdmissionControlSpec } from "./admission_control/parse.ts";
 import type { Filter } from "./api.ts";
 import { ApiKeyAuthFilter } from "./api_key_auth/filter.ts";
 import type { ApiKeyAuthSpec } from "./api_key_auth/parse.ts";
@@ -86,6 +88,8 @@ const missing = new MissingFilter();
 
 /** By full message name. */
 const linkers: Record<string, (config: unknown, slot: number, deps: FilterDeps) => Filter> = {
+  "envoy.extensions.filters.http.admission_control.v3.AdmissionControl": (config, slot, deps) =>
+    new AdmissionControlFilter(config as AdmissionControlSpec, slot, deps),
   "envoy.extensions.filters.http.api_key_auth.v3.ApiKeyAuth": (config, slot, deps) =>
     new ApiKeyAuthFilter(config as ApiKeyAuthSpec, slot, deps),
   "envoy.extensions.filters.http.bandwidth_limit.v3.BandwidthLimit": (config, slot, deps) =>

@@ -1,5 +1,6 @@
 import type { DescMessage, Message, MessageShape } from "@bufbuild/protobuf";
 import type { TlsContexts } from "../net/tls/contexts.ts";
+import { AdmissionControlSchema } from "../proto/generated/envoy/extensions/filters/http/admission_control/v3/admission_control_pb.ts";
 import {
   ApiKeyAuthPerRouteSchema,
   ApiKeyAuthSchema,
@@ -56,6 +57,7 @@ import {
 } from "../proto/generated/envoy/extensions/filters/http/stateful_session/v3/stateful_session_pb.ts";
 import type { Problems } from "../proto/problems.ts";
 import { parseCredential } from "../upstream/parse-credential.ts";
+import { parseAdmissionControl } from "./admission_control/parse.ts";
 import { parseApiKeyAuth, parseApiKeyAuthPerRoute } from "./api_key_auth/parse.ts";
 import { parseBandwidthLimit, parseBandwidthLimitPerRoute } from "./bandwidth_limit/parse.ts";
 import { parseBasicAuth, parseBasicAuthPerRoute } from "./basic_auth/parse.ts";
@@ -88,6 +90,8 @@ export type SecretTexts = Pick<TlsContexts, "openText">;
 
 /** The filters but the router, by the full name of their message: the main thread's half of the registry. A new filter is one line here and one in linkers.ts. */
 export const filterParsers: ReadonlyMap<string, ParseConfig> = new Map<string, ParseConfig>([
+export const filterParsers: ReadonlyMap<string, ParseConfig> = new Map([
+  row(AdmissionControlSchema, parseAdmissionControl),
   row(ApiKeyAuthSchema, parseApiKeyAuth),
   row(BandwidthLimitSchema, parseBandwidthLimit),
   row(BasicAuthSchema, parseBasicAuth),

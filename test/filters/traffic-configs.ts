@@ -9,6 +9,12 @@ const limit = (config: Json): Json => ({
   ...config,
 });
 const filter = (config: Json): Json[] => [{ name: "f", typed_config: limit(config) }];
+const admission = (config: Json): Json[] => [
+  {
+    name: "f",
+    typed_config: { "@type": `${http}admission_control.v3.AdmissionControl`, success_criteria: {}, ...config },
+  },
+];
 const path = "http_filters[0].typed_config";
 
 export const ofTraffic: readonly FilterConfigCase[] = [
@@ -47,4 +53,38 @@ export const ofTraffic: readonly FilterConfigCase[] = [
     ],
     error: { path: `${path}.response_rate_limit.fixed_limit.limit_kbps`, says: "", envoySays: "LimitKbps" },
   },
+  { name: "admission_control: success_criteria", filters: admission({}) },
+  {
+    name: "admission_control: nothing at all",
+    filters: admission({ success_criteria: undefined }),
+    error: { path, says: "", envoySays: "evaluation_criteria" },
+  },
+  {
+    name: "admission_control: a success rate that is too low",
+    filters: admission({ sr_threshold: { default_value: { value: 0.5 }, runtime_key: "x" } }),
+    error: {
+      path: `${path}.sr_threshold.default_value`,
+      says: "cannot be less than 1.0%",
+      envoySays: "Success rate threshold cannot be less than 1.0%.",
+    },
+  },
+  {
+    name: "admission_control: a range of no status",
+    filters: admission({ success_criteria: { http_criteria: { http_success_status: [{ start: 99, end: 200 }] } } }),
+    error: {
+      path: `${path}.success_criteria.http_criteria.http_success_status[0]`,
+      says: "invalid HTTP range: [99, 200)",
+      envoySays: "invalid HTTP range: [99, 200)",
+    },
+  },
+  {
+    name: "admission_control: a gRPC status that is none",
+    filters: admission({ success_criteria: { grpc_criteria: { grpc_success_status: [17] } } }),
+    error: {
+      path: `${path}.success_criteria.grpc_criteria.grpc_success_status[0]`,
+      says: "invalid gRPC code",
+      envoySays: "invalid gRPC code",
+    },
+  },
+  { name: "admission_control: a window below a second", filters: admission({ sampling_window: "0.5s" }) },
 ];

@@ -1,6 +1,7 @@
 import { plainRequest } from "../client-http2.ts";
 import { pendingCases } from "../pending.ts";
 import type { Case, Setup } from "../setup.ts";
+import { admissionControlCases, admissionControlSetups } from "./admission-control.ts";
 import { bandwidthLimitCases, bandwidthLimitSetups } from "./bandwidth-limit.ts";
 import { basicsCases, basicsSetups } from "./basics.ts";
 import { bufferCases, bufferSetups } from "./buffer.ts";
@@ -85,6 +86,7 @@ const casesOfHttp1 = [
   ...upstreamsCases,
   ...healthCheckCases,
   ...bufferCases,
+  ...admissionControlCases,
   ...bandwidthLimitCases,
   ...compressorCases,
   ...decompressorCases,
@@ -132,6 +134,7 @@ export const allSetups: Readonly<Record<string, Setup>> = {
   ...upstreamsSetups,
   ...healthCheckSetups,
   ...bufferSetups,
+  ...admissionControlSetups,
   ...bandwidthLimitSetups,
   ...compressorSetups,
   ...decompressorSetups,
