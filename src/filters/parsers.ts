@@ -90,7 +90,6 @@ export type SecretTexts = Pick<TlsContexts, "openText">;
 
 /** The filters but the router, by the full name of their message: the main thread's half of the registry. A new filter is one line here and one in linkers.ts. */
 export const filterParsers: ReadonlyMap<string, ParseConfig> = new Map<string, ParseConfig>([
-export const filterParsers: ReadonlyMap<string, ParseConfig> = new Map([
   row(AdmissionControlSchema, parseAdmissionControl),
   row(ApiKeyAuthSchema, parseApiKeyAuth),
   row(BandwidthLimitSchema, parseBandwidthLimit),

@@ -1,6 +1,6 @@
 import { ofBuffer } from "./buffer-configs.ts";
-import { ofCredentialInjector } from "./credential-injector-configs.ts";
 import { ofCompression } from "./compression-configs.ts";
+import { ofCredentialInjector } from "./credential-injector-configs.ts";
 import { ofCredentials } from "./credentials-configs.ts";
 import { ofExtAuthz } from "./ext-authz-configs.ts";
 import { ofHeaderMutation } from "./header-mutation-configs.ts";
