@@ -8,12 +8,14 @@ import { connect } from "node:tls";
 import { Client, credentials, Metadata, Server, ServerCredentials, type ServiceError, status } from "@grpc/grpc-js";
 import { exportJWK, generateKeyPair, SignJWT } from "jose";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { startAuthzService } from "../authz-service.ts";
 import { freePorts } from "../differential/process.ts";
 import { requirePeer } from "../peers.ts";
 import { Authority, type CertificateFiles } from "../proxy/certificates.ts";
 import { Load } from "../proxy/load.ts";
 import { gatewayPolicies } from "./gateway-policies.ts";
 import { gatewayResources } from "./gateway-resources.ts";
+import { gatewaySecurity } from "./gateway-security.ts";
 
 // The real Envoy Gateway starts a proxy as its Envoy by examples/envoy-gateway/run and drives it from Gateway API resources: Nuncio, and Envoy itself.
 
@@ -223,6 +225,55 @@ describe.each(["nuncio", "envoy"] as const)("with %s as its Envoy", (proxy) => {
       "x-a",
     ]);
   });
+
+  test("policies about who may ask, about bodies and clients", { timeout: 90_000 }, async (context) => {
+    requirePeer("envoy-gateway", context);
+    const program = proxy === "envoy" ? requirePeer("envoy", context) : undefined;
+    const [http = 0] = await freePorts(1);
+    const resources = mkdtempSync(join(folder, `${proxy}-security-`));
+    const { publicKey, privateKey } = await generateKeyPair("ES256");
+    const jwks = JSON.stringify({ keys: [{ ...(await exportJWK(publicKey)), kid: "k", alg: "ES256" }] });
+    const authz = await startAuthzService();
+    context.onTestFinished(() => authz.close());
+    replace(join(resources, "all.yaml"), gatewaySecurity({ http, app: ports.app, authz: authz.port }, jwks));
+    gateway = new Gateway(resources, program);
+    await until(async () => (await ask(http, "/plain")).status === 200);
+    const get = async (path: string, headers: object = {}) => (await ask(http, path, { headers })).status;
+    const bearer = async (sub: string) => {
+      const token = new SignJWT({ iss: "https://issuer.test", sub }).setProtectedHeader({ alg: "ES256", kid: "k" });
+      return { authorization: `Bearer ${await token.sign(privateKey)}` };
+    };
+
+    expect((await ask(http, "/plain")).seen["x-early"]).toBe("bird");
+    expect([await get("/cidr"), await get("/cidr", { "x-client": "10.1.2.3" })]).toEqual([403, 200]);
+    expect([await get("/header", { "x-team": "c" }), await get("/header", { "x-team": "b" })]).toEqual([403, 200]);
+    expect([await get("/cel"), await get("/cel", { "x-cel": "yes" })]).toEqual([403, 200]);
+    expect([
+      await get("/claim"),
+      await get("/claim", await bearer("joe")),
+      await get("/claim", await bearer("ann")),
+    ]).toEqual([401, 403, 200]);
+    const basic = (text: string) => ({ authorization: `Basic ${Buffer.from(text).toString("base64")}` });
+    expect([await get("/basic"), await get("/basic", basic("ann:secret"))]).toEqual([401, 200]);
+    expect([await get("/key", { "x-key": "no" }), await get("/key", { "x-key": "the-key" })]).toEqual([401, 200]);
+    for (const [kind, word] of [
+      ["http", "field:x-user=ann"],
+      ["grpc", "uset:x-user=ann"],
+    ]) {
+      expect(await get(`/${kind}-auth`, { authorization: "deny:418" })).toBe(418);
+      expect(await get(`/${kind}-auth`, { authorization: "reset" })).toBe(403);
+      const passed = await ask(http, `/${kind}-auth`, { headers: { authorization: word } });
+      expect([passed.status, passed.seen["x-user"]]).toEqual([200, "ann"]);
+    }
+    const posted = async (body: string) => (await ask(http, "/buffer", { method: "POST", body })).status;
+    expect([await posted("12345678"), await posted("123456789")]).toEqual([200, 413]);
+    const zipped = await ask(http, "/zip", { headers: { "accept-encoding": "br;q=0.5, gzip" } });
+    expect([zipped.status, zipped.fields["content-encoding"], zipped.fields.vary]).toEqual([
+      200,
+      "gzip",
+      "Accept-Encoding",
+    ]);
+  });
 });
 
 const edits = 8;
@@ -274,7 +325,11 @@ interface Answer {
 }
 
 /** Status 0 where nobody answers. */
-function ask(port: number, path: string, options: { method?: string; headers?: object } = {}): Promise<Answer> {
+function ask(
+  port: number,
+  path: string,
+  options: { method?: string; headers?: object; body?: string } = {},
+): Promise<Answer> {
   return new Promise((resolve) => {
     const none: Answer = { status: 0, fields: {}, url: "", seen: {} };
     const outgoing = request({ host: "127.0.0.1", port, path, agent: false, ...(options as object) }, (response) => {
@@ -292,7 +347,7 @@ function ask(port: number, path: string, options: { method?: string; headers?: o
       response.on("error", () => resolve(none));
     });
     outgoing.on("error", () => resolve(none));
-    outgoing.end();
+    outgoing.end(options.body);
   });
 }
 

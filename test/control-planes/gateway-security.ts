@@ -1,0 +1,90 @@
+import { createHash } from "node:crypto";
+import { stringify } from "yaml";
+import { envoyApi, gatewayApi, gatewayClass, named } from "./gateway-api.ts";
+
+/** A Gateway with a route for each policy about who may ask and for what comes of bodies, as YAML. `authz`: a port of both kinds of service. */
+export function gatewaySecurity(ports: { http: number; app: number; authz: number }, jwks: string): string {
+  const policy = (kind: string, route: string, spec: object) => ({
+    apiVersion: envoyApi,
+    kind,
+    metadata: named(route),
+    spec: { targetRefs: [{ group: "gateway.networking.k8s.io", kind: "HTTPRoute", name: route }], ...spec },
+  });
+  const backend = (name: string, port: number) => ({
+    apiVersion: envoyApi,
+    kind: "Backend",
+    metadata: named(name),
+    spec: { endpoints: [{ ip: { address: "127.0.0.1", port } }] },
+  });
+  const secret = (name: string, data: Record<string, string>) => ({
+    apiVersion: "v1",
+    kind: "Secret",
+    metadata: named(name),
+    data: Object.fromEntries(Object.entries(data).map(([key, text]) => [key, Buffer.from(text).toString("base64")])),
+  });
+  const allow = (rule: object) => ({ authorization: { defaultAction: "Deny", rules: [{ action: "Allow", ...rule }] } });
+  const service = { backendRefs: [{ group: "gateway.envoyproxy.io", kind: "Backend", name: "authz" }] };
+  const provider = { name: "test", issuer: "https://issuer.test", localJWKS: { type: "Inline", inline: jwks } };
+  const routes = ["cidr", "header", "cel", "claim", "basic", "key", "http-auth", "grpc-auth", "buffer", "zip", "plain"];
+  return [
+    gatewayClass,
+    {
+      apiVersion: gatewayApi,
+      kind: "Gateway",
+      metadata: named("test"),
+      spec: { gatewayClassName: "test", listeners: [{ name: "http", protocol: "HTTP", port: ports.http }] },
+    },
+    backend("app", ports.app),
+    backend("authz", ports.authz),
+    secret("users", { ".htpasswd": `ann:{SHA}${createHash("sha1").update("secret").digest("base64")}` }),
+    secret("keys", { "client-one": "the-key" }),
+    ...routes.map((name) => ({
+      apiVersion: gatewayApi,
+      kind: "HTTPRoute",
+      metadata: named(name),
+      spec: {
+        parentRefs: [{ name: "test" }],
+        rules: [
+          {
+            matches: [{ path: { type: "PathPrefix", value: `/${name}` } }],
+            backendRefs: [{ group: "gateway.envoyproxy.io", kind: "Backend", name: "app" }],
+          },
+        ],
+      },
+    })),
+    {
+      apiVersion: envoyApi,
+      kind: "ClientTrafficPolicy",
+      metadata: named("clients"),
+      spec: {
+        targetRefs: [{ group: "gateway.networking.k8s.io", kind: "Gateway", name: "test" }],
+        clientIPDetection: { customHeader: { name: "x-client" } },
+        headers: { earlyRequestHeaders: { set: [{ name: "x-early", value: "bird" }] } },
+      },
+    },
+    policy("SecurityPolicy", "cidr", allow({ principal: { clientCIDRs: ["10.0.0.0/8"] } })),
+    policy("SecurityPolicy", "header", allow({ principal: { headers: [{ name: "x-team", values: ["a", "b"] }] } })),
+    policy("SecurityPolicy", "cel", allow({ cel: "request.headers['x-cel'] == 'yes' && request.method == 'GET'" })),
+    policy("SecurityPolicy", "claim", {
+      jwt: { providers: [provider] },
+      ...allow({ principal: { jwt: { provider: "test", claims: [{ name: "sub", values: ["ann"] }] } } }),
+    }),
+    policy("SecurityPolicy", "basic", { basicAuth: { users: { name: "users" } } }),
+    policy("SecurityPolicy", "key", {
+      apiKeyAuth: { credentialRefs: [{ name: "keys" }], extractFrom: [{ headers: ["x-key"] }] },
+    }),
+    policy("SecurityPolicy", "http-auth", {
+      extAuth: { headersToExtAuth: ["authorization"], http: { ...service, headersToBackend: ["x-user"] } },
+    }),
+    policy("SecurityPolicy", "grpc-auth", { extAuth: { grpc: service } }),
+    policy("BackendTrafficPolicy", "buffer", { requestBuffer: { limit: "8" } }),
+    policy("BackendTrafficPolicy", "zip", {
+      compressor: [
+        { type: "Gzip", gzip: {} },
+        { type: "Brotli", brotli: {} },
+      ],
+    }),
+  ]
+    .map((resource) => stringify(resource))
+    .join("---\n");
+}
