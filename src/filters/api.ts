@@ -57,6 +57,8 @@ export interface FilterStream {
   continueResponse(slot: number): void;
   /** Answers in the proxy's own name; `edit` adds fields to its head. */
   sendLocalReply(reply: LocalReply, edit?: (head: ResponseHead) => void): void;
+  /** In onResponseHead: the proxy's own answer instead, past the filters that are left. Envoy: sendLocalReply while encoding. */
+  replaceResponse(reply: LocalReply, edit: (head: ResponseHead) => void): void;
   /** Answers with a head of the filter's own making, through the response filters. Envoy: StreamDecoderFilterCallbacks::encodeHeaders. */
   answer(head: ResponseHead, details: string): void;
   /** Counted. What was read already goes on coming. */

@@ -20,6 +20,8 @@ import { CorsFilter } from "./cors/filter.ts";
 import { CredentialInjectorFilter } from "./credential_injector/filter.ts";
 import { CsrfFilter } from "./csrf/filter.ts";
 import type { CsrfPolicySpec } from "./csrf/parse.ts";
+import { CustomResponseFilter } from "./custom_response/filter.ts";
+import type { CustomResponseSpec } from "./custom_response/parse.ts";
 import { DecompressorFilter } from "./decompressor/filter.ts";
 import type { DecompressorSpec } from "./decompressor/parse.ts";
 import { ExtAuthzFilter } from "./ext_authz/filter.ts";
@@ -108,6 +110,8 @@ const linkers: Record<string, (config: unknown, slot: number, deps: FilterDeps) 
     new ExtAuthzFilter(config as ExtAuthzSpec, slot, deps),
   "envoy.extensions.filters.http.decompressor.v3.Decompressor": (config, slot, deps) =>
     new DecompressorFilter(config as DecompressorSpec, slot, deps),
+  "envoy.extensions.filters.http.custom_response.v3.CustomResponse": (config, slot) =>
+    new CustomResponseFilter(config as CustomResponseSpec, slot),
   "envoy.extensions.filters.http.fault.v3.HTTPFault": (config, slot, deps) =>
     new FaultFilter(config as FaultSpec, slot, deps),
   "envoy.extensions.filters.http.grpc_stats.v3.FilterConfig": (config, slot, deps) =>

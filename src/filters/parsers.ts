@@ -21,6 +21,7 @@ import {
 import { CorsPolicySchema, CorsSchema } from "../proto/generated/envoy/extensions/filters/http/cors/v3/cors_pb.ts";
 import { CredentialInjectorSchema } from "../proto/generated/envoy/extensions/filters/http/credential_injector/v3/credential_injector_pb.ts";
 import { CsrfPolicySchema } from "../proto/generated/envoy/extensions/filters/http/csrf/v3/csrf_pb.ts";
+import { CustomResponseSchema } from "../proto/generated/envoy/extensions/filters/http/custom_response/v3/custom_response_pb.ts";
 import { DecompressorSchema } from "../proto/generated/envoy/extensions/filters/http/decompressor/v3/decompressor_pb.ts";
 import {
   ExtAuthzPerRouteSchema,
@@ -65,6 +66,7 @@ import { parseBuffer, parseBufferPerRoute } from "./buffer/parse.ts";
 import { parseCompressor, parseCompressorPerRoute } from "./compressor/parse.ts";
 import { parseCors, parseCorsPolicy, parseEmptyPolicy } from "./cors/parse.ts";
 import { parseCsrfPolicy } from "./csrf/parse.ts";
+import { parseCustomResponse } from "./custom_response/parse.ts";
 import { parseDecompressor } from "./decompressor/parse.ts";
 import { parseExtAuthz, parseExtAuthzPerRoute } from "./ext_authz/parse.ts";
 import { parseFault } from "./fault/parse.ts";
@@ -97,6 +99,7 @@ export const filterParsers: ReadonlyMap<string, ParseConfig> = new Map<string, P
   row(BufferSchema, parseBuffer),
   row(CompressorSchema, parseCompressor),
   row(CorsSchema, parseCors),
+  row(CustomResponseSchema, parseCustomResponse),
   [CredentialInjectorSchema.typeName, parseCredential as ParseConfig],
   row(CsrfPolicySchema, parseCsrfPolicy),
   row(ExtAuthzSchema, parseExtAuthz),
@@ -126,6 +129,7 @@ export const perRouteParsers: ReadonlyMap<string, (message: Message, problems: P
   row(CompressorPerRouteSchema, parseCompressorPerRoute),
   row(CorsSchema, parseEmptyPolicy),
   row(CorsPolicySchema, parseCorsPolicy),
+  row(CustomResponseSchema, parseCustomResponse),
   row(CsrfPolicySchema, parseCsrfPolicy),
   row(ExtAuthzPerRouteSchema, parseExtAuthzPerRoute),
   row(HTTPFaultSchema, parseFault),

@@ -1,11 +1,11 @@
-import { linkFormat } from "../observability/access-log.ts";
 import type { FilterContext } from "../observability/access-log-filter.ts";
 import { linkFilter } from "../observability/access-log-filter.ts";
+import { linkBodyFormat } from "../observability/body-format.ts";
 import { compileFormat } from "../observability/format.ts";
 import { HeaderMutations } from "../router/header-mutation.ts";
 import type { LinkedMapper } from "./local-reply-mapper.ts";
 import { LocalReplyMapper } from "./local-reply-mapper.ts";
-import type { BodyFormatSpec, LocalReplySpec } from "./spec.ts";
+import type { LocalReplySpec } from "./spec.ts";
 
 /** LocalReplyConfig's Spec to its live mapper. */
 export function linkLocalReplies(spec: LocalReplySpec, context: FilterContext): LocalReplyMapper {
@@ -24,8 +24,4 @@ export function linkLocalReplies(spec: LocalReplySpec, context: FilterContext): 
     };
   });
   return new LocalReplyMapper(mappers, linkBodyFormat(spec.bodyFormat));
-}
-
-function linkBodyFormat(spec: BodyFormatSpec | null): LinkedMapper["bodyFormat"] {
-  return spec === null ? null : { formatter: linkFormat(spec.format), contentType: spec.contentType };
 }

@@ -13,6 +13,7 @@ export function writeLocalReply(
   stream: Stream,
   { status, body, details, grpcStatus }: LocalReply,
   edit: ((head: ResponseHead) => void) | null,
+  skipsFilters: boolean,
 ): void {
   const head = new ResponseHead();
   head.status = status;
@@ -36,11 +37,11 @@ export function writeLocalReply(
     head.set("content-type", "application/grpc", Known["content-type"]);
     head.set("grpc-status", String(grpcStatus ?? grpcStatusOf(httpStatus)), Known["grpc-status"]);
     if (text !== "") head.set("grpc-message", encodeGrpcMessage(Buffer.from(text)), Known["grpc-message"]);
-    stream.deliverLocalReply(head, null);
+    deliver(stream, head, null, skipsFilters);
     return;
   }
   if (text === "") {
-    stream.deliverLocalReply(head, null);
+    deliver(stream, head, null, skipsFilters);
     return;
   }
   const bytes = Buffer.from(text);
@@ -48,5 +49,15 @@ export function writeLocalReply(
   if (mapped.contentType !== "" || !head.has(Known["content-type"])) {
     head.set("content-type", mapped.contentType || "text/plain", Known["content-type"]);
   }
-  stream.deliverLocalReply(head, stream.request.method === "HEAD" ? null : bytes);
+  deliver(stream, head, stream.request.method === "HEAD" ? null : bytes, skipsFilters);
+}
+
+function deliver(stream: Stream, head: ResponseHead, body: Buffer | null, skipsFilters: boolean): void {
+  if (skipsFilters) {
+    stream.sendHead(head, body === null);
+    if (body !== null) stream.sendData(body, true);
+    return;
+  }
+  stream.responseWalk.head(head, body === null);
+  if (body !== null && stream.isActive) stream.responseWalk.data(body, true);
 }

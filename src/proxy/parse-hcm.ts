@@ -1,6 +1,7 @@
 import { parseHttpFilters } from "../filters/http-filters.ts";
 import type { SecretTexts } from "../filters/parsers.ts";
-import { parseAccessLogFilter, parseAccessLogs, parseFormatString } from "../observability/access-log-parse.ts";
+import { parseAccessLogFilter, parseAccessLogs } from "../observability/access-log-parse.ts";
+import { parseBodyFormat } from "../observability/body-format.ts";
 import { unpackAs } from "../proto/any.ts";
 import { parseConfigSource } from "../proto/config-source.ts";
 import { checkCoverage } from "../proto/coverage.ts";
@@ -12,7 +13,6 @@ import {
   HttpProtocolOptions_HeadersWithUnderscoresAction,
   HttpProtocolOptionsSchema,
 } from "../proto/generated/envoy/config/core/v3/protocol_pb.ts";
-import type { SubstitutionFormatString } from "../proto/generated/envoy/config/core/v3/substitution_format_string_pb.ts";
 import {
   type HttpConnectionManager,
   HttpConnectionManager_CodecType,
@@ -29,7 +29,7 @@ import { parseClientCert } from "./parse-client-cert.ts";
 import { parseEarlyMutations, parseOriginalIp } from "./parse-hcm-extensions.ts";
 import { parseInlineRoutes } from "./parse-routes.ts";
 import { parseScopedRoutes } from "./parse-scoped-routes.ts";
-import type { BodyFormatSpec, HcmSpec, Http1Spec, LocalReplySpec } from "./spec.ts";
+import type { HcmSpec, Http1Spec, LocalReplySpec } from "./spec.ts";
 
 /** HttpConnectionManager to its Spec; null when a fault was found. */
 export function parseHcm(message: HttpConnectionManager, problems: Problems, contexts: SecretTexts): HcmSpec | null {
@@ -215,13 +215,6 @@ function parseLocalReply(config: LocalReplyConfig, problems: Problems): LocalRep
       };
     }),
   };
-}
-
-function parseBodyFormat(format: SubstitutionFormatString | undefined, problems: Problems): BodyFormatSpec | null {
-  if (format === undefined) return null;
-  const spec = parseFormatString(format, problems);
-  const contentType = format.contentType || (format.format.case === "jsonFormat" ? "application/json" : "text/plain");
-  return spec === null ? null : { format: spec, contentType };
 }
 
 const appendActions: Record<number, HeaderAddSpec["action"]> = {

@@ -6,7 +6,8 @@ import type { ProxyProtocolSpec } from "../net/inspector.ts";
 import type { Fingerprints } from "../net/tls/client-hello.ts";
 import type { TlsContextSpec } from "../net/tls/contexts.ts";
 import type { DownstreamTlsSpec } from "../net/tls/spec.ts";
-import type { AccessLogFilterSpec, AccessLogSpec, LogFormatSpec } from "../observability/access-log-spec.ts";
+import type { AccessLogFilterSpec, AccessLogSpec } from "../observability/access-log-spec.ts";
+import type { BodyFormatSpec } from "../observability/body-format.ts";
 import type { ConfigSourceSpec } from "../proto/config-source.ts";
 import type { ScopeFragmentSpec } from "../router/scope-key.ts";
 import type { HeaderAddSpec, RouteConfigSpec } from "../router/spec.ts";
@@ -183,10 +184,4 @@ interface LocalReplyMapperSpec {
   body: string | null;
   bodyFormat: BodyFormatSpec | null;
   headersToAdd: HeaderAddSpec[];
-}
-
-/** A SubstitutionFormatString of a reply's body. */
-export interface BodyFormatSpec {
-  format: LogFormatSpec;
-  contentType: string;
 }

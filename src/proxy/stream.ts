@@ -182,7 +182,13 @@ export class Stream implements RequestSink, TerminalStream {
       return;
     }
     this.#beginLocal(reply.details);
-    writeLocalReply(this, reply, edit ?? null);
+    writeLocalReply(this, reply, edit ?? null, false);
+  }
+
+  replaceResponse(reply: LocalReply, edit: (head: ResponseHead) => void): void {
+    if (!this.isActive || this.#isResponseHeadSent) return;
+    this.#beginLocal(reply.details);
+    writeLocalReply(this, reply, edit, true);
   }
 
   answer(head: ResponseHead, details: string): void {
@@ -190,12 +196,6 @@ export class Stream implements RequestSink, TerminalStream {
     this.#beginLocal(details);
     this.info.noteResponse(head);
     this.responseWalk.head(head, true);
-  }
-
-  /** The head and body of the proxy's own reply, through the response filters. */
-  deliverLocalReply(head: ResponseHead, body: Buffer | null): void {
-    this.responseWalk.head(head, body === null);
-    if (body !== null && this.isActive) this.responseWalk.data(body, true);
   }
 
   // For the terminal filter.

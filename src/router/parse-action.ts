@@ -1,6 +1,4 @@
-import { readFileSync } from "node:fs";
 import { checkCoverage } from "../proto/coverage.ts";
-import type { DataSource } from "../proto/generated/envoy/config/core/v3/base_pb.ts";
 import { SubstitutionFormatStringSchema } from "../proto/generated/envoy/config/core/v3/substitution_format_string_pb.ts";
 import type {
   DirectResponseAction,
@@ -13,6 +11,7 @@ import type { ParseDeps, RouteContext } from "./parse.ts";
 import { parseClusterAction } from "./parse-cluster-action.ts";
 import { parseFormatRewrite } from "./parse-path-policy.ts";
 import { parseRegexRewrite } from "./parse-policies.ts";
+import { readSource } from "./read-source.ts";
 import type {
   ActionSpec,
   DirectResponseSpec,
@@ -143,42 +142,6 @@ function parseBodyFormat(
   if (compiled !== null && "error" in compiled)
     problems.error("text_format", compiled.error, { envoyText: compiled.error });
   return { text, contentType: format.contentType || "text/plain" };
-}
-
-/** The bytes of a DataSource, files read now. Empty after telling why they cannot be had. */
-function readSource(source: DataSource, problems: Problems): Uint8Array {
-  const specifier = source.specifier;
-  switch (specifier.case) {
-    case "inlineString":
-      return new TextEncoder().encode(specifier.value);
-    case "inlineBytes":
-      return specifier.value;
-    case "filename":
-      return readFile(specifier.value, problems);
-    case "environmentVariable": {
-      const value = process.env[specifier.value];
-      if (value === undefined)
-        problems.error("environment_variable", `${specifier.value} is not set`, {
-          envoyText: `Environment variable doesn't exist: ${specifier.value}`,
-        });
-      return new TextEncoder().encode(value ?? "");
-    }
-    case undefined:
-      problems.error("", "is empty");
-      return new Uint8Array();
-  }
-}
-
-function readFile(path: string, problems: Problems): Uint8Array {
-  try {
-    return new Uint8Array(readFileSync(path));
-  } catch (error) {
-    // Whatever the file system says is the configuration's fault.
-    problems.error("filename", error instanceof Error ? error.message : String(error), {
-      envoyText: `file ${path} does not exist`,
-    });
-    return new Uint8Array();
-  }
 }
 
 const redirectCodes = [301, 302, 303, 307, 308] as const;

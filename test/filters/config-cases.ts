@@ -2,6 +2,7 @@ import { ofBuffer } from "./buffer-configs.ts";
 import { ofCompression } from "./compression-configs.ts";
 import { ofCredentialInjector } from "./credential-injector-configs.ts";
 import { ofCredentials } from "./credentials-configs.ts";
+import { ofCustomResponse } from "./custom-response-configs.ts";
 import { ofExtAuthz } from "./ext-authz-configs.ts";
 import { ofHeaderMutation } from "./header-mutation-configs.ts";
 import { ofJwtAuthn } from "./jwt-authn-configs.ts";
@@ -351,6 +352,7 @@ export const configCases: readonly FilterConfigCase[] = [
   ...ofLocalRateLimit,
   ...ofRateLimit,
   ...ofRbac,
+  ...ofCustomResponse,
   ...ofRouteMatcher,
   ...ofJwtAuthn,
   ...ofBuffer,

@@ -11,6 +11,7 @@ import { corsCases, corsSetups } from "./cors.ts";
 import { credentialInjectorCases, credentialInjectorSetups } from "./credential-injector.ts";
 import { credentialsCases, credentialsSetups } from "./credentials.ts";
 import { csrfCases, csrfSetups } from "./csrf.ts";
+import { customResponseCases, customResponseSetups } from "./custom-response.ts";
 import { decompressorCases, decompressorSetups } from "./decompressor.ts";
 import { extAuthzCases, extAuthzSetups } from "./ext-authz.ts";
 import { failuresCases, failuresSetups } from "./failures.ts";
@@ -93,6 +94,7 @@ const casesOfHttp1 = [
   ...corsCases,
   ...rawBytesCases,
   ...celCases,
+  ...customResponseCases,
   ...csrfCases,
   ...rbacCases,
   ...routeMatcherCases,
@@ -141,6 +143,7 @@ export const allSetups: Readonly<Record<string, Setup>> = {
   ...corsSetups,
   ...rawBytesSetups,
   ...celSetups,
+  ...customResponseSetups,
   ...csrfSetups,
   ...rbacSetups,
   ...routeMatcherSetups,
