@@ -38,6 +38,8 @@ import type { HeaderToMetadataSpec } from "./header_to_metadata/parse.ts";
 import { HealthCheckFilter } from "./health_check/filter.ts";
 import type { HealthCheckSpec } from "./health_check/parse.ts";
 import type { FilterConfigSpec } from "./http-filters.ts";
+import { JsonToMetadataFilter } from "./json_to_metadata/filter.ts";
+import type { JsonToMetadataSpec } from "./json_to_metadata/parse.ts";
 import { JwtAuthnFilter } from "./jwt_authn/filter.ts";
 import type { JwtAuthnSpec } from "./jwt_authn/spec.ts";
 import { LocalRateLimitFilter } from "./local_ratelimit/filter.ts";
@@ -123,6 +125,8 @@ const linkers: Record<string, (config: unknown, slot: number, deps: FilterDeps) 
     new HeaderToMetadataFilter(config as HeaderToMetadataSpec, slot, deps),
   "envoy.extensions.filters.http.health_check.v3.HealthCheck": (config, slot, deps) =>
     new HealthCheckFilter(config as HealthCheckSpec, slot, deps),
+  "envoy.extensions.filters.http.json_to_metadata.v3.JsonToMetadata": (config, slot, deps) =>
+    new JsonToMetadataFilter(config as JsonToMetadataSpec, slot, deps),
   "envoy.extensions.filters.http.jwt_authn.v3.JwtAuthentication": (config, slot, deps) =>
     new JwtAuthnFilter(config as JwtAuthnSpec, slot, deps),
   "envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit": (config, slot, deps) =>

@@ -36,6 +36,7 @@ import {
 } from "../proto/generated/envoy/extensions/filters/http/header_mutation/v3/header_mutation_pb.ts";
 import { ConfigSchema as HeaderToMetadataSchema } from "../proto/generated/envoy/extensions/filters/http/header_to_metadata/v3/header_to_metadata_pb.ts";
 import { HealthCheckSchema } from "../proto/generated/envoy/extensions/filters/http/health_check/v3/health_check_pb.ts";
+import { JsonToMetadataSchema } from "../proto/generated/envoy/extensions/filters/http/json_to_metadata/v3/json_to_metadata_pb.ts";
 import {
   JwtAuthenticationSchema,
   PerRouteConfigSchema as JwtPerRouteSchema,
@@ -75,6 +76,7 @@ import { parseGrpcWeb } from "./grpc_web/parse.ts";
 import { parseHeaderMutation, parseHeaderMutationPerRoute } from "./header_mutation/parse.ts";
 import { parseHeaderToMetadata, parseHeaderToMetadataPerRoute } from "./header_to_metadata/parse.ts";
 import { parseHealthCheck } from "./health_check/parse.ts";
+import { parseJsonToMetadata, parseJsonToMetadataPerRoute } from "./json_to_metadata/parse.ts";
 import { parseJwtAuthn, parseJwtPerRoute } from "./jwt_authn/parse.ts";
 import { parseLocalRateLimit, parseLocalRateLimitPerRoute } from "./local_ratelimit/parse.ts";
 import { parseOnDemand, parseOnDemandPerRoute } from "./on_demand/parse.ts";
@@ -110,6 +112,7 @@ export const filterParsers: ReadonlyMap<string, ParseConfig> = new Map<string, P
   row(HeaderMutationSchema, parseHeaderMutation),
   row(HeaderToMetadataSchema, parseHeaderToMetadata),
   row(HealthCheckSchema, parseHealthCheck),
+  row(JsonToMetadataSchema, parseJsonToMetadata),
   row(JwtAuthenticationSchema, parseJwtAuthn),
   row(LocalRateLimitSchema, parseLocalRateLimit),
   row(OnDemandSchema, parseOnDemand),
@@ -135,6 +138,7 @@ export const perRouteParsers: ReadonlyMap<string, (message: Message, problems: P
   row(HTTPFaultSchema, parseFault),
   row(HeaderMutationPerRouteSchema, parseHeaderMutationPerRoute),
   row(HeaderToMetadataSchema, parseHeaderToMetadataPerRoute),
+  row(JsonToMetadataSchema, parseJsonToMetadataPerRoute),
   row(JwtPerRouteSchema, parseJwtPerRoute),
   row(LocalRateLimitSchema, parseLocalRateLimitPerRoute),
   row(OnDemandSchema, parseOnDemand),

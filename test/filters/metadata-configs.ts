@@ -17,6 +17,17 @@ const state = (value: Json): Json[] => [
   { name: "s", typed_config: { "@type": stateType, on_request_headers: [value] } },
 ];
 const text = { format_string: { text_format_source: { inline_string: "x" } } };
+const jsonType = `${http}json_to_metadata.v3.JsonToMetadata`;
+const jsonRule = (name: string, rule: Json, at: string, text: string): FilterConfigCase => ({
+  name: `json_to_metadata: ${name}`,
+  filters: [
+    {
+      name: "j",
+      typed_config: { "@type": jsonType, response_rules: { rules: [{ selectors: [{ key: "a" }], ...rule }] } },
+    },
+  ],
+  error: { path: `${path}.response_rules.rules[0]${at}`, says: text, envoySays: `json to metadata filter: ${text}` },
+});
 const path = "http_filters[0].typed_config";
 
 /** Filters that write dynamic metadata and filter state. */
@@ -168,5 +179,54 @@ export const ofMetadata: readonly FilterConfigCase[] = [
   {
     name: "set_filter_state: of a route",
     route: { typed_per_filter_config: { s: { "@type": stateType } } },
+  },
+  { name: "json_to_metadata: nothing at all", filters: [{ name: "j", typed_config: { "@type": jsonType } }] },
+  {
+    name: "json_to_metadata: a route without rules",
+    route: { typed_per_filter_config: { j: { "@type": jsonType } } },
+    error: {
+      path: `route_config.virtual_hosts[0].routes[0].typed_per_filter_config["j"]`,
+      says: "has neither request_rules nor response_rules",
+      envoySays:
+        "json_to_metadata_filter: Per route configs must at least specify one of request_rules or response_rules.",
+    },
+  },
+  jsonRule(
+    "a rule that does nothing",
+    { on_error: { key: "k", value: 1 } },
+    "",
+    "neither `on_present` nor `on_missing` set",
+  ),
+  jsonRule(
+    "nothing to say of what is missing",
+    { on_missing: { key: "k" } },
+    ".on_missing",
+    "cannot specify on_missing rule with empty value",
+  ),
+  jsonRule(
+    "nothing to say of what is broken",
+    { on_present: { key: "k" }, on_error: { key: "k", type: "STRING" } },
+    ".on_error",
+    "cannot specify on_error rule with empty value",
+  ),
+  {
+    name: "json_to_metadata: a pattern that is none",
+    filters: [
+      {
+        name: "j",
+        typed_config: {
+          "@type": jsonType,
+          request_rules: {
+            rules: [{ selectors: [{ key: "a" }], on_present: { key: "k" } }],
+            allow_content_types_regex: { regex: "(" },
+          },
+        },
+      },
+    ],
+    error: {
+      path: `${path}.request_rules.allow_content_types_regex.regex`,
+      says: "missing )",
+      envoySays: "missing ): (",
+    },
   },
 ];

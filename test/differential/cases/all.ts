@@ -22,6 +22,7 @@ import { headerMutationCases, headerMutationSetups } from "./header-mutation.ts"
 import { headerToMetadataCases, headerToMetadataSetups } from "./header-to-metadata.ts";
 import { headersCases, headersSetups } from "./headers.ts";
 import { healthCheckCases, healthCheckSetups } from "./health-check.ts";
+import { jsonToMetadataCases, jsonToMetadataSetups } from "./json-to-metadata.ts";
 import { jwtAuthnCases, jwtAuthnSetups } from "./jwt-authn.ts";
 import { localRatelimitCases, localRatelimitSetups } from "./local-ratelimit.ts";
 import { networkFiltersCases, networkFiltersSetups } from "./network-filters.ts";
@@ -105,6 +106,7 @@ const casesOfHttp1 = [
   ...redirectsCases,
   ...headerToMetadataCases,
   ...setMetadataCases,
+  ...jsonToMetadataCases,
   ...originalIpCases,
   ...setFilterStateCases,
   ...statefulSessionCases,
@@ -154,6 +156,7 @@ export const allSetups: Readonly<Record<string, Setup>> = {
   ...redirectsSetups,
   ...headerToMetadataSetups,
   ...setMetadataSetups,
+  ...jsonToMetadataSetups,
   ...originalIpSetups,
   ...setFilterStateSetups,
   ...statefulSessionSetups,
