@@ -132,6 +132,16 @@ export class Iteration<Head, Trailers> {
     return this.#buffered;
   }
 
+  /** Nothing of the message goes on: another one comes in its place. */
+  forget(): void {
+    this.#stopSlot = -1;
+    this.#buffer = [];
+    this.#buffered = 0;
+    this.#isEnded = false;
+    this.#trailers = null;
+    this.#trailersSlot = -1;
+  }
+
   /** The filter in `slot` lets the message go on (Envoy: continueDecoding, continueEncoding). */
   resume(slot: number): void {
     if (!this.#direction.isLive) return;

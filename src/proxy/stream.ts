@@ -309,6 +309,7 @@ export class Stream implements RequestSink, TerminalStream {
   onResponseBufferFull(): void {
     if (!this.#isResponseHeadSent) {
       this.#isResponseStarted = false;
+      this.#responseWalk.forget();
       this.sendLocalReply(localReplies.responsePayloadTooLarge);
     } else this.abort(0, localReplies.responsePayloadTooLarge.details);
   }

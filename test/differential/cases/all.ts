@@ -55,6 +55,7 @@ const onlyOfHttp1 = new Set([
   ...Object.keys(extAuthzSetups).filter((name) => name.startsWith("authzRetry")),
   "jwtTwoFields",
   "injectMissing",
+  "jsonToMetadataSmall",
   "twoReferers",
   "http10",
   "shortLife",

@@ -180,6 +180,11 @@ export const jsonToMetadataCases: readonly Case[] = [
   c("a response without a body", request("GET /", answer("text/json", ""))),
   c("a response that is no JSON", request("GET /", answer("text/json", "x"))),
   c("a body within the buffer limit", withBody("POST /", '{"v":"{{a*500}}"}', json), "jsonToMetadataSmall"),
+  c(
+    "a response over the buffer limit",
+    request("GET /", json, answer("application/json", `{"v":"${"a".repeat(9000)}"}`)),
+    "jsonToMetadataSmall",
+  ),
   { name: "the stats of json_to_metadata", setup: "jsonToMetadata", send: "", stats: "json_to_metadata" },
 ];
 
