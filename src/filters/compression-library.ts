@@ -86,6 +86,9 @@ export function newCompressor(library: CompressionLibrarySpec): CodingStream {
   }
 }
 
+/** What a library gives out at a time: each is a hop to the pool. Envoy's chunk_size is about its memory alone. */
+const chunkBytes = 65_536;
+
 /** Defaults are those of Envoy's GzipCompressorFactory. The enums' numbers are zlib's. */
 function gzipOptions(message: Gzip): ZlibOptions {
   const level = message.compressionLevel;
@@ -94,7 +97,7 @@ function gzipOptions(message: Gzip): ZlibOptions {
     strategy: message.compressionStrategy,
     memLevel: message.memoryLevel ?? 5,
     windowBits: message.windowBits ?? 12,
-    chunkSize: message.chunkSize ?? 4096,
+    chunkSize: chunkBytes,
   };
 }
 
@@ -102,7 +105,7 @@ function gzipOptions(message: Gzip): ZlibOptions {
 function brotliOptions(message: Brotli): BrotliOptions {
   const mode = message.encoderMode;
   return {
-    chunkSize: message.chunkSize ?? 4096,
+    chunkSize: chunkBytes,
     params: {
       [constants.BROTLI_PARAM_QUALITY]: message.quality ?? 3,
       [constants.BROTLI_PARAM_LGWIN]: message.windowBits ?? 18,
@@ -124,7 +127,7 @@ function zstdOptions(message: Zstd, problems: Problems): ZstdOptions {
     harmless: [],
   });
   return {
-    chunkSize: message.chunkSize ?? 4096,
+    chunkSize: chunkBytes,
     params: {
       [constants.ZSTD_c_compressionLevel]: message.compressionLevel ?? 3,
       [constants.ZSTD_c_checksumFlag]: message.enableChecksum,

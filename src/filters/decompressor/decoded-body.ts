@@ -33,10 +33,14 @@ export class DecodedBody {
     this.#decoder = decoder;
     decoder.on("data", (bytes: Buffer) => {
       if (this.#isFailed) return;
-      this.#given += bytes.length;
-      counters.values[counters.given] += bytes.length;
-      flow.send(bytes, false);
-      if (this.#given <= this.#taken * library.maxRatio || this.#isFailed) return;
+      // Envoy looks at it after each of its chunks.
+      const most = Math.floor((this.#taken * library.maxRatio) / library.chunkBytes + 1) * library.chunkBytes;
+      const isTooMuch = this.#given + bytes.length >= most;
+      const kept = isTooMuch ? bytes.subarray(0, most - this.#given) : bytes;
+      this.#given += kept.length;
+      counters.values[counters.given] += kept.length;
+      flow.send(kept, false);
+      if (!isTooMuch || this.#isFailed) return;
       onError(null);
       decoder.destroy();
       this.#fail();
@@ -106,7 +110,8 @@ export class DecodedBody {
 }
 
 /** A body that stops in the middle is no error. */
-function newDecoder({ encoding, chunkBytes: chunkSize, windowBits }: DecompressionLibrarySpec): CodingStream {
+function newDecoder({ encoding, windowBits }: DecompressionLibrarySpec): CodingStream {
+  const chunkSize = 65_536;
   switch (encoding) {
     case "gzip":
       return createGunzip({ chunkSize, windowBits, finishFlush: constants.Z_SYNC_FLUSH });

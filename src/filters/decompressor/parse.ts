@@ -39,7 +39,7 @@ export interface DecompressorDirectionSpec {
 export interface DecompressionLibrarySpec {
   name: string;
   encoding: "gzip" | "br" | "zstd";
-  /** What comes out at a time. */
+  /** How much of what comes out Envoy looks at at a time. */
   chunkBytes: number;
   /** Of gzip. */
   windowBits: number;

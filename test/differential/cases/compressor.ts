@@ -31,7 +31,7 @@ const always = { request_direction_config: {} };
 export const compressorSetups: Record<string, Setup> = {
   compressor: {
     filters: [filter("gzip", { ...response({ uncompressible_response_codes: [206] }), ...always })],
-    runtime: { "compressor.off": false },
+    manager: { upgrade_configs: [{ upgrade_type: "websocket" }] },
     virtualHosts: [
       {
         name: "all",
@@ -180,6 +180,14 @@ export const compressorCases: readonly Case[] = [
     "a request that is compressed already",
     withBody("POST /", "{{a*500}}", "content-encoding: br", "content-type: text/plain"),
   ),
+  {
+    ...c(
+      "compressor",
+      "an upgrade",
+      request("GET /", gzip, "connection: upgrade", "upgrade: websocket", "x-do: upgrade"),
+    ),
+    send: [`${request("GET /", gzip, "connection: upgrade", "upgrade: websocket", "x-do: upgrade")}`, "{{a*100}}"],
+  },
   { name: "compressor: stats", setup: "compressor", send: "", stats: "compressor" },
   ...[
     answer(),
