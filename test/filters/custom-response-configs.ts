@@ -40,12 +40,11 @@ export const ofCustomResponse: FilterConfigCase[] = [
   {
     name: "custom_response: a bad format",
     filters: matching(code, { "@type": policyType, body_format: { text_format: "%NOPE%" } }),
-    error: { path: `${action}.body_format`, says: "NOPE", envoySays: "Not supported field in StreamInfo: NOPE" },
-  },
-  {
-    name: "custom_response: no such file",
-    filters: matching(code, { "@type": policyType, body: { filename: "/nonexistent" } }),
-    error: { path: `${action}.body.filename`, says: "no such file", envoySays: "file /nonexistent does not exist" },
+    error: {
+      path: `${action}.body_format.text_format`,
+      says: "NOPE",
+      envoySays: "Not supported field in StreamInfo: NOPE",
+    },
   },
   {
     name: "custom_response: a redirect",
