@@ -177,12 +177,11 @@ export class Stream implements RequestSink, TerminalStream {
   sendLocalReply(reply: LocalReply, edit?: (head: ResponseHead) => void): void {
     if (!this.isActive) return;
     this.info.responseFlags |= reply.flags;
-    if (this.#isResponseStarted) {
-      this.abort(reply.flags, reply.details);
-      return;
+    if (this.#isResponseStarted) this.abort(reply.flags, reply.details);
+    else {
+      this.#beginLocal(reply.details);
+      writeLocalReply(this, reply, edit ?? null, false);
     }
-    this.#beginLocal(reply.details);
-    writeLocalReply(this, reply, edit ?? null, false);
   }
 
   replaceResponse(reply: LocalReply, edit: (head: ResponseHead) => void): void {
@@ -309,7 +308,7 @@ export class Stream implements RequestSink, TerminalStream {
   onResponseBufferFull(): void {
     if (!this.#isResponseHeadSent) {
       this.#isResponseStarted = false;
-      this.#responseWalk.forget();
+      this.responseWalk.forget();
       this.sendLocalReply(localReplies.responsePayloadTooLarge);
     } else this.abort(0, localReplies.responsePayloadTooLarge.details);
   }
