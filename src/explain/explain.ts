@@ -100,9 +100,7 @@ function explainRoute(
     explanation.answer = notFound("no route matches");
     return;
   }
-  info.routeName = linked.name;
-  info.routeMetadata = linked.metadata;
-  info.virtualHostName = virtualHost.name;
+  info.noteRoute(linked);
   if (winner === null) {
     const why = `require_tls ${virtualHost.requireTls} of the virtual host`;
     explanation.answer = { status: linked.status, location: linked.locationFor(head, info), body: "", why };

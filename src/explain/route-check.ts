@@ -104,9 +104,7 @@ function weightsOf(route: RouteSpec | undefined): number[] {
 function finalize(route: Route | null, head: RequestHead, response: ResponseHead, info: StreamInfo): RoutedRequest {
   const routed: RoutedRequest = { route, head, response, cluster: "", virtualCluster: "", location: "" };
   if (route === null) return routed;
-  info.routeName = route.name;
-  info.routeMetadata = route.metadata;
-  info.virtualHostName = route.virtualHost.name;
+  info.noteRoute(route);
   if (route.kind === "cluster") {
     routed.cluster = route.clusterFor(head);
     routed.virtualCluster = route.virtualHost.virtualClusterFor(head)?.name ?? "";

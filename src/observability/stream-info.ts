@@ -114,6 +114,22 @@ export class StreamInfo {
   virtualHostMetadata: Record<string, Record<string, unknown>> | null = null;
   listenerMetadata: Record<string, Record<string, unknown>> | null = null;
 
+  /** null: no route takes it. */
+  noteRoute(
+    route: { name: string; metadata: Metadata; virtualHost: { name: string; metadata: Metadata } } | null,
+  ): void {
+    this.routeName = route?.name ?? "";
+    this.routeMetadata = route?.metadata ?? null;
+    this.virtualHostName = route?.virtualHost.name ?? "";
+    this.virtualHostMetadata = route?.virtualHost.metadata ?? null;
+  }
+
+  /** The cluster that the stream goes to, or would go to; null for none. */
+  noteCluster(cluster: { observabilityName: string; metadata: Metadata } | null): void {
+    this.clusterName = cluster?.observabilityName ?? "";
+    this.clusterMetadata = cluster?.metadata ?? null;
+  }
+
   noteResponse(head: ResponseHead): void {
     this.response = head;
     this.responseCode = head.status;
@@ -210,5 +226,7 @@ export class StreamInfo {
     this.listenerMetadata = null;
   }
 }
+
+type Metadata = Record<string, Record<string, unknown>> | null;
 
 const emptyRequest = new RequestHead();

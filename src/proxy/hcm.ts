@@ -9,6 +9,8 @@ import type { StatsSlab } from "../observability/stats.ts";
 import type { StreamInfo } from "../observability/stream-info.ts";
 import type { Route } from "../router/route.ts";
 import type { RouteTable } from "../router/route-table.ts";
+import type { MetadataSpec } from "../router/spec.ts";
+import type { Cluster } from "../upstream/cluster.ts";
 import { ClientCert } from "./client-cert.ts";
 import type { FilterChain } from "./filter-chain.ts";
 import { HcmStats } from "./hcm-stats.ts";
@@ -27,6 +29,7 @@ export type Routing = RouteTable | ScopedTables;
 export interface HcmParts {
   spec: HcmSpec;
   listenerName: string;
+  listenerMetadata: MetadataSpec | null;
   listenerStatName: string;
   filterChainName: string;
   bufferLimitBytes: number;
@@ -46,6 +49,7 @@ export interface HcmParts {
 export class Hcm {
   readonly spec: HcmSpec;
   readonly listenerName: string;
+  readonly listenerMetadata: MetadataSpec | null;
   readonly filterChainName: string;
   readonly bufferLimitBytes: number;
   readonly stats: HcmStats;
@@ -68,6 +72,7 @@ export class Hcm {
     const spec = parts.spec;
     this.spec = spec;
     this.listenerName = parts.listenerName;
+    this.listenerMetadata = parts.listenerMetadata;
     this.filterChainName = parts.filterChainName;
     this.bufferLimitBytes = parts.bufferLimitBytes;
     this.answersMisdirected = parts.answersMisdirected;
@@ -130,7 +135,7 @@ export class Hcm {
 
   /** The log tells the cluster that a request would have gone to, if it is there, when a filter answers first. */
   noteCluster({ info, route, request }: FilterStream): void {
-    if (info.clusterName === "") info.clusterName = this.#clusterNameFor(route, request);
+    if (info.clusterName === "") info.noteCluster(this.#clusterFor(route, request));
   }
 
   onStreamBegin(info: StreamInfo, connection: StreamConnection): void {
@@ -140,20 +145,19 @@ export class Hcm {
     info.startTimeMs = eventClock.wallNow;
     info.filterChainName = this.filterChainName;
     info.listenerName = this.listenerName;
+    info.listenerMetadata = this.listenerMetadata;
   }
 
   /** Where a request is led to now; its log tells of it. */
   routeAgain(head: RequestHead, info: StreamInfo): Route | null {
     const route = this.routeFor(head, info);
-    info.routeName = route === null ? "" : route.name;
-    info.routeMetadata = route === null ? null : route.metadata;
-    info.virtualHostName = route === null ? "" : route.virtualHost.name;
-    info.clusterName = this.#clusterNameFor(route, head);
+    info.noteRoute(route);
+    info.noteCluster(this.#clusterFor(route, head));
     return route;
   }
 
-  #clusterNameFor(route: Route | null, head: RequestHead): string {
-    return route?.kind === "cluster" ? (this.#clusters(route.clusterFor(head))?.observabilityName ?? "") : "";
+  #clusterFor(route: Route | null, head: RequestHead): Cluster | null {
+    return route?.kind === "cluster" ? this.#clusters(route.clusterFor(head)) : null;
   }
 
   /** Route-level upgrade_configs win over the connection manager's. */

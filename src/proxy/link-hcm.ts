@@ -76,6 +76,7 @@ export function linkHcm(listener: ListenerSpec, chain: FilterChainSpec, deps: Hc
   const hcm = new Hcm({
     spec,
     listenerName: listener.name,
+    listenerMetadata: listener.metadata,
     listenerStatName: listener.statName,
     filterChainName: chain.name,
     bufferLimitBytes: listener.bufferLimitBytes,

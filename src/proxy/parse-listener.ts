@@ -23,6 +23,7 @@ import {
   HttpConnectionManagerSchema,
 } from "../proto/generated/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts";
 import type { Problems } from "../proto/problems.ts";
+import type { MetadataSpec } from "../router/spec.ts";
 import { checkDuplicates } from "./check-listener.ts";
 import { parseMatch } from "./parse-filter-chain-match.ts";
 import { parseHcm } from "./parse-hcm.ts";
@@ -55,6 +56,7 @@ export function parseListener(message: Listener, problems: Problems, contexts: T
   return {
     name: message.name || text,
     address,
+    metadata: (message.metadata?.filterMetadata as MetadataSpec | undefined) ?? null,
     statName,
     bufferLimitBytes: message.perConnectionBufferLimitBytes ?? 1024 * 1024,
     trafficDirection: trafficDirections[message.trafficDirection] ?? "UNSPECIFIED",
@@ -168,11 +170,11 @@ const honoured = [
   "listener_filters",
   "listener_filters_timeout",
   "continue_on_listener_filters_timeout",
+  "metadata",
 ];
 const harmless = [
   // Of connections that no filter chain serves, or of a TCP proxy.
   "access_log",
-  "metadata",
   "enable_reuse_port",
   "reuse_port",
   "connection_balance_config",

@@ -13,11 +13,7 @@ export function chooseRoute(stream: Stream, head: RequestHead, slot: number): Ro
   const route = stream.hcm.routeFor(head, stream.info);
   stream.route = route;
   stream.useFilters(route === null ? 0 : route.filters.variant, slot);
-  if (route !== null) {
-    stream.info.routeName = route.name;
-    stream.info.routeMetadata = route.metadata;
-    stream.info.virtualHostName = route.virtualHost.name;
-  }
+  stream.info.noteRoute(route);
   return route;
 }
 

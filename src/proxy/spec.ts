@@ -10,7 +10,7 @@ import type { AccessLogFilterSpec, AccessLogSpec } from "../observability/access
 import type { BodyFormatSpec } from "../observability/body-format.ts";
 import type { ConfigSourceSpec } from "../proto/config-source.ts";
 import type { ScopeFragmentSpec } from "../router/scope-key.ts";
-import type { HeaderAddSpec, RouteConfigSpec } from "../router/spec.ts";
+import type { HeaderAddSpec, MetadataSpec, RouteConfigSpec } from "../router/spec.ts";
 import type { Http2Spec } from "../upstream/parse-http2.ts";
 import type { ClientCertSpec } from "./client-cert.ts";
 import type { FilterChainMatchSpec } from "./filter-chain-match.ts";
@@ -20,6 +20,8 @@ import type { OriginalIpSpec } from "./original-ip.ts";
 export interface ListenerSpec {
   name: string;
   address: SocketAddress;
+  /** filter_metadata; null for none. */
+  metadata: MetadataSpec | null;
   /** Stat prefix after "listener.": the address with ":" as "_", or stat_prefix. */
   statName: string;
   /** per_connection_buffer_limit_bytes; 1 MiB by default. */

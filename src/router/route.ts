@@ -99,6 +99,8 @@ export interface VirtualHost {
   readonly includeIsTimeoutRetryHeader: boolean;
   /** null without rate_limits. */
   readonly rateLimits: RateLimits | null;
+  /** filter_metadata; null for none. */
+  readonly metadata: MetadataSpec | null;
   /** The virtual cluster whose matchers pass, "other" where there are some and none passes, null without any. */
   virtualClusterFor(head: RequestHead): VirtualCluster | null;
 }

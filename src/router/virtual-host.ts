@@ -17,6 +17,7 @@ export class LinkedVirtualHost implements VirtualHost {
   readonly includeAttemptCountInResponse: boolean;
   readonly includeIsTimeoutRetryHeader: boolean;
   readonly rateLimits: RateLimits | null;
+  readonly metadata: VirtualHostSpec["metadata"];
   readonly #requireTls: VirtualHostSpec["requireTls"];
   readonly #tlsRedirect: Route;
   readonly #routes: RouteChoice;
@@ -25,6 +26,7 @@ export class LinkedVirtualHost implements VirtualHost {
   /** `slab`: null where nobody counts. */
   constructor(spec: VirtualHostSpec, routes: RouteChoice, slab: StatsSlab | null) {
     this.name = spec.name;
+    this.metadata = spec.metadata;
     this.includeRequestAttemptCount = spec.includeRequestAttemptCount;
     this.includeAttemptCountInResponse = spec.includeAttemptCountInResponse;
     this.includeIsTimeoutRetryHeader = spec.includeIsTimeoutRetryHeader;

@@ -48,6 +48,7 @@ export class Cluster {
   readonly spec: ClusterSpec;
   readonly name: string;
   readonly observabilityName: string;
+  readonly metadata: ClusterSpec["metadata"];
   readonly stats: ClusterStats;
   /** In place of what routes say; null without one. Envoy 1.40: HttpProtocolOptions.retry_policy. */
   readonly retryPolicy: RetryPolicy | null;
@@ -86,6 +87,7 @@ export class Cluster {
     this.spec = spec;
     this.name = spec.name;
     this.observabilityName = spec.observabilityName;
+    this.metadata = spec.metadata;
     this.stats = new ClusterStats(slab, spec.observabilityName);
     this.retryPolicy = spec.retryPolicy === null ? null : new RetryPolicy(spec.retryPolicy, noRuntime);
     this.#worker = worker;

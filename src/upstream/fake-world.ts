@@ -194,6 +194,7 @@ export function fakeSpec(hosts: HostSpec[], change: Partial<ClusterSpec> = {}): 
   return {
     name: "c",
     observabilityName: "c",
+    metadata: null,
     discovery: "STATIC",
     eds: null,
     connectTimeoutMs: 5000,

@@ -39,6 +39,7 @@ test("a bare cluster has Envoy's defaults", () => {
   expect(spec).toMatchObject({
     name: "a",
     observabilityName: "a",
+    metadata: null,
     discovery: "STATIC",
     connectTimeoutMs: 5000,
     lb: { policy: "ROUND_ROBIN", panicThresholdPct: 50, isLocalityWeighted: false },

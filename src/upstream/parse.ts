@@ -16,6 +16,7 @@ import {
 } from "../proto/generated/envoy/config/cluster/v3/cluster_pb.ts";
 import { BindConfigSchema } from "../proto/generated/envoy/config/core/v3/address_pb.ts";
 import type { Problems } from "../proto/problems.ts";
+import type { MetadataSpec } from "../router/spec.ts";
 import { allocateBreakerCounters } from "./circuit-breaker.ts";
 import { clusterStatPrefix } from "./cluster-stats.ts";
 import { parseDiscovery } from "./parse-discovery.ts";
@@ -49,6 +50,7 @@ export function parseCluster(message: Cluster, problems: Problems, options: Clus
   const spec: ClusterSpec = {
     name: message.name,
     observabilityName: message.altStatName || message.name,
+    metadata: (message.metadata?.filterMetadata as MetadataSpec | undefined) ?? null,
     discovery: discovery?.kind ?? "STATIC",
     connectTimeoutMs: durationMsOr(message.connectTimeout, 5000),
     lb: parseLb(message, problems),
@@ -181,6 +183,7 @@ const honoured = [
   "transport_socket",
   "eds_cluster_config",
   "transport_socket_matches",
+  "metadata",
 ];
 const harmless = [
   "stats_matcher",
@@ -191,7 +194,6 @@ const harmless = [
   "typed_dns_resolver_config",
   "wait_for_warm_on_init",
   "cleanup_interval",
-  "metadata",
   "close_connections_on_host_health_failure",
   "ignore_health_on_host_removal",
   "lrs_server",

@@ -5,7 +5,7 @@ import type { ProxyTlv } from "../net/proxy-protocol.ts";
 import type { TlsContextSpec } from "../net/tls/contexts.ts";
 import type { UpstreamTlsSpec } from "../net/tls/spec.ts";
 import type { ConfigSourceSpec } from "../proto/config-source.ts";
-import type { HashPolicySpec, RetryPolicySpec } from "../router/spec.ts";
+import type { HashPolicySpec, MetadataSpec, RetryPolicySpec } from "../router/spec.ts";
 import type { CredentialSpec } from "./credential.ts";
 import type { Http2Spec } from "./parse-http2.ts";
 
@@ -14,6 +14,8 @@ export interface ClusterSpec extends UpstreamSocketSpec {
   name: string;
   /** What stats and logs call it: alt_stat_name, or the name. */
   observabilityName: string;
+  /** filter_metadata; null for none. */
+  metadata: MetadataSpec | null;
   discovery: "STATIC" | "STRICT_DNS" | "LOGICAL_DNS" | "EDS";
   /** null unless EDS. */
   eds: EdsSpec | null;

@@ -75,7 +75,7 @@ export class RouterRequest implements Terminal, AttemptOwner, RetryOwner {
     const cluster = chooseCluster(stream, head, this.#clusters, this.#stats);
     const { route } = stream;
     if (cluster === null || route === null) return;
-    stream.info.clusterName = cluster.observabilityName;
+    stream.info.noteCluster(cluster);
     stream.info.attemptCount++;
     this.#charges.begin(cluster, route, head, stream.info);
     this.#retry = prepareRequest(stream, route, head, this.#charges, this.#timeouts, this.#options);

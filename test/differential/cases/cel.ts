@@ -37,6 +37,9 @@ const expressions = [
   "xds.route_metadata.filter_metadata['rm']['l']",
   "xds.route_metadata.filter_metadata['rm']['d']",
   "xds.virtual_host_name",
+  "xds.listener_metadata.filter_metadata['l']['k']",
+  "xds.virtual_host_metadata.filter_metadata['vm']['k']",
+  "xds.cluster_metadata.filter_metadata['cm']['k']",
   "1.5",
   "1.0",
   "3u",
@@ -84,13 +87,41 @@ const headers = (prefix: string): Json[] =>
 
 export const celSetups: Record<string, Setup> = {
   cel: {
+    listener: { metadata: { filter_metadata: { l: { k: "of the listener" } } } },
+    clusters: [
+      {
+        name: "told{lane}",
+        type: "STATIC",
+        metadata: { filter_metadata: { cm: { k: 7 } } },
+        load_assignment: {
+          cluster_name: "told",
+          endpoints: [
+            {
+              lb_endpoints: [
+                { endpoint: { address: { socket_address: { address: "127.0.0.1", port_value: "{port}" } } } },
+              ],
+            },
+          ],
+        },
+      },
+    ],
     virtualHosts: [
       {
         name: "all of it",
         domains: ["*"],
-        request_headers_to_add: headers("req"),
+        metadata: { filter_metadata: { vm: { k: "of the host" } } },
+        request_headers_to_add: [
+          ...headers("req"),
+          {
+            header: {
+              key: "x-metadata",
+              value: "%METADATA(LISTENER:l:k)% %METADATA(VIRTUAL_HOST:vm)% %CLUSTER_METADATA(cm:k)%",
+            },
+          },
+        ],
         response_headers_to_add: headers("res"),
         routes: [
+          { name: "told", match: { prefix: "/told" }, route: { cluster: "told{lane}" } },
           {
             name: "the route",
             match: { prefix: "/" },
@@ -107,6 +138,7 @@ export const celCases: readonly Case[] = [
   c("a plain request", request("GET /path?q=1&r=2", "host: Shop.test:81", "x-a: 1", "user-agent: ua")),
   c("two fields, no query", request("GET /p%61th", "host: shop.test", "x-a: 1", "x-a: 2", "referer: http://a.test/")),
   c("a body", `${request("POST /path?", "host: shop.test", "content-length: 3")}abc`),
+  c("a cluster with metadata", request("GET /told", "host: shop.test")),
   c("gRPC", request("POST /path", "host: shop.test", "content-length: 0", "content-type: application/grpc")),
 ];
 
