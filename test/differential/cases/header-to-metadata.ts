@@ -110,6 +110,10 @@ export const headerToMetadataCases: readonly Case[] = [
   c("a text twice", request("GET /", "x-text: a", "X-TEXT: b,c")),
   c("an empty text", request("GET /", "x-text:")),
   c("a text of UTF-8", request("GET /", "x-text: \xc3\xa9")),
+  {
+    ...c("a text of no UTF-8", request("GET /", "x-text: a\xffb")),
+    allowedDifference: "metadata is Unicode: bytes that are no UTF-8 are U+FFFD",
+  },
   c("a text with quotes", request("GET /", 'x-text: a"b\\c')),
   c("a later rule for the same key", request("GET /", "x-text: a", "x-last: b")),
   ...[
