@@ -149,5 +149,5 @@ export const ofExtAuthz: readonly FilterConfigCase[] = [
     grpc_service: { google_grpc: { target_uri: "127.0.0.1:1", stat_prefix: "a" } },
   }),
   notDone("route_typed_metadata_context_namespaces", { ...grpc, route_typed_metadata_context_namespaces: ["a"] }),
-  notDone("shadow_mode", { ...grpc, shadow_mode: true }),
+  notDone("enforce_response_header_limits", { ...grpc, enforce_response_header_limits: true }),
 ];

@@ -1,5 +1,4 @@
 import type { ResponseHead } from "../../http/header-block.ts";
-import type { FilterStateObject } from "../../observability/filter-state.ts";
 import { localReply } from "../../observability/local-replies.ts";
 import { ResponseFlag } from "../../observability/response-flags.ts";
 import { isDue, isOverwrite } from "../../router/header-mutation.ts";
@@ -7,6 +6,7 @@ import type { Cluster } from "../../upstream/cluster.ts";
 import type { FilterStream } from "../api.ts";
 import type { ClusterCounters } from "../cluster-counters.ts";
 import type { CheckContext, ShownBody } from "./check-request.ts";
+import { CheckLatency, ShadowDecision } from "./filter-state.ts";
 import type { MutationRules } from "./mutation-rules.ts";
 import { changeRequest, isTooLarge, isValid } from "./request-changes.ts";
 import type { AuthzCall, AuthzService, VerdictSink } from "./services.ts";
@@ -107,6 +107,7 @@ export class AuthzCheck implements VerdictSink {
       return;
     }
     this.#noteMetadata(verdict);
+    if (spec.isShadow) this.#noteDecision(verdict);
     switch (verdict.kind) {
       case "ok":
         this.#onOk(verdict);
@@ -117,6 +118,14 @@ export class AuthzCheck implements VerdictSink {
       case "error":
         this.#onError(verdict);
     }
+  }
+
+  #noteDecision({ kind, status, response }: Verdict): void {
+    const { name, spec } = this.#settings;
+    const { info } = this.#stream;
+    const said = kind === "ok" ? 200 : status || spec.statusOnError;
+    info.filterState ??= new Map();
+    info.filterState.set(`${name}.shadow`, new ShadowDecision(kind, said, kind === "denied" ? response : []));
   }
 
   #onOk(verdict: Verdict): void {
@@ -139,15 +148,25 @@ export class AuthzCheck implements VerdictSink {
   }
 
   #onDenied(verdict: Verdict): void {
-    const { spec, counters } = this.#settings;
+    const { spec, counters, values, stats } = this.#settings;
     this.#count("denied");
     if (this.#cluster !== null && spec.chargesCluster) counters.countAnswer(this.#cluster, verdict.status);
+    if (spec.isShadow) {
+      values[stats.shadow_denied]++;
+      this.#letThrough();
+      return;
+    }
     this.#refuse(verdict, verdict.status, "ext_authz_denied");
   }
 
   #onError(verdict: Verdict): void {
-    const { spec } = this.#settings;
+    const { spec, values, stats } = this.#settings;
     this.#count("error");
+    if (spec.isShadow) {
+      values[stats.shadow_error]++;
+      this.#letThrough();
+      return;
+    }
     if (!spec.allowsOnFailure) {
       this.#refuse(verdict, verdict.status || spec.statusOnError, "ext_authz_error");
       return;
@@ -220,31 +239,6 @@ export class AuthzCheck implements VerdictSink {
     if (last === null || body === null) return null;
     const all = Buffer.concat([...this.#stream.requestWalk.held, last]);
     return { bytes: all.subarray(0, body.maxBytes), isPartial: all.length > body.maxBytes };
-  }
-}
-
-/** Envoy: ExtAuthzLoggingInfo. */
-class CheckLatency implements FilterStateObject {
-  readonly #latencyUs: number;
-
-  constructor(latencyUs: number) {
-    this.#latencyUs = latencyUs;
-  }
-
-  text(): null {
-    return null;
-  }
-
-  fields(): null {
-    return null;
-  }
-
-  field(name: string): string | null {
-    return name === "latency_us" ? String(this.#latencyUs) : null;
-  }
-
-  hashText(): null {
-    return null;
   }
 }
 

@@ -89,6 +89,7 @@ export function parseExtAuthz(message: ExtAuthz, problems: Problems): ExtAuthzSp
     statPrefix: message.statPrefix === "" ? "" : `${message.statPrefix}.`,
     chargesCluster: message.chargeClusterResponseStats ?? true,
     rules: parseRules(message.decoderHeaderMutationRules, problems.at("decoder_header_mutation_rules")),
+    isShadow: message.shadowMode,
     tellsLatency: message.emitFilterStateStats,
     maxDeniedBodyBytes: message.maxDeniedResponseBodyBytes,
   };
@@ -222,6 +223,7 @@ const honoured = [
   "encode_raw_headers",
   "decoder_header_mutation_rules",
   "emit_filter_state_stats",
+  "shadow_mode",
   "enable_dynamic_metadata_ingestion",
   "max_denied_response_body_bytes",
 ] as const;

@@ -35,6 +35,8 @@ export interface ExtAuthzSpec {
   statPrefix: string;
   chargesCluster: boolean;
   rules: MutationRulesSpec | null;
+  /** What the service says has no effect. */
+  isShadow: boolean;
   /** How long a check took is left in the filter state. */
   tellsLatency: boolean;
   /** 0 for all. */

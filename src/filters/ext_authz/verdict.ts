@@ -43,7 +43,7 @@ export interface Verdict {
   querySet: [name: string, value: string][];
   queryRemove: string[];
   metadata: Record<string, unknown> | null;
-  /** A field of `response` is to be changed in a way that nobody knows. */
+  /** A field of the upstream's answer was to be changed in a way that nobody knows; it is left out. */
   hasUnknownAction: boolean;
 }
 
@@ -69,10 +69,9 @@ export function grpcVerdict(message: Uint8Array): Verdict | null {
       ...changes.filter((_, i) => !isJoin(i)).map((change) => requestChange(change, "set")),
       ...changes.filter((_, i) => isJoin(i)).map((change) => requestChange(change, "join")),
     ];
-    verdict.response = changesOf(ok.responseHeadersToAdd);
-    verdict.hasUnknownAction = ok.responseHeadersToAdd.some(
-      ({ append, appendAction }) => append === undefined && appendActions[appendAction] === undefined,
-    );
+    const known = ok.responseHeadersToAdd.filter(hasKnownAction);
+    verdict.response = changesOf(known);
+    verdict.hasUnknownAction = known.length < ok.responseHeadersToAdd.length;
     verdict.remove = ok.headersToRemove.map((name) => asciiLower(wire(name)));
     verdict.querySet = ok.queryParametersToSet.map(({ key, value }) => [wire(key), wire(value)]);
     verdict.queryRemove = ok.queryParametersToRemove.map(wire);
@@ -174,6 +173,10 @@ function metadataOf(head: HeaderBlock, matchers: readonly StringMatcher[]): Reco
 
 function valuesOf(head: HeaderBlock, name: string): string[] {
   return head.values.filter((_, i) => i < head.size && head.names[i] === name);
+}
+
+function hasKnownAction({ append, appendAction }: HeaderValueOption): boolean {
+  return append !== undefined || appendActions[appendAction] !== undefined;
 }
 
 function requestChange({ name, value }: FieldChange, how: RequestChange["how"]): RequestChange {

@@ -132,6 +132,19 @@ export const extAuthzSetups: Record<string, Setup> = {
   authzOffMetadata: byGrpc({
     filter_enabled_metadata: { filter: "none", path: [{ key: "a" }], value: { present_match: true } },
   }),
+  authzShadow: byGrpc(
+    { shadow_mode: true, clear_route_cache: true, stat_prefix: "s" },
+    {
+      routeConfig: {
+        response_headers_to_add: [":PLAIN", ":FIELD:check_result", ":FIELD:status_code", ":FIELD:none"].map(
+          (how, i) => ({
+            header: { key: `x-f${i}`, value: `<%FILTER_STATE(${name}.shadow${how})%>` },
+          }),
+        ),
+      },
+    },
+  ),
+  authzShadowFail: setup(grpcService("closed{lane}"), { shadow_mode: true }),
   authzFew: byGrpc(
     {},
     { manager: { common_http_protocol_options: { max_headers_count: 10 }, max_request_headers_kb: 2 } },
@@ -472,6 +485,20 @@ export const extAuthzCases: Case[] = [
     "deny cset:x-a=1 cset:x-b=1 cset:x-c=1 cset:x-d=1 cset:x-e=1 cset:x-f=1 cset:x-g=1 cset:x-h=1 cset:x-i=1 cset:x-j=1",
   ].map((words) => get("authzFew", "/", words)),
   stats("authzFew"),
+  ...[
+    "",
+    "deny:401 body:no cset:x-r=1",
+    "uset:x-a=1 cset:x-r=1 remove:x-b qset:q=1",
+    "uset:x-moved=1",
+    "error",
+    "meta:a=b",
+    "deny meta:a=b",
+    "grpc:14",
+    "cbad:x-r=1",
+  ].map((words) => get("authzShadow", "/", words, "x-b: 1")),
+  stats("authzShadow"),
+  get("authzShadowFail", "/"),
+  stats("authzShadowFail"),
   ...["", "meta:a=b", "meta:a=c", "meta:a=b uset:x-a=1 cset:x-r=1", "deny meta:a=b"].map((words) =>
     get("authzTwice", "/", words),
   ),
