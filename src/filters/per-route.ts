@@ -30,6 +30,8 @@ function parseFilterConfig(name: string, any: Any, problems: Problems): PerFilte
     });
     return null;
   }
+  // An empty one switches a filter on that is off: Envoy Gateway sends it.
+  if (wrapper.config.typeUrl === "") return { type: "", config: null, disabled: false };
   return parseConfig(name, wrapper.config, wrapper.isOptional, problems.at("config"));
 }
 

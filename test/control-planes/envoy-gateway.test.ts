@@ -267,6 +267,13 @@ describe.each(["nuncio", "envoy"] as const)("with %s as its Envoy", (proxy) => {
     }
     const posted = async (body: string) => (await ask(http, "/buffer", { method: "POST", body })).status;
     expect([await posted("12345678"), await posted("123456789")]).toEqual([200, 413]);
+    const overridden = await ask(http, "/override");
+    expect([overridden.status, overridden.seen.x, overridden.fields["content-type"]]).toEqual([
+      209,
+      "replaced",
+      "application/json",
+    ]);
+    expect((await ask(http, "/plain")).fields["set-cookie"]).toEqual([expect.stringMatching(/^stay="/)]);
     const zipped = await ask(http, "/zip", { headers: { "accept-encoding": "br;q=0.5, gzip" } });
     expect([zipped.status, zipped.fields["content-encoding"], zipped.fields.vary]).toEqual([
       200,

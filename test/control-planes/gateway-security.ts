@@ -25,7 +25,20 @@ export function gatewaySecurity(ports: { http: number; app: number; authz: numbe
   const allow = (rule: object) => ({ authorization: { defaultAction: "Deny", rules: [{ action: "Allow", ...rule }] } });
   const service = { backendRefs: [{ group: "gateway.envoyproxy.io", kind: "Backend", name: "authz" }] };
   const provider = { name: "test", issuer: "https://issuer.test", localJWKS: { type: "Inline", inline: jwks } };
-  const routes = ["cidr", "header", "cel", "claim", "basic", "key", "http-auth", "grpc-auth", "buffer", "zip", "plain"];
+  const routes = [
+    "cidr",
+    "header",
+    "cel",
+    "claim",
+    "basic",
+    "key",
+    "http-auth",
+    "grpc-auth",
+    "buffer",
+    "zip",
+    "override",
+    "plain",
+  ];
   return [
     gatewayClass,
     {
@@ -48,6 +61,7 @@ export function gatewaySecurity(ports: { http: number; app: number; authz: numbe
           {
             matches: [{ path: { type: "PathPrefix", value: `/${name}` } }],
             backendRefs: [{ group: "gateway.envoyproxy.io", kind: "Backend", name: "app" }],
+            ...(name === "plain" ? { sessionPersistence: { sessionName: "stay", type: "Cookie" } } : {}),
           },
         ],
       },
@@ -78,6 +92,18 @@ export function gatewaySecurity(ports: { http: number; app: number; authz: numbe
     }),
     policy("SecurityPolicy", "grpc-auth", { extAuth: { grpc: service } }),
     policy("BackendTrafficPolicy", "buffer", { requestBuffer: { limit: "8" } }),
+    policy("BackendTrafficPolicy", "override", {
+      responseOverride: [
+        {
+          match: { statusCodes: [{ type: "Range", range: { start: 200, end: 299 } }] },
+          response: {
+            contentType: "application/json",
+            statusCode: 209,
+            body: { type: "Inline", inline: '{"headers":{"x":"replaced"}}' },
+          },
+        },
+      ],
+    }),
     policy("BackendTrafficPolicy", "zip", {
       compressor: [
         { type: "Gzip", gzip: {} },

@@ -117,6 +117,11 @@ export const customResponseSetups: Record<string, Setup> = {
         name,
         typed_config: filter(list([statusCode, { exact: "418" }, local({ body: { inline_string: "of the filter" } })])),
       },
+      {
+        name: "second",
+        disabled: true,
+        typed_config: filter(list([statusCode, { exact: "503" }, local({ body: { inline_string: "of the second" } })])),
+      },
     ],
     virtualHosts: [
       {
@@ -139,6 +144,13 @@ export const customResponseSetups: Record<string, Setup> = {
             route: { cluster: "backend{lane}" },
             typed_per_filter_config: { [name]: filter(null) },
           },
+          {
+            match: { prefix: "/on/" },
+            route: { cluster: "backend{lane}" },
+            typed_per_filter_config: {
+              second: { "@type": `${types}envoy.config.route.v3.FilterConfig`, config: {} },
+            },
+          },
           { match: { prefix: "/plain/" }, route: { cluster: "backend{lane}" } },
         ],
       },
@@ -149,7 +161,7 @@ export const customResponseSetups: Record<string, Setup> = {
 const host = "host: shop.test";
 
 export const customResponseCases: readonly Case[] = [
-  ...[...Object.keys(policies), "local-reply-none", "empty", "plain"].flatMap((path) => [
+  ...[...Object.keys(policies), "local-reply-none", "empty", "on", "plain"].flatMap((path) => [
     ...[200, 404, 418, 500, 503].map((status) =>
       c(`/${path}, ${status}`, request(`GET /${path}/`, host, `x-do: status:${status} header:x-up=yes size:5`)),
     ),
