@@ -2,10 +2,15 @@ import type { Any } from "@bufbuild/protobuf/wkt";
 import { innerTypeUrl, unpackExtension } from "../proto/any.ts";
 import { type ConfigSourceSpec, parseConfigSource } from "../proto/config-source.ts";
 import type { ExtensionConfigSource } from "../proto/generated/envoy/config/core/v3/config_source_pb.ts";
+import {
+  type ExtensionWithMatcher,
+  ExtensionWithMatcherSchema,
+} from "../proto/generated/envoy/extensions/common/matching/v3/extension_matcher_pb.ts";
 import { type Router, RouterSchema } from "../proto/generated/envoy/extensions/filters/http/router/v3/router_pb.ts";
 import type { HttpFilter } from "../proto/generated/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts";
 import type { Problems } from "../proto/problems.ts";
 import { typeNameOf } from "../proto/type-registry.ts";
+import { parseMatchDelegate } from "./match_delegate/parse.ts";
 import { filterParsers, type SecretTexts } from "./parsers.ts";
 import { parseRouter } from "./router/parse.ts";
 
@@ -85,12 +90,22 @@ export function parseFilterConfig(
   const type = unpacked.desc.typeName;
   const scope = problems.at(unpacked.innerPath);
   if (type === RouterSchema.typeName) return { type, config: parseRouter(unpacked.message as Router, scope) };
+  if (type === ExtensionWithMatcherSchema.typeName) {
+    const parseInner = (inner: string, config: Any | undefined, at: Problems) =>
+      parseFilterConfig(inner, config, at, secrets);
+    const config = parseMatchDelegate(unpacked.message as ExtensionWithMatcher, scope, parseInner);
+    return config === null ? null : { type, config };
+  }
   const parse = filterParsers.get(type);
   if (parse === undefined) {
     problems.error("", `the filter ${type} is not implemented in Nuncio yet`);
     return null;
   }
   return { type, config: parse(unpacked.message, scope, secrets) };
+}
+
+function isKnown(type: string): boolean {
+  return filterParsers.has(type) || type === RouterSchema.typeName || type === ExtensionWithMatcherSchema.typeName;
 }
 
 /** Says whether a filter may have a config of `type` by ECDS. */
@@ -107,7 +122,7 @@ function parseHttpFilter(filter: HttpFilter, problems: Problems, secrets: Secret
     return parseDiscovery(filter, filter.configType.value, problems.at("config_discovery"), secrets);
   }
   const [said = ""] = typesOf(filter);
-  if (filter.isOptional && said !== "" && said !== RouterSchema.typeName && !filterParsers.has(said)) {
+  if (filter.isOptional && said !== "" && !isKnown(said)) {
     problems.warning("typed_config", `the optional filter ${said} is not implemented in Nuncio and left out`);
     return null;
   }

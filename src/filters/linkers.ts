@@ -44,6 +44,8 @@ import { JwtAuthnFilter } from "./jwt_authn/filter.ts";
 import type { JwtAuthnSpec } from "./jwt_authn/spec.ts";
 import { LocalRateLimitFilter } from "./local_ratelimit/filter.ts";
 import type { LocalRateLimitSpec } from "./local_ratelimit/parse.ts";
+import { MatchDelegateFilter } from "./match_delegate/filter.ts";
+import type { MatchDelegateSpec } from "./match_delegate/parse.ts";
 import { MissingFilter } from "./missing-filter.ts";
 import { OnDemandFilter, type OnDemandHosts } from "./on_demand/filter.ts";
 import { RateLimitFilter } from "./ratelimit/filter.ts";
@@ -83,6 +85,10 @@ export interface FilterDeps {
 /** Spec to the live filter of a chain; the worker's half of the registry. Cannot fail on what parse gave. */
 export function linkFilter(spec: FilterConfigSpec, slot: number, deps: FilterDeps): Filter {
   if (spec.type === "") return missing;
+  if (spec.type === "envoy.extensions.common.matching.v3.ExtensionWithMatcher") {
+    const { matcher, inner } = spec.config as MatchDelegateSpec<FilterConfigSpec>;
+    return new MatchDelegateFilter(matcher, linkFilter(inner, slot, deps));
+  }
   const link = linkers[spec.type];
   if (link === undefined) throw new Error(`no link for the filter ${spec.type}`);
   return link(spec.config, slot, deps);

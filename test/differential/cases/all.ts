@@ -25,6 +25,7 @@ import { healthCheckCases, healthCheckSetups } from "./health-check.ts";
 import { jsonToMetadataCases, jsonToMetadataSetups } from "./json-to-metadata.ts";
 import { jwtAuthnCases, jwtAuthnSetups } from "./jwt-authn.ts";
 import { localRatelimitCases, localRatelimitSetups } from "./local-ratelimit.ts";
+import { matchDelegateCases, matchDelegateSetups } from "./match-delegate.ts";
 import { networkFiltersCases, networkFiltersSetups } from "./network-filters.ts";
 import { originalIpCases, originalIpSetups } from "./original-ip.ts";
 import { pathsCases, pathsSetups } from "./paths.ts";
@@ -98,6 +99,7 @@ const casesOfHttp1 = [
   ...celCases,
   ...customResponseCases,
   ...csrfCases,
+  ...matchDelegateCases,
   ...rbacCases,
   ...routeMatcherCases,
   ...extAuthzCases,
@@ -148,6 +150,7 @@ export const allSetups: Readonly<Record<string, Setup>> = {
   ...celSetups,
   ...customResponseSetups,
   ...csrfSetups,
+  ...matchDelegateSetups,
   ...rbacSetups,
   ...routeMatcherSetups,
   ...extAuthzSetups,

@@ -1,0 +1,54 @@
+import type { Any } from "@bufbuild/protobuf/wkt";
+import { checkCoverage } from "../../proto/coverage.ts";
+import {
+  type ExtensionWithMatcher,
+  ExtensionWithMatcherSchema,
+} from "../../proto/generated/envoy/extensions/common/matching/v3/extension_matcher_pb.ts";
+import type { Matcher } from "../../proto/generated/xds/type/matcher/v3/matcher_pb.ts";
+import type { Problems } from "../../proto/problems.ts";
+import { parseMatcher } from "../../router/matching/parse.ts";
+import type { MatcherSpec } from "../../router/matching/spec.ts";
+
+/** A matcher that says when a filter is skipped: its only action is SkipFilter. */
+export type SkipMatcherSpec = MatcherSpec<"skip"> | null;
+
+/** extensions.common.matching.v3.ExtensionWithMatcher. `Inner`: the filter's config. */
+export interface MatchDelegateSpec<Inner> {
+  matcher: SkipMatcherSpec;
+  inner: Inner;
+}
+
+/** null after telling what is wrong. */
+export function parseMatchDelegate<Inner>(
+  message: ExtensionWithMatcher,
+  problems: Problems,
+  parseInner: (name: string, any: Any | undefined, problems: Problems) => Inner | null,
+): MatchDelegateSpec<Inner> | null {
+  checkCoverage(ExtensionWithMatcherSchema, message, problems, {
+    honoured: ["xds_matcher", "extension_config"],
+    harmless: [],
+  });
+  const { name = "", typedConfig } = message.extensionConfig ?? {};
+  const inner = parseInner(name, typedConfig, problems.at("extension_config.typed_config"));
+  const matcher = parseSkipMatcher(message.xdsMatcher, problems.at("xds_matcher"));
+  return inner === null ? null : { matcher, inner };
+}
+
+function parseSkipMatcher(message: Matcher | undefined, problems: Problems): SkipMatcherSpec {
+  if (message === undefined) return null;
+  return parseMatcher(
+    message,
+    {
+      allowed: null,
+      refusal: () => "",
+      parseAction: ({ desc }, name, scope) => {
+        if (desc.typeName === "envoy.extensions.filters.common.matcher.action.v3.SkipFilter") return "skip" as const;
+        scope.error("", `is a ${desc.typeName}, and the action here is SkipFilter`, {
+          envoyText: `Didn't find a registered implementation for '${name}' with type URL: '${desc.typeName}'`,
+        });
+        return null;
+      },
+    },
+    problems,
+  );
+}
