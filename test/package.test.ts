@@ -147,6 +147,9 @@ function reachable(root: string): Set<string> {
     for (const [, target = ""] of text.matchAll(/(?:from|import|import\()\s*"(\.[^"]+)"/g)) {
       open.push(join(dirname(file), target));
     }
+    // What is loaded when it is first needed.
+    for (const [, target = ""] of text.matchAll(/require\(`(\.\/\w+)\$\{/g))
+      open.push(join(dirname(file), `${target}.js`));
   }
   return found;
 }
