@@ -44,6 +44,8 @@ export class ControlPlane {
   readonly #child: ChildProcess;
   readonly #told = new EventEmitter();
   readonly port: Promise<number>;
+  /** Its last line may be cut off. */
+  #isStopping = false;
 
   /**
    * `listen`: an address with its port, or the path of a Unix socket; `heartbeat`: how often resources with a time to live are renewed;
@@ -60,6 +62,7 @@ export class ControlPlane {
     const lines = createInterface({ input: this.#child.stdout as NodeJS.ReadableStream });
     this.port = new Promise((resolve) => {
       lines.on("line", (text) => {
+        if (this.#isStopping) return;
         const line = JSON.parse(text) as Partial<
           Seen & OpenedStream & Posted & { port: number; fault: string; held: string; set: string }
         >;
@@ -99,6 +102,7 @@ export class ControlPlane {
   }
 
   async stop(): Promise<void> {
+    this.#isStopping = true;
     const gone = new Promise((resolve) => this.#child.once("exit", resolve));
     this.#child.kill();
     await gone;
