@@ -18,6 +18,7 @@ import { HttpConnection } from "./connection.ts";
 import type { ConnectionOwner, DownstreamConnection } from "./connection-owner.ts";
 import { type DrainPlan, drainByPlan } from "./drain-plan.ts";
 import { chooseFilterChain, type MatchFacts } from "./filter-chain-match.ts";
+import { FirstBytesGate, type GatedConnection } from "./first-bytes-gate.ts";
 import { Http2ServerConnection } from "./http2-connection.ts";
 import {
   allChains,
@@ -290,13 +291,17 @@ export class Listener implements ConnectionOwner, InspectionOwner {
     proxied: ProxiedAddresses | null,
     open: (sink: TransportSink) => Transport,
   ): void {
-    const { hcm, exchanges } = chain;
+    const { hcm, exchanges, networkFilters } = chain;
     const isHttp2 = hcm.spec.codec === "HTTP2" || (hcm.spec.codec === "AUTO" && isAlpnHttp2);
     const id = nextConnectionId++;
+    // The sink is the connection itself.
+    const begin = networkFilters.looksAtBytes
+      ? (sink: TransportSink) => open(new FirstBytesGate(sink as GatedConnection, networkFilters))
+      : open;
     this.#connections.add(
       isHttp2
-        ? new Http2ServerConnection(this, hcm, id, tls, proxied, open)
-        : new HttpConnection(this, hcm, exchanges, id, tls, proxied, open),
+        ? new Http2ServerConnection(this, hcm, id, tls, proxied, begin)
+        : new HttpConnection(this, hcm, exchanges, id, tls, proxied, begin),
     );
   }
 }

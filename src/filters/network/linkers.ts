@@ -5,6 +5,7 @@ import { ConnectionLimitFilter } from "./connection_limit/filter.ts";
 import { LocalRateLimitNetworkFilter } from "./local_ratelimit/filter.ts";
 import { NetworkFilters } from "./network-filters.ts";
 import type { NetworkFilterSpec } from "./parsers.ts";
+import { NetworkRbacFilter } from "./rbac/filter.ts";
 
 /** What network filters take from the worker. */
 export interface NetworkFilterDeps {
@@ -25,5 +26,7 @@ function linkOne(spec: NetworkFilterSpec, deps: NetworkFilterDeps): NetworkFilte
       return new ConnectionLimitFilter(spec, deps);
     case "local_ratelimit":
       return new LocalRateLimitNetworkFilter(spec, deps);
+    case "rbac":
+      return new NetworkRbacFilter(spec, deps);
   }
 }

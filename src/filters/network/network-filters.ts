@@ -1,22 +1,35 @@
 import type { Socket } from "node:net";
+import type { StreamInfo } from "../../observability/stream-info.ts";
 import { admitted, type NetworkFilter } from "./api.ts";
 
 /** The network filters of one filter chain, in order. */
 export class NetworkFilters {
   readonly #filters: readonly NetworkFilter[];
+  /** Some are asked at the first bytes. */
+  readonly looksAtBytes: boolean;
 
   constructor(filters: readonly NetworkFilter[]) {
     this.#filters = filters;
+    this.looksAtBytes = filters.some(({ onFirstBytes }) => onFirstBytes !== undefined);
   }
 
   get isEmpty(): boolean {
     return this.#filters.length === 0;
   }
 
+  /** The same as admit, at the first bytes. */
+  admitBytes(info: StreamInfo): number {
+    for (const filter of this.#filters) {
+      const delayMs = filter.onFirstBytes?.(info) ?? admitted;
+      if (delayMs !== admitted) return delayMs;
+    }
+    return admitted;
+  }
+
   /** Asks one after the other until one refuses. `admitted`, or in how many ms `socket` is to be closed. */
   admit(socket: Socket): number {
     for (const filter of this.#filters) {
-      const delayMs = filter.onNewConnection();
+      const delayMs = filter.onNewConnection?.() ?? admitted;
       if (filter.onEnd !== undefined) socket.once("close", () => filter.onEnd?.());
       if (delayMs !== admitted) return delayMs;
     }

@@ -14,7 +14,55 @@ const rate = (max_tokens: number, more: Json = {}): Json =>
     ...more,
   });
 
+const local = { address_prefix: "127.0.0.0", prefix_len: 8 };
+const other = { address_prefix: "10.0.0.0", prefix_len: 8 };
+const who = (range: Json, action = "ALLOW"): Json => ({
+  action,
+  policies: { p: { permissions: [{ any: true }], principals: [{ direct_remote_ip: range }] } },
+});
+const rbac = (config: Json): Json => filter("rbac", "RBAC", { stat_prefix: "who{lane}", ...config });
+const sourceIn = (range: Json): Json => ({
+  matcher_list: {
+    matchers: [
+      {
+        predicate: {
+          single_predicate: {
+            input: {
+              name: "i",
+              typed_config: {
+                "@type": "type.googleapis.com/envoy.extensions.matching.common_inputs.network.v3.SourceIPInput",
+              },
+            },
+            custom_match: {
+              name: "m",
+              typed_config: {
+                "@type": "type.googleapis.com/envoy.extensions.matching.input_matchers.ip.v3.Ip",
+                cidr_ranges: [range],
+                stat_prefix: "ip",
+              },
+            },
+          },
+        },
+        on_match: {
+          action: {
+            name: "a",
+            typed_config: { "@type": "type.googleapis.com/envoy.config.rbac.v3.Action", name: "found" },
+          },
+        },
+      },
+    ],
+  },
+});
+
 export const networkFiltersSetups: Record<string, Setup> = {
+  rbacLocal: { networkFilters: [rbac({ rules: who(local) })] },
+  rbacOther: { networkFilters: [rbac({ rules: who(other) })] },
+  rbacDenied: { networkFilters: [rbac({ rules: who(local, "DENY"), delay_deny: "0.2s" })] },
+  rbacShadow: {
+    networkFilters: [rbac({ shadow_rules: who(local, "DENY"), shadow_rules_stat_prefix: "dark_", rules: who(local) })],
+  },
+  rbacMatcher: { networkFilters: [rbac({ matcher: sourceIn(local) })] },
+  rbacNoMatch: { networkFilters: [rbac({ matcher: sourceIn(other), shadow_matcher: sourceIn(local) })] },
   mostOne: { networkFilters: [most(1)] },
   mostTwo: { networkFilters: [most(2)] },
   mostDelayed: { networkFilters: [most(1, { delay: "0.3s" })] },
@@ -43,11 +91,22 @@ const stats = (setup: string): Case => ({
   setup,
   send: "",
   stats:
-    "connection_limit|local_rate_limit|^http.in.*downstream_cx_(total|http1_total|active|destroy|destroy_local|destroy_active_rq|destroy_remote_active_rq)$",
+    "connection_limit|local_rate_limit|rbac|^http.in.*downstream_cx_(total|http1_total|active|destroy|destroy_local|destroy_active_rq|destroy_remote_active_rq)$",
 });
 const beside = [request("GET /", "x-do: silent")];
 
+const refusing = new Set(["rbacOther", "rbacDenied", "rbacNoMatch"]);
+
 export const networkFiltersCases: Case[] = [
+  ...["rbacLocal", "rbacOther", "rbacDenied", "rbacShadow", "rbacMatcher", "rbacNoMatch"].flatMap((setup) => [
+    one(setup, { holdMs: 400 }),
+    refusing.has(setup)
+      ? {
+          ...stats(setup),
+          allowedDifference: "Nuncio knows the version of a connection before its first bytes are let in",
+        }
+      : stats(setup),
+  ]),
   one("mostOne"),
   refused("mostOne", { beside }),
   one("mostOne"),

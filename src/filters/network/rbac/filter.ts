@@ -1,0 +1,29 @@
+import type { StreamInfo } from "../../../observability/stream-info.ts";
+import { RbacCounters } from "../../rbac/counters.ts";
+import { type Engine, linkEngine } from "../../rbac/engine.ts";
+import { admitted, type NetworkFilter } from "../api.ts";
+import type { NetworkFilterDeps } from "../linkers.ts";
+import type { NetworkRbacSpec } from "./parse.ts";
+
+/** Lets connections pass by who they are, asked at their first byte. Envoy: the RoleBasedAccessControlFilter of Network. */
+export class NetworkRbacFilter implements NetworkFilter {
+  readonly #delayMs: number;
+  readonly #enforced: Engine | null;
+  readonly #shadow: Engine | null;
+  readonly #stats: RbacCounters;
+
+  constructor(spec: NetworkRbacSpec, { slab }: NetworkFilterDeps) {
+    this.#delayMs = spec.delayMs;
+    this.#enforced = spec.enforced === null ? null : linkEngine(spec.enforced);
+    this.#shadow = spec.shadow === null ? null : linkEngine(spec.shadow);
+    this.#stats = new RbacCounters(slab, `${spec.statPrefix}.rbac.`, { ...spec, rulesStatPrefix: "" });
+  }
+
+  onFirstBytes(info: StreamInfo): number {
+    if (this.#shadow !== null) this.#stats.count("shadow_", this.#shadow.decide(info), false);
+    if (this.#enforced === null) return admitted;
+    const verdict = this.#enforced.decide(info);
+    this.#stats.count("", verdict, false);
+    return verdict.isAllowed ? admitted : this.#delayMs;
+  }
+}
