@@ -23,6 +23,8 @@ export interface FilterConfigCase {
   name: string;
   /** Before the router. */
   filters?: Json[];
+  /** Before the HttpConnectionManager, whose place in the path of an error the first takes. */
+  networkFilters?: Json[];
   virtualHost?: Json;
   route?: Json;
   action?: Json;

@@ -43,6 +43,7 @@ function problemsOf(text: string): Problems["list"] {
 
 function bootstrapOf({
   filters = [],
+  networkFilters = [],
   virtualHost = {},
   route = {},
   action = {},
@@ -79,7 +80,7 @@ function bootstrapOf({
         {
           name: "l",
           address: { socket_address: { address: "127.0.0.1", port_value: 10000 } },
-          filter_chains: [{ filters: [{ name: "hcm", typed_config: manager }] }],
+          filter_chains: [{ filters: [...networkFilters, { name: "hcm", typed_config: manager }] }],
         },
       ],
       clusters: [{ name: "c", type: "STATIC", load_assignment: { cluster_name: "c", endpoints: [] } }],

@@ -27,10 +27,62 @@ const cel = (expr_match: Json): Json =>
 const call = (name: string, ...args: Json[]): Json => ({ call_expr: { function: name, args } });
 const text = (value: string): Json => ({ const_expr: { string_value: value } });
 const any: Json[] = [{ any: true }];
+const network = (config: Json): Json => ({
+  name: "envoy.filters.network.rbac",
+  typed_config: { "@type": `${types}envoy.extensions.filters.network.rbac.v3.RBAC`, stat_prefix: "n", ...config },
+});
 const first = 'http_filters[0].typed_config.rules.policies["p"]';
 const predicate = "http_filters[0].typed_config.matcher.matcher_list.matchers[0].predicate.single_predicate";
 
 export const ofRbac: FilterConfigCase[] = [
+  {
+    name: "network rbac: by address",
+    networkFilters: [
+      network({ rules: { policies: { p: { permissions: [{ destination_port: 80 }], principals: any } } } }),
+    ],
+  },
+  {
+    name: "network rbac: a rule on a header",
+    networkFilters: [
+      network({
+        rules: {
+          policies: {
+            p: { permissions: [{ not_rule: { header: { name: "x", present_match: true } } }], principals: any },
+          },
+        },
+      }),
+    ],
+    error: {
+      path: 'rules.policies["p"]',
+      says: "does not have",
+      envoySays: "not supported by RBAC network filter",
+    },
+  },
+  {
+    name: "network rbac: an input of requests",
+    networkFilters: [
+      network({
+        matcher: {
+          matcher_list: {
+            matchers: [
+              { predicate: { single_predicate: { input: header, value_match: { exact: "1" } } }, on_match: allow },
+            ],
+          },
+        },
+      }),
+    ],
+    error: {
+      path: "matcher.matcher_list.matchers[0].predicate.single_predicate.input.typed_config",
+      says: "cannot be used here",
+      envoySays:
+        "RBAC network filter cannot match 'type.googleapis.com/envoy.type.matcher.v3.HttpRequestHeaderMatchInput'",
+    },
+  },
+  {
+    name: "network rbac: at every byte",
+    networkFilters: [network({ enforcement_type: "CONTINUOUS" })],
+    error: { path: "enforcement_type", says: "not implemented in Nuncio yet", envoySays: null },
+  },
   { name: "rbac: empty", filters: [rbac({})] },
   { name: "rbac: a policy of all", filters: [policy({ permissions: any, principals: any })] },
   {
