@@ -269,7 +269,7 @@ export const jwtAuthnSetups: Record<string, Setup> = {
         providers: {
           subject: provider({ subjects: { prefix: "an" } }),
           expiry: { issuer: "https://expiry.test", ...jwks(keys), require_expiration: true },
-          life: { issuer: "https://life.test", ...jwks(keys), max_lifetime: "60s" },
+          life: { issuer: "https://life.test", ...jwks(keys), max_lifetime: "2000s" },
           skew: { issuer: "https://skew.test", ...jwks(keys), clock_skew_seconds: 10 },
           nobody: { ...jwks(keys) },
           lost: {
@@ -300,7 +300,7 @@ const strict: readonly (readonly [path: string, title: string, token: string])[]
   ["/subject", "no subject", tokens["no subject"] as string],
   ["/expiry", "an expiry", await ofIssuer("https://expiry.test")],
   ["/expiry", "no expiry", await ofIssuer("https://expiry.test", { exp: undefined })],
-  ["/life", "a short life", await ofIssuer("https://life.test", { exp: now + 30, iat: now })],
+  ["/life", "a short life", await ofIssuer("https://life.test", { exp: now + 1800, iat: now })],
   ["/life", "a long life", await ofIssuer("https://life.test")],
   ["/life", "no expiry and a limit", await ofIssuer("https://life.test", { exp: undefined })],
   ["/skew", "expired within the skew", await ofIssuer("https://skew.test", { exp: now - 2 })],
