@@ -5,8 +5,8 @@ import { eventClock } from "../../net/event-clock.ts";
 import { localReply } from "../../observability/local-replies.ts";
 import { DataStatus, type Filter, type FilterStream, HeadersStatus } from "../api.ts";
 import { filterCounters } from "../counters.ts";
+import { isFlagOn } from "../feature-flag.ts";
 import type { FilterDeps } from "../linkers.ts";
-import { isFlagOn } from "../network/feature-flag.ts";
 import type { AdmissionControlSpec, RuntimeNumberSpec } from "./parse.ts";
 import { RequestHistory } from "./request-history.ts";
 

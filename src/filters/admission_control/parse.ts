@@ -7,7 +7,7 @@ import {
   AdmissionControlSchema,
 } from "../../proto/generated/envoy/extensions/filters/http/admission_control/v3/admission_control_pb.ts";
 import type { Problems } from "../../proto/problems.ts";
-import { type FeatureFlagSpec, parseFeatureFlag } from "../network/feature-flag.ts";
+import { type FeatureFlagSpec, parseFeatureFlag } from "../feature-flag.ts";
 
 /** extensions.filters.http.admission_control.v3.AdmissionControl. */
 export interface AdmissionControlSpec {

@@ -2,8 +2,8 @@ import { HeaderBlock, type RequestHead, type ResponseHead } from "../../http/hea
 import type { PerFilter } from "../../router/route.ts";
 import { type BodyChunk, DataStatus, type Filter, type FilterStream, HeadersStatus } from "../api.ts";
 import { BodyFlow } from "../body-flow.ts";
+import { isFlagOn } from "../feature-flag.ts";
 import type { FilterDeps } from "../linkers.ts";
-import { isFlagOn } from "../network/feature-flag.ts";
 import { routeConfig } from "../route-config.ts";
 import { StreamRateLimiter } from "../stream-rate-limiter.ts";
 import { TokenBucket } from "../token-bucket.ts";

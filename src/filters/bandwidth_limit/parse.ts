@@ -6,7 +6,7 @@ import {
   BandwidthLimitSchema,
 } from "../../proto/generated/envoy/extensions/filters/http/bandwidth_limit/v3/bandwidth_limit_pb.ts";
 import type { Problems } from "../../proto/problems.ts";
-import { type FeatureFlagSpec, parseFeatureFlag } from "../network/feature-flag.ts";
+import { type FeatureFlagSpec, parseFeatureFlag } from "../feature-flag.ts";
 import { bytesPerSecond, defaultFillMs } from "../stream-rate-limiter.ts";
 import { newTokenBucket, type TokenBucketSpec } from "../token-bucket.ts";
 

@@ -11,9 +11,9 @@ import {
   newCompressor,
 } from "../compression-library.ts";
 import { filterCounters } from "../counters.ts";
+import { isFlagOn } from "../feature-flag.ts";
 import type { FilterDeps } from "../linkers.ts";
 import { hasToken } from "../list-token.ts";
-import { isFlagOn } from "../network/feature-flag.ts";
 import { routeConfig } from "../route-config.ts";
 import { type Candidate, chooseEncoding, type EncodingDecision } from "./choose-encoding.ts";
 import { CompressorDirection, isTransferCoded } from "./direction.ts";

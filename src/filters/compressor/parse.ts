@@ -11,7 +11,7 @@ import type { Problems } from "../../proto/problems.ts";
 import { parseStringMatcher } from "../../router/parse-match.ts";
 import type { StringMatcherSpec } from "../../router/spec.ts";
 import { type CompressionLibrarySpec, parseCompressionLibrary } from "../compression-library.ts";
-import { type FeatureFlagSpec, parseFeatureFlag } from "../network/feature-flag.ts";
+import { type FeatureFlagSpec, parseFeatureFlag } from "../feature-flag.ts";
 
 /** extensions.filters.http.compressor.v3.Compressor. */
 export interface CompressorSpec {

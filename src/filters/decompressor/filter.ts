@@ -4,9 +4,9 @@ import { type BodyChunk, DataStatus, type Filter, type FilterStream, HeadersStat
 import { BodyFlow } from "../body-flow.ts";
 import { libraryStatPrefix } from "../compression-library.ts";
 import { filterCounters } from "../counters.ts";
+import { isFlagOn } from "../feature-flag.ts";
 import type { FilterDeps } from "../linkers.ts";
 import { hasToken } from "../list-token.ts";
-import { isFlagOn } from "../network/feature-flag.ts";
 import { DecodedBody } from "./decoded-body.ts";
 import type { DecompressionLibrarySpec, DecompressorDirectionSpec, DecompressorSpec } from "./parse.ts";
 

@@ -19,7 +19,7 @@ import {
   DecompressorSchema,
 } from "../../proto/generated/envoy/extensions/filters/http/decompressor/v3/decompressor_pb.ts";
 import type { Problems } from "../../proto/problems.ts";
-import { type FeatureFlagSpec, parseFeatureFlag } from "../network/feature-flag.ts";
+import { type FeatureFlagSpec, parseFeatureFlag } from "../feature-flag.ts";
 
 /** extensions.filters.http.decompressor.v3.Decompressor. */
 export interface DecompressorSpec {

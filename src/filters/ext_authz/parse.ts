@@ -21,7 +21,7 @@ import { parseHeaderName } from "../../router/parse-headers.ts";
 import { parseRegex, parseRuntimeFraction, parseStringMatcher } from "../../router/parse-match.ts";
 import { parseMetadata } from "../../router/parse-stream-conditions.ts";
 import type { StringMatcherSpec } from "../../router/spec.ts";
-import { parseFeatureFlag } from "../network/feature-flag.ts";
+import { parseFeatureFlag } from "../feature-flag.ts";
 import { parseHttpAuthz } from "./parse-http.ts";
 import type {
   AuthzBodySpec,

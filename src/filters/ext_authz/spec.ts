@@ -1,6 +1,6 @@
 import type { GrpcServiceSpec } from "../../proto/api-source.ts";
 import type { HeaderAddSpec, MetadataMatcherSpec, RuntimeFractionSpec, StringMatcherSpec } from "../../router/spec.ts";
-import type { FeatureFlagSpec } from "../network/feature-flag.ts";
+import type { FeatureFlagSpec } from "../feature-flag.ts";
 
 /** extensions.filters.http.ext_authz.v3.ExtAuthz. */
 export interface ExtAuthzSpec {

@@ -1,6 +1,6 @@
 import type { RuntimeLookup } from "../../../router/runtime-fraction.ts";
+import { isFlagOn } from "../../feature-flag.ts";
 import { admitted, type NetworkFilter } from "../api.ts";
-import { isFlagOn } from "../feature-flag.ts";
 import type { NetworkFilterDeps } from "../linkers.ts";
 import type { ConnectionLimitSpec } from "./parse.ts";
 import { SharedCount } from "./shared-count.ts";

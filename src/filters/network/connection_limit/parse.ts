@@ -5,7 +5,7 @@ import {
   ConnectionLimitSchema,
 } from "../../../proto/generated/envoy/extensions/filters/network/connection_limit/v3/connection_limit_pb.ts";
 import type { Problems } from "../../../proto/problems.ts";
-import { type FeatureFlagSpec, parseFeatureFlag } from "../feature-flag.ts";
+import { type FeatureFlagSpec, parseFeatureFlag } from "../../feature-flag.ts";
 import { newSharedCount } from "./shared-count.ts";
 
 /** extensions.filters.network.connection_limit.v3.ConnectionLimit. */

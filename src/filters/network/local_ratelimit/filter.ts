@@ -1,7 +1,7 @@
 import type { RuntimeLookup } from "../../../router/runtime-fraction.ts";
+import { isFlagOn } from "../../feature-flag.ts";
 import { TokenBucket } from "../../token-bucket.ts";
 import { admitted, type NetworkFilter } from "../api.ts";
-import { isFlagOn } from "../feature-flag.ts";
 import type { NetworkFilterDeps } from "../linkers.ts";
 import type { LocalRateLimitNetworkSpec } from "./parse.ts";
 

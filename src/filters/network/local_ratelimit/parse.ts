@@ -4,9 +4,9 @@ import {
   LocalRateLimitSchema,
 } from "../../../proto/generated/envoy/extensions/filters/network/local_ratelimit/v3/local_rate_limit_pb.ts";
 import type { Problems } from "../../../proto/problems.ts";
+import { type FeatureFlagSpec, parseFeatureFlag } from "../../feature-flag.ts";
 import { parseTokenBucket } from "../../parse-token-bucket.ts";
 import { newTokenBucket, type TokenBucketSpec } from "../../token-bucket.ts";
-import { type FeatureFlagSpec, parseFeatureFlag } from "../feature-flag.ts";
 
 /** extensions.filters.network.local_ratelimit.v3.LocalRateLimit. */
 export interface LocalRateLimitNetworkSpec {

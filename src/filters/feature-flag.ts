@@ -1,5 +1,5 @@
-import type { RuntimeFeatureFlag } from "../../proto/generated/envoy/config/core/v3/base_pb.ts";
-import type { RuntimeLookup } from "../../router/runtime-fraction.ts";
+import type { RuntimeFeatureFlag } from "../proto/generated/envoy/config/core/v3/base_pb.ts";
+import type { RuntimeLookup } from "../router/runtime-fraction.ts";
 
 /** A config.core.v3.RuntimeFeatureFlag. */
 export interface FeatureFlagSpec {
