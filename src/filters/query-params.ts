@@ -1,17 +1,16 @@
 import { percentDecode } from "../http/percent-decode.ts";
+import { queryOf } from "../http/query.ts";
 
 // A query as Envoy writes it anew: parameters sorted by name, each with its "=", what was percent-encoded is plain. Envoy: Http::Utility::QueryParamsMulti.
 
 /** The parameters of a path with its query, by name; all are wire bytes. */
 export function paramsOf(target: string): Map<string, string[]> {
-  const at = target.indexOf("?");
-  return at < 0 ? new Map() : parseQuery(target.slice(at + 1), percentDecode);
+  return parseQuery(queryOf(target), percentDecode);
 }
 
 /** The same, what is percent-encoded stays so. Envoy: QueryParamsMulti::parseQueryString. */
 export function encodedParamsOf(target: string): Map<string, string[]> {
-  const at = target.indexOf("?");
-  return at < 0 ? new Map() : parseQuery(target.slice(at + 1), (text) => text);
+  return parseQuery(queryOf(target), (text) => text);
 }
 
 /** The path with these parameters for its query. */

@@ -165,7 +165,8 @@ export class RequestHead extends HeaderBlock {
   }
 }
 
-const pseudoFields = [":method", ":path", ":authority", ":scheme", ":protocol"];
+/** Of a request, in the order that Envoy has them. */
+export const pseudoFields: readonly string[] = [":authority", ":path", ":method", ":scheme", ":protocol"];
 
 /** A response's head. */
 export class ResponseHead extends HeaderBlock {

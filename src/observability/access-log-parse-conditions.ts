@@ -1,9 +1,9 @@
-import { RE2JS } from "re2js";
 import type { HeaderMatcher } from "../proto/generated/envoy/config/route/v3/route_components_pb.ts";
 import type { StringMatcher } from "../proto/generated/envoy/type/matcher/v3/string_pb.ts";
 import type { ValueMatcher } from "../proto/generated/envoy/type/matcher/v3/value_pb.ts";
 import type { Problems } from "../proto/problems.ts";
 import type { HeaderConditionSpec, StringConditionSpec, ValueConditionSpec } from "./access-log-spec.ts";
+import { patternError } from "./pattern-error.ts";
 
 /** A header matcher; null after telling what is wrong. */
 export function parseHeader(message: HeaderMatcher | undefined, problems: Problems): HeaderConditionSpec | null {
@@ -64,14 +64,10 @@ function parseString(message: StringMatcher, problems: Problems): StringConditio
 }
 
 function regexCondition(regex: string, problems: Problems): StringConditionSpec | null {
-  try {
-    RE2JS.compile(regex);
-  } catch (error) {
-    // RE2JS throws its syntax errors.
-    problems.error("regex", error instanceof Error ? error.message : String(error));
-    return null;
-  }
-  return { kind: "regex", value: regex, ignoreCase: false };
+  const reason = patternError(regex);
+  if (reason === null) return { kind: "regex", value: regex, ignoreCase: false };
+  problems.error("regex", reason);
+  return null;
 }
 
 /** A metadata value's matcher; null after telling what is wrong. */

@@ -1,4 +1,5 @@
 import { percentDecode } from "../http/percent-decode.ts";
+import { decodedParam, queryOf } from "../http/query.ts";
 import { celOperator } from "./cel/operator.ts";
 import { jsonNames } from "./filter-state.ts";
 import {
@@ -98,7 +99,7 @@ const makers: Record<string, Maker> = {
   },
   GRPC_STATUS_NUMBER: () => numberOperator((info) => grpcStatus(info) ?? -1),
   PATH: pathOperator,
-  QUERY_PARAM: (args) => textOperator((info) => queryParam(info.request.path, args)),
+  QUERY_PARAM: (args) => textOperator((info) => decodedParam(info.request.path, args) || null),
   QUERY_PARAMS: (args) => {
     if (args !== "" && args !== "ORIG" && args !== "DECODED") {
       return `Invalid QUERY_PARAMS option: '${args}', only 'ORIG'/'DECODED' are allowed`;
@@ -293,21 +294,6 @@ function addressOperator(name: string, args: string | null): Operator | null {
     if (full === "") return null;
     return prefixLength === null ? withoutPort(full) : maskedAddress(withoutPort(full), prefixLength);
   });
-}
-
-function queryOf(path: string): string {
-  const at = path.indexOf("?");
-  return at < 0 ? "" : path.slice(at + 1);
-}
-
-function queryParam(path: string, key: string): string | null {
-  for (const pair of queryOf(path).split("&")) {
-    const equals = pair.indexOf("=");
-    if (percentDecode(equals < 0 ? pair : pair.slice(0, equals)) === key) {
-      return equals < 0 ? null : percentDecode(pair.slice(equals + 1)) || null;
-    }
-  }
-  return null;
 }
 
 function textOperator(text: (info: StreamInfo) => string | null): Operator {

@@ -1,5 +1,5 @@
 import { create, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
-import type { RequestHead } from "../../http/header-block.ts";
+import { pseudoFields, type RequestHead } from "../../http/header-block.ts";
 import { alternativeNames, rfc2253 } from "../../net/tls/alternative-names.ts";
 import { portOf, withoutPort } from "../../observability/format-values.ts";
 import type { StreamInfo } from "../../observability/stream-info.ts";
@@ -157,4 +157,3 @@ function text(value: string): string {
 /** Envoy numbers its streams; a service can tell requests apart by it. */
 let lastId = 0;
 const partialField = "x-envoy-auth-partial-body";
-const pseudoFields = [":authority", ":path", ":method", ":scheme", ":protocol"];

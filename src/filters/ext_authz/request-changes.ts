@@ -1,4 +1,4 @@
-import type { RequestHead } from "../../http/header-block.ts";
+import { pseudoFields, type RequestHead } from "../../http/header-block.ts";
 import { percentDecode } from "../../http/percent-decode.ts";
 import { encodedParamsOf, percentEncode, withParams } from "../query-params.ts";
 import type { MutationRules } from "./mutation-rules.ts";
@@ -86,6 +86,5 @@ function setPseudo(head: RequestHead, name: string, value: string): void {
   }
 }
 
-const pseudoFields = [":authority", ":path", ":method", ":scheme", ":protocol"];
 const nameChars = /^:?[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 const badValue = /[\0-\x08\x0a-\x1f\x7f]/;

@@ -1,7 +1,8 @@
 import { type CelInput, celMap, celUint } from "@bufbuild/cel";
 import { create } from "@bufbuild/protobuf";
-import { type Duration, DurationSchema, type Timestamp, timestampFromMs } from "@bufbuild/protobuf/wkt";
+import { type Duration, DurationSchema, timestampFromMs } from "@bufbuild/protobuf/wkt";
 import type { HeaderBlock } from "../../http/header-block.ts";
+import { queryOf } from "../../http/query.ts";
 import { alternativeNames, rfc2253 } from "../../net/tls/alternative-names.ts";
 import type { TlsInfo } from "../../net/tls/tls-info.ts";
 import { tlsFields } from "../format-tls.ts";
@@ -124,9 +125,9 @@ const requestAttributes: AttributeTable = {
   referer: ({ request }) => some(request.find("referer")),
   useragent: ({ request }) => some(request.find("user-agent")),
   id: ({ request }) => some(request.find("x-request-id")),
-  time: ({ startTimeMs }) => timestampOf(startTimeMs),
+  time: ({ startTimeMs }) => timestampFromMs(startTimeMs),
   protocol: ({ protocol }) => some(protocol),
-  query: ({ request }) => text(request.path.slice((request.path.indexOf("?") + 1 || request.path.length) | 0)),
+  query: ({ request }) => text(queryOf(request.path)),
   duration: ({ start, end }) => durationOf(start, end),
   size: ({ bytesReceived }) => BigInt(bytesReceived),
   total_size: ({ request, bytesReceived }) => BigInt(bytesReceived + request.byteSize()),
@@ -252,8 +253,4 @@ function durationOf(from: number, to: number): Duration | undefined {
   if (from < 0 || to < 0) return undefined;
   const nanos = Math.round((to - from) * 1e6);
   return create(DurationSchema, { seconds: BigInt(Math.floor(nanos / 1e9)), nanos: nanos % 1e9 });
-}
-
-function timestampOf(ms: number): Timestamp {
-  return timestampFromMs(ms);
 }

@@ -1,10 +1,10 @@
 import { fromBinary, toBinary } from "@bufbuild/protobuf";
-import { RE2JS } from "re2js";
 import { type Expr, ExprSchema } from "../../proto/generated/cel/expr/syntax_pb.ts";
 import type { CelExpressionConfig } from "../../proto/generated/envoy/config/core/v3/cel_pb.ts";
 import { ExprSchema as V1Alpha1ExprSchema } from "../../proto/generated/google/api/expr/v1alpha1/syntax_pb.ts";
 import type { CelExpression } from "../../proto/generated/xds/type/v3/cel_pb.ts";
 import type { Problems } from "../../proto/problems.ts";
+import { patternError } from "../pattern-error.ts";
 import { celEngine } from "./engine.ts";
 
 /** A sound expression: the bytes of a cel.expr.Expr. Plain data. */
@@ -98,7 +98,7 @@ function exprError({ exprKind: kind }: Expr, allowances: CelAllowances): string 
         return `failed to create an expression: No overload found in reference resolve step for ${name}`;
       }
       if (name === "matches") {
-        const reason = patternError(args.at(-1));
+        const reason = literalError(args.at(-1));
         if (reason !== null) return `failed to create an expression: invalid regular expression: ${reason}`;
       }
       return operandError(target, allowances) ?? firstError(args, allowances);
@@ -121,16 +121,9 @@ function firstError(exprs: readonly Expr[], allowances: CelAllowances): string |
 }
 
 /** null too for what is no literal: it is known only when it runs. */
-function patternError(pattern: Expr | undefined): string | null {
+function literalError(pattern: Expr | undefined): string | null {
   const constant = pattern?.exprKind.case === "constExpr" ? pattern.exprKind.value.constantKind : undefined;
-  if (constant?.case !== "stringValue") return null;
-  try {
-    RE2JS.compile(constant.value);
-    return null;
-  } catch (error) {
-    // RE2JS throws its syntax errors.
-    return error instanceof Error ? error.message : String(error);
-  }
+  return constant?.case === "stringValue" ? patternError(constant.value) : null;
 }
 
 /** The functions of CEL's standard that Envoy has on. */

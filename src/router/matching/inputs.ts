@@ -1,5 +1,5 @@
 import type { X509Certificate } from "node:crypto";
-import { percentDecode } from "../../http/percent-decode.ts";
+import { decodedParam } from "../../http/query.ts";
 import { isLoopback } from "../../net/cidr.ts";
 import { alternativeNames, rfc2253 } from "../../net/tls/alternative-names.ts";
 import { metadataAt, portOf, withoutPort } from "../../observability/format-values.ts";
@@ -23,7 +23,7 @@ export function linkInput(spec: InputSpec): Input {
     case "request_trailer":
       return () => unavailable;
     case "query_param":
-      return ({ request }) => queryParam(request.path, spec.name);
+      return ({ request }) => decodedParam(request.path, spec.name);
     case "environment_variable": {
       const value = process.env[spec.name] ?? null;
       return () => value;
@@ -92,16 +92,4 @@ function portText(address: string): string | null {
 
 function isLocal(remote: string, local: string): boolean {
   return isLoopback(remote) || remote === local;
-}
-
-/** The first of that name, both decoded. Envoy: Utility::QueryParamsMulti::parseAndDecodeQueryString. */
-function queryParam(path: string, name: string): string | null {
-  const at = path.indexOf("?");
-  if (at < 0) return null;
-  for (const pair of path.slice(at + 1).split("&")) {
-    const equals = pair.indexOf("=");
-    const key = percentDecode(equals < 0 ? pair : pair.slice(0, equals));
-    if (key === name) return equals < 0 ? "" : percentDecode(pair.slice(equals + 1));
-  }
-  return null;
 }
