@@ -30,7 +30,7 @@ export interface BodyChunk {
 }
 
 /** What of a request's body waits for a filter that stopped it. */
-interface HeldBody {
+export interface HeldBody {
   /** Bytes that may wait; more are answered with 413. Envoy: setDecoderBufferLimit. */
   bufferLimit: number;
   /** In their order. Envoy: decodingBuffer. */

@@ -2,7 +2,7 @@ import type { HeaderBlock } from "../../http/header-block.ts";
 import { Known } from "../../http/names.ts";
 import type { StatsSlab } from "../../observability/stats.ts";
 import { StringMatcher } from "../../router/matchers.ts";
-import { type CodingCounters, maxBytesAtOnce } from "../coded-body.ts";
+import type { CodingCounters } from "../coded-body.ts";
 import { filterCounters } from "../counters.ts";
 import type { CompressorDirectionSpec } from "./parse.ts";
 
@@ -44,10 +44,6 @@ export class CompressorDirection {
     if (this.#types.has(mediaType.toLowerCase())) return true;
     for (const matcher of this.#matchers) if (matcher.matches(mediaType)) return true;
     return false;
-  }
-
-  isAtOnce(bytes: Buffer, endStream: boolean): boolean {
-    return endStream && bytes.length <= maxBytesAtOnce;
   }
 }
 

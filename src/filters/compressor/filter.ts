@@ -3,7 +3,7 @@ import { Known } from "../../http/names.ts";
 import type { PerFilter } from "../../router/route.ts";
 import { type BodyChunk, DataStatus, type Filter, type FilterStream, HeadersStatus } from "../api.ts";
 import { BodyFlow } from "../body-flow.ts";
-import { CodedBody } from "../coded-body.ts";
+import { CodedBody, maxBytesAtOnce } from "../coded-body.ts";
 import {
   type CompressionLibrarySpec,
   compressWhole,
@@ -161,7 +161,7 @@ export class CompressorFilter implements Filter {
     chunk: BodyChunk,
     endStream: boolean,
   ): boolean {
-    if (!direction.isAtOnce(chunk.bytes, endStream)) return false;
+    if (!endStream || chunk.bytes.length > maxBytesAtOnce) return false;
     const { values, taken, given } = direction.counters;
     values[taken] += chunk.bytes.length;
     chunk.bytes = compressWhole(library, chunk.bytes);

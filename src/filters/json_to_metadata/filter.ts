@@ -3,7 +3,7 @@ import { Known } from "../../http/names.ts";
 import { Regex } from "../../router/regex.ts";
 import type { PerFilter } from "../../router/route.ts";
 import { wire } from "../../router/text.ts";
-import { type BodyChunk, DataStatus, type Filter, type FilterStream, HeadersStatus } from "../api.ts";
+import { type BodyChunk, DataStatus, type Filter, type FilterStream, HeadersStatus, type HeldBody } from "../api.ts";
 import { filterCounters } from "../counters.ts";
 import type { FilterDeps } from "../linkers.ts";
 import { routeConfig } from "../route-config.ts";
@@ -32,11 +32,11 @@ export class JsonToMetadataFilter implements Filter {
   }
 
   onRequestData(stream: FilterStream, chunk: BodyChunk, endStream: boolean): DataStatus {
-    return this.#read(stream, chunk, endStream);
+    return this.#read(stream, stream.requestWalk, chunk, endStream);
   }
 
   onRequestTrailers(stream: FilterStream): DataStatus {
-    return this.#finish(stream);
+    return this.#finish(stream, stream.requestWalk, empty);
   }
 
   onResponseHead(stream: FilterStream, head: ResponseHead, endStream: boolean): HeadersStatus {
@@ -46,11 +46,11 @@ export class JsonToMetadataFilter implements Filter {
   }
 
   onResponseData(stream: FilterStream, chunk: BodyChunk, endStream: boolean): DataStatus {
-    return this.#read(stream, chunk, endStream);
+    return this.#read(stream, stream.responseWalk, chunk, endStream);
   }
 
   onResponseTrailers(stream: FilterStream): DataStatus {
-    return this.#finish(stream);
+    return this.#finish(stream, stream.responseWalk, empty);
   }
 
   #configOf(stream: FilterStream): Config {
@@ -64,31 +64,23 @@ export class JsonToMetadataFilter implements Filter {
       side.apply(stream, isRead ? empty : null);
       return HeadersStatus.Continue;
     }
-    stream.scratch[this.#slot] = { side, parts: [] } satisfies Body;
+    stream.scratch[this.#slot] = side;
     return HeadersStatus.StopIteration;
   }
 
-  #read(stream: FilterStream, { bytes }: BodyChunk, endStream: boolean): DataStatus {
-    const body = stream.scratch[this.#slot] as Body | null | undefined;
-    if (body === null || body === undefined) return DataStatus.Continue;
-    // A copy, for the bytes are the codec's.
-    if (bytes.length > 0) body.parts.push(Buffer.from(bytes));
-    return endStream ? this.#finish(stream) : DataStatus.StopIterationAndBuffer;
+  #read(stream: FilterStream, walk: HeldBody, { bytes }: BodyChunk, endStream: boolean): DataStatus {
+    if (!stream.scratch[this.#slot]) return DataStatus.Continue;
+    return endStream ? this.#finish(stream, walk, bytes) : DataStatus.StopIterationAndBuffer;
   }
 
-  #finish(stream: FilterStream): DataStatus {
-    const body = stream.scratch[this.#slot] as Body | null | undefined;
-    if (body === null || body === undefined) return DataStatus.Continue;
+  /** `last`: what of the body is not held. */
+  #finish(stream: FilterStream, walk: HeldBody, last: Buffer): DataStatus {
+    const side = stream.scratch[this.#slot] as Direction | null | undefined;
+    if (side === null || side === undefined) return DataStatus.Continue;
     stream.scratch[this.#slot] = null;
-    body.side.apply(stream, Buffer.concat(body.parts));
+    side.apply(stream, Buffer.concat([...walk.held, last]));
     return DataStatus.Continue;
   }
-}
-
-/** A body that is being read. */
-interface Body {
-  side: Direction;
-  parts: Buffer[];
 }
 
 class Config {

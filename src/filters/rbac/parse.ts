@@ -6,7 +6,7 @@ import {
   RBACSchema,
 } from "../../proto/generated/envoy/extensions/filters/http/rbac/v3/rbac_pb.ts";
 import type { Problems } from "../../proto/problems.ts";
-import type { InputRules } from "../../router/matching/parse-inputs.ts";
+import { connectionInputs, type InputRules } from "../../router/matching/parse-inputs.ts";
 import { parseEngine } from "./parse-rules.ts";
 import type { EngineSpec } from "./spec.ts";
 
@@ -44,18 +44,13 @@ export function parseRbacPerRoute(message: RBACPerRoute, problems: Problems): Rb
   return { ...nothing, trackPerRuleStats: false };
 }
 
-const network = "envoy.extensions.matching.common_inputs.network.v3";
-const ssl = "envoy.extensions.matching.common_inputs.ssl.v3";
-
 const inputs: InputRules = {
   allowed: new Set([
+    ...connectionInputs,
     "envoy.type.matcher.v3.HttpRequestHeaderMatchInput",
     "xds.type.matcher.v3.HttpAttributesCelMatchInput",
-    ...["DestinationIP", "DestinationPort", "SourceIP", "SourcePort", "DirectSourceIP", "ServerName"].map(
-      (name) => `${network}.${name}Input`,
-    ),
-    ...["FilterState", "DynamicMetadata", "NetworkNamespace"].map((name) => `${network}.${name}Input`),
-    ...["UriSan", "DnsSan", "Subject"].map((name) => `${ssl}.${name}Input`),
+    "envoy.extensions.matching.common_inputs.network.v3.DynamicMetadataInput",
+    "envoy.extensions.matching.common_inputs.network.v3.NetworkNamespaceInput",
   ]),
   refusal: (typeName) =>
     `while creating RBAC match tree: INVALID_ARGUMENT: RBAC HTTP filter cannot match on 'type.googleapis.com/${typeName}'`,

@@ -54,11 +54,6 @@ export function linkInput(spec: InputSpec): Input {
         isLocal(withoutPort(downstreamRemoteAddress), withoutPort(downstreamLocalAddress)) ? "local" : null;
     case "server_name":
       return ({ downstreamTls }) => downstreamTls?.serverName || null;
-    case "transport_protocol":
-      return ({ downstreamTls }) => (downstreamTls === null ? "raw_buffer" : "tls");
-    case "application_protocol":
-      return ({ downstreamTls }) =>
-        downstreamTls === null || downstreamTls.alpn === "" ? null : `'${downstreamTls.alpn}'`;
     case "uri_san":
       return ({ downstreamTls }) => names(downstreamTls?.peer, "URI");
     case "dns_san":

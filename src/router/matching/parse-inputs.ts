@@ -41,6 +41,14 @@ const network = "envoy.extensions.matching.common_inputs.network.v3";
 const ssl = "envoy.extensions.matching.common_inputs.ssl.v3";
 const http = "envoy.type.matcher.v3";
 
+/** What every connection has, so that filters of both kinds may match on it. */
+export const connectionInputs: readonly string[] = [
+  ...["DestinationIP", "DestinationPort", "SourceIP", "SourcePort", "DirectSourceIP", "ServerName", "FilterState"].map(
+    (name) => `${network}.${name}Input`,
+  ),
+  ...["UriSan", "DnsSan", "Subject"].map((name) => `${ssl}.${name}Input`),
+];
+
 const parsers: Record<string, (message: Message, problems: Problems) => InputSpec | null> = {
   [`${http}.HttpRequestHeaderMatchInput`]: header("request_header"),
   [`${http}.HttpResponseHeaderMatchInput`]: header("response_header"),
@@ -60,8 +68,6 @@ const parsers: Record<string, (message: Message, problems: Problems) => InputSpe
   [`${network}.DirectSourceIPInput`]: () => ({ kind: "direct_source_ip" }),
   [`${network}.SourceTypeInput`]: () => ({ kind: "source_type" }),
   [`${network}.ServerNameInput`]: () => ({ kind: "server_name" }),
-  [`${network}.TransportProtocolInput`]: () => ({ kind: "transport_protocol" }),
-  [`${network}.ApplicationProtocolInput`]: () => ({ kind: "application_protocol" }),
   [`${network}.FilterStateInput`]: (message, problems) => {
     const { key, field } = message as FilterStateInput;
     if (field !== "") {

@@ -47,8 +47,6 @@ type PlainInputKind =
   | "direct_source_ip"
   | "source_type"
   | "server_name"
-  | "transport_protocol"
-  | "application_protocol"
   | "uri_san"
   | "dns_san"
   | "subject"

@@ -6,7 +6,7 @@ import {
   RBACSchema,
 } from "../../../proto/generated/envoy/extensions/filters/network/rbac/v3/rbac_pb.ts";
 import type { Problems } from "../../../proto/problems.ts";
-import type { InputRules } from "../../../router/matching/parse-inputs.ts";
+import { connectionInputs, type InputRules } from "../../../router/matching/parse-inputs.ts";
 import { parseEngine } from "../../rbac/parse-rules.ts";
 import type { EngineSpec, RuleSpec } from "../../rbac/spec.ts";
 
@@ -69,16 +69,7 @@ function asksHeader(rule: RuleSpec): boolean {
   }
 }
 
-const network = "envoy.extensions.matching.common_inputs.network.v3";
-const ssl = "envoy.extensions.matching.common_inputs.ssl.v3";
-
 const inputs: InputRules = {
-  allowed: new Set([
-    ...["DestinationIP", "DestinationPort", "SourceIP", "SourcePort", "DirectSourceIP", "ServerName"].map(
-      (name) => `${network}.${name}Input`,
-    ),
-    `${network}.FilterStateInput`,
-    ...["UriSan", "DnsSan", "Subject"].map((name) => `${ssl}.${name}Input`),
-  ]),
+  allowed: new Set(connectionInputs),
   refusal: (typeName) => `RBAC network filter cannot match 'type.googleapis.com/${typeName}'`,
 };
