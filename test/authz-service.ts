@@ -12,12 +12,13 @@ import {
   DeniedHttpResponseSchema,
   OkHttpResponseSchema,
 } from "../src/proto/generated/envoy/service/auth/v3/external_auth_pb.ts";
+import { type Calls, onCalls } from "./grpc-calls.ts";
 
 /** An authorization service for tests, by gRPC and by HTTP/1 on one port, without TLS. */
 export interface AuthzService {
   port: number;
   /** Calls that began, wait for their answer, and were given up by the client. */
-  calls: { begun: number; open: number; cancelled: number };
+  calls: Calls;
   close(): void;
 }
 
@@ -33,16 +34,7 @@ export async function startAuthzService(): Promise<AuthzService> {
   const sockets = new Set<Socket>();
   const http2 = createHttp2();
   http2.on("session", (session) => session.on("error", () => {}));
-  http2.on("stream", (stream: ServerHttp2Stream, headers) => {
-    calls.begun++;
-    calls.open++;
-    stream.on("error", () => {});
-    stream.on("aborted", () => calls.cancelled++);
-    stream.on("close", () => calls.open--);
-    const parts: Buffer[] = [];
-    stream.on("data", (part: Buffer) => parts.push(part));
-    stream.on("end", () => answerCall(stream, Buffer.concat(parts).subarray(5), `${headers[":path"]}`));
-  });
+  onCalls(http2, calls, answerCall);
   const attempts = new Map<string, number>();
   const http = createHttp((request, response) => {
     calls.begun++;

@@ -10,12 +10,13 @@ import {
   RateLimitResponse_RateLimitSchema,
   RateLimitResponseSchema,
 } from "../src/proto/generated/envoy/service/ratelimit/v3/rls_pb.ts";
+import { type Calls, onCalls } from "./grpc-calls.ts";
 
 /** A rate limit service for tests, over HTTP/2 without TLS. */
 export interface RateLimitService {
   port: number;
   /** Calls that began, are waiting for their answer, and were given up by the client. */
-  calls: { begun: number; open: number; cancelled: number };
+  calls: Calls;
   close(): void;
 }
 
@@ -42,20 +43,10 @@ export async function startRateLimitService(
     sessions.add(session);
     session.on("close", () => sessions.delete(session)).on("error", () => {});
   });
-  server.on("stream", (stream: ServerHttp2Stream, headers) => {
-    calls.begun++;
-    calls.open++;
-    stream.on("error", () => {});
-    stream.on("aborted", () => calls.cancelled++);
-    stream.on("close", () => calls.open--);
-    const parts: Buffer[] = [];
-    stream.on("data", (part: Buffer) => parts.push(part));
-    stream.on("end", async () => {
-      const request = fromBinary(RateLimitRequestSchema, Buffer.concat(parts).subarray(5));
-      const verdict = await decide(request, `${headers[":path"]}`);
-      if (verdict.delayMs > 0) setTimeout(() => answer(stream, verdict), verdict.delayMs);
-      else answer(stream, verdict);
-    });
+  onCalls(server, calls, async (stream, message, path) => {
+    const verdict = await decide(fromBinary(RateLimitRequestSchema, message), path);
+    if (verdict.delayMs > 0) setTimeout(() => answer(stream, verdict), verdict.delayMs);
+    else answer(stream, verdict);
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   return {

@@ -1,43 +1,14 @@
 import { stringify } from "yaml";
-import { envoyApi, gatewayApi, gatewayClass, named } from "./gateway-api.ts";
+import { backend, gatewayClass, httpGateway, policy, routeTo } from "./gateway-api.ts";
 
 /** A Gateway with a route for each policy of Envoy Gateway's own that Nuncio has filters for, as YAML. `jwks`: JSON. */
 export function gatewayPolicies({ http, app, jwks }: { http: number; app: number; jwks: string }): string {
-  const policy = (kind: string, route: string, spec: object) => ({
-    apiVersion: envoyApi,
-    kind,
-    metadata: named(route),
-    spec: { targetRefs: [{ group: "gateway.networking.k8s.io", kind: "HTTPRoute", name: route }], ...spec },
-  });
   const routes = ["jwt", "limit", "user-limit", "abort", "delay", "cors", "plain"];
   return [
     gatewayClass,
-    {
-      apiVersion: gatewayApi,
-      kind: "Gateway",
-      metadata: named("test"),
-      spec: { gatewayClassName: "test", listeners: [{ name: "http", protocol: "HTTP", port: http }] },
-    },
-    {
-      apiVersion: envoyApi,
-      kind: "Backend",
-      metadata: named("app"),
-      spec: { endpoints: [{ ip: { address: "127.0.0.1", port: app } }] },
-    },
-    ...routes.map((name) => ({
-      apiVersion: gatewayApi,
-      kind: "HTTPRoute",
-      metadata: named(name),
-      spec: {
-        parentRefs: [{ name: "test" }],
-        rules: [
-          {
-            matches: [{ path: { type: "PathPrefix", value: `/${name}` } }],
-            backendRefs: [{ group: "gateway.envoyproxy.io", kind: "Backend", name: "app" }],
-          },
-        ],
-      },
-    })),
+    httpGateway(http),
+    backend("app", app),
+    ...routes.map((name) => routeTo(name)),
     policy("SecurityPolicy", "jwt", {
       jwt: {
         providers: [

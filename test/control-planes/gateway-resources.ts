@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { stringify } from "yaml";
 import type { CertificateFiles } from "../proxy/certificates.ts";
-import { envoyApi, gatewayApi, gatewayClass, named } from "./gateway-api.ts";
+import { backend, gatewayApi, gatewayClass, named } from "./gateway-api.ts";
 
 /** What differs from edit to edit. */
 export interface Shape {
@@ -20,12 +20,6 @@ export function gatewayResources({ version, secret, http, https, ports, listener
   const to = (name: string, weight = 1) => ({ group: "gateway.envoyproxy.io", kind: "Backend", name, weight });
   const under = (value: string) => [{ path: { type: "PathPrefix", value } }];
   const replacePrefixMatch = (value: string) => ({ type: "ReplacePrefixMatch", replacePrefixMatch: value });
-  const backend = (name: string, port: number, more: object = {}) => ({
-    apiVersion: envoyApi,
-    kind: "Backend",
-    metadata: named(name),
-    spec: { ...more, endpoints: [{ ip: { address: "127.0.0.1", port } }] },
-  });
   const rules = [
     {
       matches: [

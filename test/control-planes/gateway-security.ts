@@ -1,21 +1,9 @@
 import { createHash } from "node:crypto";
 import { stringify } from "yaml";
-import { envoyApi, gatewayApi, gatewayClass, named } from "./gateway-api.ts";
+import { backend, envoyApi, gatewayClass, httpGateway, named, policy, routeTo } from "./gateway-api.ts";
 
 /** A Gateway with a route for each policy about who may ask and for what comes of bodies, as YAML. `authz`: a port of both kinds of service. */
 export function gatewaySecurity(ports: { http: number; app: number; authz: number }, jwks: string): string {
-  const policy = (kind: string, route: string, spec: object) => ({
-    apiVersion: envoyApi,
-    kind,
-    metadata: named(route),
-    spec: { targetRefs: [{ group: "gateway.networking.k8s.io", kind: "HTTPRoute", name: route }], ...spec },
-  });
-  const backend = (name: string, port: number) => ({
-    apiVersion: envoyApi,
-    kind: "Backend",
-    metadata: named(name),
-    spec: { endpoints: [{ ip: { address: "127.0.0.1", port } }] },
-  });
   const secret = (name: string, data: Record<string, string>) => ({
     apiVersion: "v1",
     kind: "Secret",
@@ -37,35 +25,16 @@ export function gatewaySecurity(ports: { http: number; app: number; authz: numbe
     "buffer",
     "zip",
     "override",
-    "plain",
   ];
   return [
     gatewayClass,
-    {
-      apiVersion: gatewayApi,
-      kind: "Gateway",
-      metadata: named("test"),
-      spec: { gatewayClassName: "test", listeners: [{ name: "http", protocol: "HTTP", port: ports.http }] },
-    },
+    httpGateway(ports.http),
     backend("app", ports.app),
     backend("authz", ports.authz),
     secret("users", { ".htpasswd": `ann:{SHA}${createHash("sha1").update("secret").digest("base64")}` }),
     secret("keys", { "client-one": "the-key" }),
-    ...routes.map((name) => ({
-      apiVersion: gatewayApi,
-      kind: "HTTPRoute",
-      metadata: named(name),
-      spec: {
-        parentRefs: [{ name: "test" }],
-        rules: [
-          {
-            matches: [{ path: { type: "PathPrefix", value: `/${name}` } }],
-            backendRefs: [{ group: "gateway.envoyproxy.io", kind: "Backend", name: "app" }],
-            ...(name === "plain" ? { sessionPersistence: { sessionName: "stay", type: "Cookie" } } : {}),
-          },
-        ],
-      },
-    })),
+    ...routes.map((name) => routeTo(name)),
+    routeTo("plain", { sessionPersistence: { sessionName: "stay", type: "Cookie" } }),
     {
       apiVersion: envoyApi,
       kind: "ClientTrafficPolicy",

@@ -1,31 +1,16 @@
+import { act, input, list, typed, valueIs } from "../xds-matchers.ts";
 import type { FilterConfigCase } from "./config-cases.ts";
 
 /** JSON as a bootstrap is written in. */
 type Json = { [key: string]: unknown };
 
-const types = "type.googleapis.com/";
-const policyType = `${types}envoy.extensions.http.custom_response.local_response_policy.v3.LocalResponsePolicy`;
-const matching = (typeName: string, typed_config: Json): Json[] => [
+const policyType = "envoy.extensions.http.custom_response.local_response_policy.v3.LocalResponsePolicy";
+const matching = (inputType: string, actionType: string, config: Json): Json[] => [
   {
     name: "f",
-    typed_config: {
-      "@type": `${types}envoy.extensions.filters.http.custom_response.v3.CustomResponse`,
-      custom_response_matcher: {
-        matcher_list: {
-          matchers: [
-            {
-              predicate: {
-                single_predicate: {
-                  input: { name: "i", typed_config: { "@type": types + typeName } },
-                  value_match: { exact: "404" },
-                },
-              },
-              on_match: { action: { name: "a", typed_config } },
-            },
-          ],
-        },
-      },
-    },
+    typed_config: typed("envoy.extensions.filters.http.custom_response.v3.CustomResponse", {
+      custom_response_matcher: list([valueIs(input(inputType), { exact: "404" }), act(actionType, config)]),
+    }),
   },
 ];
 const code = "envoy.type.matcher.v3.HttpResponseStatusCodeMatchInput";
@@ -35,11 +20,11 @@ const action =
 export const ofCustomResponse: FilterConfigCase[] = [
   {
     name: "custom_response: by status",
-    filters: matching(code, { "@type": policyType, body: { inline_string: "a" } }),
+    filters: matching(code, policyType, { body: { inline_string: "a" } }),
   },
   {
     name: "custom_response: a bad format",
-    filters: matching(code, { "@type": policyType, body_format: { text_format: "%NOPE%" } }),
+    filters: matching(code, policyType, { body_format: { text_format: "%NOPE%" } }),
     error: {
       path: `${action}.body_format.text_format`,
       says: "NOPE",
@@ -48,8 +33,7 @@ export const ofCustomResponse: FilterConfigCase[] = [
   },
   {
     name: "custom_response: a redirect",
-    filters: matching(code, {
-      "@type": `${types}envoy.extensions.http.custom_response.redirect_policy.v3.RedirectPolicy`,
+    filters: matching(code, "envoy.extensions.http.custom_response.redirect_policy.v3.RedirectPolicy", {
       uri: "https://else.test/",
     }),
     error: { path: action, says: "not implemented in Nuncio yet", envoySays: null },

@@ -1,3 +1,4 @@
+import { act, input, requestHeader, typed } from "../xds-matchers.ts";
 import type { FilterConfigCase } from "./config-cases.ts";
 
 /** JSON as a bootstrap is written in. */
@@ -9,20 +10,14 @@ const rbac = (config: Json): Json => ({
   typed_config: { "@type": `${types}envoy.extensions.filters.http.rbac.v3.RBAC`, ...config },
 });
 const policy = (config: Json): Json => rbac({ rules: { policies: { p: config } } });
-const input = (typeName: string, more: Json = {}): Json => ({
-  name: "input",
-  typed_config: { "@type": types + typeName, ...more },
-});
-const header = input("envoy.type.matcher.v3.HttpRequestHeaderMatchInput", { header_name: "x-a" });
-const allow: Json = {
-  action: { name: "a", typed_config: { "@type": `${types}envoy.config.rbac.v3.Action`, name: "p" } },
-};
+const header = requestHeader("x-a");
+const allow = act("envoy.config.rbac.v3.Action", { name: "p" });
 const matching = (single_predicate: Json, on_match: Json = allow): Json =>
   rbac({ matcher: { matcher_list: { matchers: [{ predicate: { single_predicate }, on_match }] } } });
 const cel = (expr_match: Json): Json =>
   matching({
     input: input("xds.type.matcher.v3.HttpAttributesCelMatchInput"),
-    custom_match: { name: "m", typed_config: { "@type": `${types}xds.type.matcher.v3.CelMatcher`, expr_match } },
+    custom_match: { name: "m", typed_config: typed("xds.type.matcher.v3.CelMatcher", { expr_match }) },
   });
 const call = (name: string, ...args: Json[]): Json => ({ call_expr: { function: name, args } });
 const text = (value: string): Json => ({ const_expr: { string_value: value } });

@@ -1,72 +1,47 @@
+import { act, customIs, input, list, requestHeader, typed, valueIs } from "../../xds-matchers.ts";
 import { request } from "../bytes.ts";
 import type { Case, Json, Setup } from "../setup.ts";
 
 const name = "envoy.filters.http.custom_response";
-const types = "type.googleapis.com/";
-const filterType = `${types}envoy.extensions.filters.http.custom_response.v3.CustomResponse`;
-const input = (typeName: string, more: Json = {}): Json => ({
-  name: "input",
-  typed_config: { "@type": types + typeName, ...more },
-});
 const statusCode = input("envoy.type.matcher.v3.HttpResponseStatusCodeMatchInput");
 const statusClass = input("envoy.type.matcher.v3.HttpResponseStatusCodeClassMatchInput");
 const isLocal = input("envoy.type.matcher.v3.HttpResponseLocalReplyMatchInput");
 const header = (header_name: string): Json =>
   input("envoy.type.matcher.v3.HttpResponseHeaderMatchInput", { header_name });
-const asked = (header_name: string): Json =>
-  input("envoy.type.matcher.v3.HttpRequestHeaderMatchInput", { header_name });
-const local = (config: Json): Json => ({
-  action: {
-    name: "a",
-    typed_config: {
-      "@type": `${types}envoy.extensions.http.custom_response.local_response_policy.v3.LocalResponsePolicy`,
-      ...("preserve_response_code_details" in config ? {} : { response_code_details: "replaced" }),
-      ...config,
-    },
-  },
-});
-const list = (...matchers: [Json, Json, Json][]): Json => ({
-  matcher_list: {
-    matchers: matchers.map(([of, value_match, on_match]) => ({
-      predicate: { single_predicate: { input: of, value_match } },
-      on_match,
-    })),
-  },
-});
-const filter = (custom_response_matcher: Json | null): Json => ({
-  "@type": filterType,
-  ...(custom_response_matcher === null ? {} : { custom_response_matcher }),
-});
-const code = (expression: string): Json => ({
-  single_predicate: {
-    input: input("xds.type.matcher.v3.HttpAttributesCelMatchInput"),
-    custom_match: {
-      name: "cel",
-      typed_config: {
-        "@type": `${types}xds.type.matcher.v3.CelMatcher`,
-        expr_match: {
-          cel_expr_parsed: {
-            expr: {
-              call_expr: {
-                function: expression,
-                args: [
-                  { select_expr: { operand: { ident_expr: { name: "response" } }, field: "code" } },
-                  { const_expr: { int64_value: 500 } },
-                ],
-              },
-            },
+const local = (config: Json): Json =>
+  act("envoy.extensions.http.custom_response.local_response_policy.v3.LocalResponsePolicy", {
+    ...("preserve_response_code_details" in config ? {} : { response_code_details: "replaced" }),
+    ...config,
+  });
+const filter = (custom_response_matcher: Json | null): Json =>
+  typed(
+    "envoy.extensions.filters.http.custom_response.v3.CustomResponse",
+    custom_response_matcher === null ? {} : { custom_response_matcher },
+  );
+const where = (...matchers: [of: Json, value: Json, onMatch: Json][]): Json =>
+  list(...matchers.map(([of, value, onMatch]): [Json, Json] => [valueIs(of, value), onMatch]));
+const code = (expression: string): Json =>
+  customIs(input("xds.type.matcher.v3.HttpAttributesCelMatchInput"), "xds.type.matcher.v3.CelMatcher", {
+    expr_match: {
+      cel_expr_parsed: {
+        expr: {
+          call_expr: {
+            function: expression,
+            args: [
+              { select_expr: { operand: { ident_expr: { name: "response" } }, field: "code" } },
+              { const_expr: { int64_value: 500 } },
+            ],
           },
         },
       },
     },
-  },
-});
+  });
 
 const policies: Record<string, Json> = {
-  body: list([statusCode, { exact: "404" }, local({ body: { inline_string: "not here" } })]),
-  status: list([statusCode, { exact: "404" }, local({ status_code: 410, body: { inline_string: "gone" } })]),
-  class: list([statusClass, { exact: "5xx" }, local({ status_code: 200, body: { inline_string: "all is well" } })]),
-  format: list([
+  body: where([statusCode, { exact: "404" }, local({ body: { inline_string: "not here" } })]),
+  status: where([statusCode, { exact: "404" }, local({ status_code: 410, body: { inline_string: "gone" } })]),
+  class: where([statusClass, { exact: "5xx" }, local({ status_code: 200, body: { inline_string: "all is well" } })]),
+  format: where([
     statusClass,
     { exact: "4xx" },
     local({
@@ -77,12 +52,12 @@ const policies: Record<string, Json> = {
       },
     }),
   ]),
-  json: list([
+  json: where([
     statusClass,
     { exact: "4xx" },
     local({ body_format: { json_format: { code: "%RESPONSE_CODE%", path: "%REQ(:path)%" } } }),
   ]),
-  headers: list([
+  headers: where([
     statusCode,
     { exact: "500" },
     local({
@@ -94,20 +69,16 @@ const policies: Record<string, Json> = {
       ],
     }),
   ]),
-  details: list([statusCode, { exact: "404" }, local({ response_code_details: "mine" })]),
-  preserved: list([statusCode, { exact: "404" }, local({ preserve_response_code_details: true })]),
-  "response-header": list([header("x-up"), { exact: "yes" }, local({ body: { inline_string: "by header" } })]),
-  "request-header": list([
-    asked("x-want"),
+  details: where([statusCode, { exact: "404" }, local({ response_code_details: "mine" })]),
+  preserved: where([statusCode, { exact: "404" }, local({ preserve_response_code_details: true })]),
+  "response-header": where([header("x-up"), { exact: "yes" }, local({ body: { inline_string: "by header" } })]),
+  "request-header": where([
+    requestHeader("x-want"),
     { prefix: "own" },
     local({ status_code: 299, body: { inline_string: "ours" } }),
   ]),
-  "local-reply": list([isLocal, { exact: "true" }, local({ status_code: 599, body: { inline_string: "local" } })]),
-  cel: {
-    matcher_list: {
-      matchers: [{ predicate: code("_>=_"), on_match: local({ body: { inline_string: "by CEL" } }) }],
-    },
-  },
+  "local-reply": where([isLocal, { exact: "true" }, local({ status_code: 599, body: { inline_string: "local" } })]),
+  cel: list([code("_>=_"), local({ body: { inline_string: "by CEL" } })]),
 };
 
 export const customResponseSetups: Record<string, Setup> = {
@@ -115,12 +86,16 @@ export const customResponseSetups: Record<string, Setup> = {
     filters: [
       {
         name,
-        typed_config: filter(list([statusCode, { exact: "418" }, local({ body: { inline_string: "of the filter" } })])),
+        typed_config: filter(
+          where([statusCode, { exact: "418" }, local({ body: { inline_string: "of the filter" } })]),
+        ),
       },
       {
         name: "second",
         disabled: true,
-        typed_config: filter(list([statusCode, { exact: "503" }, local({ body: { inline_string: "of the second" } })])),
+        typed_config: filter(
+          where([statusCode, { exact: "503" }, local({ body: { inline_string: "of the second" } })]),
+        ),
       },
     ],
     virtualHosts: [
@@ -148,7 +123,7 @@ export const customResponseSetups: Record<string, Setup> = {
             match: { prefix: "/on/" },
             route: { cluster: "backend{lane}" },
             typed_per_filter_config: {
-              second: { "@type": `${types}envoy.config.route.v3.FilterConfig`, config: {} },
+              second: typed("envoy.config.route.v3.FilterConfig", { config: {} }),
             },
           },
           { match: { prefix: "/plain/" }, route: { cluster: "backend{lane}" } },

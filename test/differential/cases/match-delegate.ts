@@ -1,52 +1,44 @@
+import { act, input, list, requestHeader, typed, valueIs } from "../../xds-matchers.ts";
 import { request } from "../bytes.ts";
 import type { Case, Json, Setup } from "../setup.ts";
 
-const types = "type.googleapis.com/";
-const input = (typeName: string, more: Json = {}): Json => ({
-  name: "input",
-  typed_config: { "@type": types + typeName, ...more },
-});
-const asked = (header_name: string): Json =>
-  input("envoy.type.matcher.v3.HttpRequestHeaderMatchInput", { header_name });
 const answered = input("envoy.type.matcher.v3.HttpResponseStatusCodeMatchInput");
-const skip: Json = {
-  action: {
-    name: "skip",
-    typed_config: { "@type": `${types}envoy.extensions.filters.common.matcher.action.v3.SkipFilter` },
-  },
-};
-const skipWhere = (of: Json, value_match: Json): Json => ({
-  matcher_list: { matchers: [{ predicate: { single_predicate: { input: of, value_match } }, on_match: skip }] },
-});
+const skipWhere = (of: Json, value: Json): Json =>
+  list([valueIs(of, value), act("envoy.extensions.filters.common.matcher.action.v3.SkipFilter")]);
 const delegate = (name: string, xds_matcher: Json, typed_config: Json): Json => ({
   name,
-  typed_config: {
-    "@type": `${types}envoy.extensions.common.matching.v3.ExtensionWithMatcher`,
+  typed_config: typed("envoy.extensions.common.matching.v3.ExtensionWithMatcher", {
     xds_matcher,
     extension_config: { name: "inner", typed_config },
-  },
+  }),
 });
-const tag = (name: string): Json => ({
-  "@type": `${types}envoy.extensions.filters.http.header_mutation.v3.HeaderMutation`,
-  mutations: {
-    request_mutations: [{ append: { header: { key: `x-req-${name}`, value: "1" } } }],
-    response_mutations: [{ append: { header: { key: `x-res-${name}`, value: "1" } } }],
-  },
-});
+const tag = (name: string): Json =>
+  typed("envoy.extensions.filters.http.header_mutation.v3.HeaderMutation", {
+    mutations: {
+      request_mutations: [{ append: { header: { key: `x-req-${name}`, value: "1" } } }],
+      response_mutations: [{ append: { header: { key: `x-res-${name}`, value: "1" } } }],
+    },
+  });
 
 export const matchDelegateSetups: Record<string, Setup> = {
   matchDelegate: {
     filters: [
-      delegate("abort", skipWhere(asked("x-abort"), { exact: "no" }), {
-        "@type": `${types}envoy.extensions.filters.http.fault.v3.HTTPFault`,
-        abort: { http_status: 418, percentage: { numerator: 100 } },
-      }),
+      delegate(
+        "abort",
+        skipWhere(requestHeader("x-abort"), { exact: "no" }),
+        typed("envoy.extensions.filters.http.fault.v3.HTTPFault", {
+          abort: { http_status: 418, percentage: { numerator: 100 } },
+        }),
+      ),
       delegate("by-answer", skipWhere(answered, { exact: "404" }), tag("by-answer")),
-      delegate("always", skipWhere(asked("x-never"), { exact: "never" }), tag("always")),
-      delegate("buffered", skipWhere(asked("x-buffer"), { exact: "no" }), {
-        "@type": `${types}envoy.extensions.filters.http.buffer.v3.Buffer`,
-        max_request_bytes: 4,
-      }),
+      delegate("always", skipWhere(requestHeader("x-never"), { exact: "never" }), tag("always")),
+      delegate(
+        "buffered",
+        skipWhere(requestHeader("x-buffer"), { exact: "no" }),
+        typed("envoy.extensions.filters.http.buffer.v3.Buffer", {
+          max_request_bytes: 4,
+        }),
+      ),
     ],
     virtualHosts: [
       {
@@ -57,10 +49,9 @@ export const matchDelegateSetups: Record<string, Setup> = {
             match: { prefix: "/own" },
             route: { cluster: "backend{lane}" },
             typed_per_filter_config: {
-              abort: {
-                "@type": `${types}envoy.extensions.filters.http.fault.v3.HTTPFault`,
+              abort: typed("envoy.extensions.filters.http.fault.v3.HTTPFault", {
                 abort: { http_status: 419, percentage: { numerator: 100 } },
-              },
+              }),
             },
           },
           { match: { prefix: "/" }, route: { cluster: "backend{lane}" } },

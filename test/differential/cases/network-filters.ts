@@ -1,3 +1,4 @@
+import { act, customIs, list, networkInput } from "../../xds-matchers.ts";
 import { request } from "../bytes.ts";
 import type { Case, Json, Setup } from "../setup.ts";
 
@@ -21,38 +22,14 @@ const who = (range: Json, action = "ALLOW"): Json => ({
   policies: { p: { permissions: [{ any: true }], principals: [{ direct_remote_ip: range }] } },
 });
 const rbac = (config: Json): Json => filter("rbac", "RBAC", { stat_prefix: "who{lane}", ...config });
-const sourceIn = (range: Json): Json => ({
-  matcher_list: {
-    matchers: [
-      {
-        predicate: {
-          single_predicate: {
-            input: {
-              name: "i",
-              typed_config: {
-                "@type": "type.googleapis.com/envoy.extensions.matching.common_inputs.network.v3.SourceIPInput",
-              },
-            },
-            custom_match: {
-              name: "m",
-              typed_config: {
-                "@type": "type.googleapis.com/envoy.extensions.matching.input_matchers.ip.v3.Ip",
-                cidr_ranges: [range],
-                stat_prefix: "ip",
-              },
-            },
-          },
-        },
-        on_match: {
-          action: {
-            name: "a",
-            typed_config: { "@type": "type.googleapis.com/envoy.config.rbac.v3.Action", name: "found" },
-          },
-        },
-      },
-    ],
-  },
-});
+const sourceIn = (range: Json): Json =>
+  list([
+    customIs(networkInput("SourceIPInput"), "envoy.extensions.matching.input_matchers.ip.v3.Ip", {
+      cidr_ranges: [range],
+      stat_prefix: "ip",
+    }),
+    act("envoy.config.rbac.v3.Action", { name: "found" }),
+  ]);
 
 export const networkFiltersSetups: Record<string, Setup> = {
   rbacLocal: { networkFilters: [rbac({ rules: who(local) })] },

@@ -1,3 +1,4 @@
+import { act, customIs, input, list, networkInput, requestHeader, typed, valueIs } from "../../xds-matchers.ts";
 import { request } from "../bytes.ts";
 import type { Case, Json, Setup } from "../setup.ts";
 
@@ -26,44 +27,17 @@ const isGet = call("_==_", select(ident("request"), "method"), text("GET"));
 const headerIs = (field: string, value: string): Json =>
   call("_==_", call("_[_]", select(ident("request"), "headers"), text(field)), text(value));
 
-const input = (typeName: string, more: Json = {}): Json => ({
-  name: "input",
-  typed_config: { "@type": types + typeName, ...more },
+const allow = (name: string, action = "ALLOW"): Json => act("envoy.config.rbac.v3.Action", { name, action });
+const tree = (of: Json, type: string, config: Json): Json => ({
+  matcher_tree: { input: of, custom_match: { name: "tree", typed_config: typed(type, config) } },
 });
-const header = (header_name: string): Json =>
-  input("envoy.type.matcher.v3.HttpRequestHeaderMatchInput", { header_name });
-const network = (kind: string): Json => input(`envoy.extensions.matching.common_inputs.network.v3.${kind}`);
-const act = (title: string, action = "ALLOW"): Json => ({
-  action: { name: "action", typed_config: { "@type": `${types}envoy.config.rbac.v3.Action`, name: title, action } },
-});
-const single = (of: Json, value_match: Json): Json => ({ single_predicate: { input: of, value_match } });
-const custom = (of: Json, typeName: string, config: Json): Json => ({
-  single_predicate: {
-    input: of,
-    custom_match: { name: "matcher", typed_config: { "@type": types + typeName, ...config } },
-  },
-});
-const list = (...matchers: [Json, Json][]): Json => ({
-  matcher_list: { matchers: matchers.map(([predicate, on_match]) => ({ predicate, on_match })) },
-});
-const ips = (of: Json, ...range_matchers: Json[]): Json => ({
-  matcher_tree: {
-    input: of,
-    custom_match: { name: "ip", typed_config: { "@type": `${types}xds.type.matcher.v3.IPMatcher`, range_matchers } },
-  },
-});
+const ips = (of: Json, ...range_matchers: Json[]): Json =>
+  tree(of, "xds.type.matcher.v3.IPMatcher", { range_matchers });
+const domains = (of: Json, ...domain_matchers: Json[]): Json =>
+  tree(of, "xds.type.matcher.v3.ServerNameMatcher", { domain_matchers });
 const range = (address_prefix: string, prefix_len: number): Json => ({ address_prefix, prefix_len });
-const domains = (of: Json, ...domain_matchers: Json[]): Json => ({
-  matcher_tree: {
-    input: of,
-    custom_match: {
-      name: "domain",
-      typed_config: { "@type": `${types}xds.type.matcher.v3.ServerNameMatcher`, domain_matchers },
-    },
-  },
-});
-const a = single(header("x-a"), { exact: "1" });
-const b = single(header("x-b"), { prefix: "1" });
+const a = valueIs(requestHeader("x-a"), { exact: "1" });
+const b = valueIs(requestHeader("x-b"), { prefix: "1" });
 
 /** Path to the RBAC of its route. */
 const policies: Record<string, Json> = {
@@ -160,137 +134,142 @@ const policies: Record<string, Json> = {
     shadow_rules_stat_prefix: "sh_",
     track_per_rule_stats: true,
   },
-  "matcher-header": { matcher: list([a, act("first")], [b, act("second", "DENY")]) },
-  "matcher-otherwise": { matcher: { ...list([a, act("first", "DENY")]), on_no_match: act("otherwise") } },
-  "matcher-log": { matcher: { ...list([a, act("log it", "LOG")]), on_no_match: act("otherwise") } },
-  "matcher-and": { matcher: list([{ and_matcher: { predicate: [a, b] } }, act("both")]) },
-  "matcher-or": { matcher: list([{ or_matcher: { predicate: [a, b] } }, act("either")]) },
-  "matcher-not": { matcher: list([{ not_matcher: a }, act("not a")]) },
-  "matcher-nested": { matcher: list([a, { matcher: list([b, act("inner")]) }], [b, act("after", "DENY")]) },
+  "matcher-header": { matcher: list([a, allow("first")], [b, allow("second", "DENY")]) },
+  "matcher-otherwise": { matcher: { ...list([a, allow("first", "DENY")]), on_no_match: allow("otherwise") } },
+  "matcher-log": { matcher: { ...list([a, allow("log it", "LOG")]), on_no_match: allow("otherwise") } },
+  "matcher-and": { matcher: list([{ and_matcher: { predicate: [a, b] } }, allow("both")]) },
+  "matcher-or": { matcher: list([{ or_matcher: { predicate: [a, b] } }, allow("either")]) },
+  "matcher-not": { matcher: list([{ not_matcher: a }, allow("not a")]) },
+  "matcher-nested": { matcher: list([a, { matcher: list([b, allow("inner")]) }], [b, allow("after", "DENY")]) },
   "matcher-nested-otherwise": {
-    matcher: list([a, { matcher: { ...list([b, act("inner")]), on_no_match: act("inner otherwise", "DENY") } }]),
+    matcher: list([a, { matcher: { ...list([b, allow("inner")]), on_no_match: allow("inner otherwise", "DENY") } }]),
   },
   "matcher-exact-map": {
     matcher: {
-      matcher_tree: { input: header("x-a"), exact_match_map: { map: { 1: act("one"), 2: act("two", "DENY") } } },
+      matcher_tree: {
+        input: requestHeader("x-a"),
+        exact_match_map: { map: { 1: allow("one"), 2: allow("two", "DENY") } },
+      },
     },
   },
   "matcher-prefix-map": {
     matcher: {
       matcher_tree: {
-        input: header("x-a"),
+        input: requestHeader("x-a"),
         prefix_match_map: {
-          map: { 1: act("short"), 12: act("longer", "DENY"), 123: { matcher: list([b, act("longest")]) } },
+          map: { 1: allow("short"), 12: allow("longer", "DENY"), 123: { matcher: list([b, allow("longest")]) } },
         },
       },
     },
   },
   "matcher-source-ip": {
     matcher: list([
-      custom(network("SourceIPInput"), "envoy.extensions.matching.input_matchers.ip.v3.Ip", {
+      customIs(networkInput("SourceIPInput"), "envoy.extensions.matching.input_matchers.ip.v3.Ip", {
         cidr_ranges: [range("10.1.0.0", 16), range("::1", 128)],
         stat_prefix: "ip",
       }),
-      act("source"),
+      allow("source"),
     ]),
   },
   "matcher-direct-ip": {
     matcher: list([
-      custom(network("DirectSourceIPInput"), "envoy.extensions.matching.input_matchers.ip.v3.Ip", {
+      customIs(networkInput("DirectSourceIPInput"), "envoy.extensions.matching.input_matchers.ip.v3.Ip", {
         cidr_ranges: [range("127.0.0.0", 8)],
         stat_prefix: "ip",
       }),
-      act("direct"),
+      allow("direct"),
     ]),
   },
   "matcher-ip-tree": {
     matcher: ips(
-      network("SourceIPInput"),
-      { ranges: [range("10.0.0.0", 8)], on_match: act("wide") },
-      { ranges: [range("10.1.0.0", 16)], on_match: { matcher: list([a, act("narrow", "DENY")]) } },
-      { ranges: [range("10.1.2.0", 24)], exclusive: true, on_match: { matcher: list([b, act("exclusive")]) } },
+      networkInput("SourceIPInput"),
+      { ranges: [range("10.0.0.0", 8)], on_match: allow("wide") },
+      { ranges: [range("10.1.0.0", 16)], on_match: { matcher: list([a, allow("narrow", "DENY")]) } },
+      { ranges: [range("10.1.2.0", 24)], exclusive: true, on_match: { matcher: list([b, allow("exclusive")]) } },
     ),
   },
   "matcher-ip-exclusive": {
     matcher: ips(
-      network("SourceIPInput"),
-      { ranges: [range("10.0.0.0", 8)], exclusive: true, on_match: act("wide") },
-      { ranges: [range("10.1.0.0", 16)], on_match: { matcher: list([a, act("narrow")]) } },
+      networkInput("SourceIPInput"),
+      { ranges: [range("10.0.0.0", 8)], exclusive: true, on_match: allow("wide") },
+      { ranges: [range("10.1.0.0", 16)], on_match: { matcher: list([a, allow("narrow")]) } },
     ),
   },
   "matcher-domain": {
     matcher: domains(
-      header(":authority"),
-      { domains: ["shop.test"], on_match: act("exact") },
-      { domains: ["*.shop.test"], on_match: act("wild", "DENY") },
-      { domains: ["*.de.shop.test"], on_match: { matcher: list([a, act("german")]) } },
-      { domains: ["*"], on_match: act("any") },
+      requestHeader(":authority"),
+      { domains: ["shop.test"], on_match: allow("exact") },
+      { domains: ["*.shop.test"], on_match: allow("wild", "DENY") },
+      { domains: ["*.de.shop.test"], on_match: { matcher: list([a, allow("german")]) } },
+      { domains: ["*"], on_match: allow("any") },
     ),
   },
-  "matcher-port": { matcher: list([single(network("DestinationPortInput"), { exact: "80" }), act("port")]) },
-  "matcher-local": { matcher: list([single(network("DestinationIPInput"), { exact: "127.0.0.1" }), act("local")]) },
-  "matcher-sni": { matcher: list([single(network("ServerNameInput"), { exact: "" }), act("sni")]) },
+  "matcher-port": { matcher: list([valueIs(networkInput("DestinationPortInput"), { exact: "80" }), allow("port")]) },
+  "matcher-local": {
+    matcher: list([valueIs(networkInput("DestinationIPInput"), { exact: "127.0.0.1" }), allow("local")]),
+  },
+  "matcher-sni": { matcher: list([valueIs(networkInput("ServerNameInput"), { exact: "" }), allow("sni")]) },
   "matcher-san": {
     matcher: list([
-      single(input("envoy.extensions.matching.common_inputs.ssl.v3.UriSanInput"), { contains: "a" }),
-      act("san"),
+      valueIs(input("envoy.extensions.matching.common_inputs.ssl.v3.UriSanInput"), { contains: "a" }),
+      allow("san"),
     ]),
   },
   "matcher-metadata": {
     matcher: {
       ...list([
-        custom(
-          input("envoy.extensions.matching.common_inputs.network.v3.DynamicMetadataInput", {
+        customIs(
+          networkInput("DynamicMetadataInput", {
             filter: "f",
             path: [{ key: "k" }],
           }),
           "envoy.extensions.matching.input_matchers.metadata.v3.Metadata",
           { value: { string_match: { exact: "v" } } },
         ),
-        act("metadata"),
+        allow("metadata"),
       ]),
-      on_no_match: act("none", "DENY"),
+      on_no_match: allow("none", "DENY"),
     },
   },
   "matcher-metadata-invert": {
     matcher: list([
-      custom(
-        input("envoy.extensions.matching.common_inputs.network.v3.DynamicMetadataInput", {
+      customIs(
+        networkInput("DynamicMetadataInput", {
           filter: "f",
           path: [{ key: "k" }],
         }),
         "envoy.extensions.matching.input_matchers.metadata.v3.Metadata",
         { value: { string_match: { exact: "v" } }, invert: true },
       ),
-      act("metadata"),
+      allow("metadata"),
     ]),
   },
   "matcher-cel": {
     matcher: list([
-      custom(input("xds.type.matcher.v3.HttpAttributesCelMatchInput"), "xds.type.matcher.v3.CelMatcher", {
+      customIs(input("xds.type.matcher.v3.HttpAttributesCelMatchInput"), "xds.type.matcher.v3.CelMatcher", {
         expr_match: { cel_expr_parsed: { expr: headerIs("x-a", "1") } },
       }),
-      act("cel"),
+      allow("cel"),
     ]),
   },
   "matcher-cel-checked": {
     matcher: list([
-      custom(input("xds.type.matcher.v3.HttpAttributesCelMatchInput"), "xds.type.matcher.v3.CelMatcher", {
+      customIs(input("xds.type.matcher.v3.HttpAttributesCelMatchInput"), "xds.type.matcher.v3.CelMatcher", {
         expr_match: { cel_expr_checked: { expr: isGet } },
       }),
-      act("cel"),
+      allow("cel"),
     ]),
   },
   "matcher-cel-older": {
     matcher: list([
-      custom(input("xds.type.matcher.v3.HttpAttributesCelMatchInput"), "xds.type.matcher.v3.CelMatcher", {
+      customIs(input("xds.type.matcher.v3.HttpAttributesCelMatchInput"), "xds.type.matcher.v3.CelMatcher", {
         expr_match: { parsed_expr: { expr: headerIs("x-b", "1") } },
       }),
-      act("cel"),
+      allow("cel"),
     ]),
   },
-  "matcher-shadow": { ...may(any), shadow_matcher: list([a, act("shadowed", "DENY")]), track_per_rule_stats: true },
-  "matcher-and-rules": { ...may(any, "DENY"), matcher: list([a, act("matcher")]) },
+  "matcher-shadow": { ...may(any), shadow_matcher: list([a, allow("shadowed", "DENY")]), track_per_rule_stats: true },
+  "matcher-and-rules": { ...may(any, "DENY"), matcher: list([a, allow("matcher")]) },
 };
 
 export const rbacSetups: Record<string, Setup> = {

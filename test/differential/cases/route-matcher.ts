@@ -1,35 +1,14 @@
+import { act, list, requestHeader, valueIs } from "../../xds-matchers.ts";
 import { request } from "../bytes.ts";
 import type { Case, Json, Setup } from "../setup.ts";
 
-const types = "type.googleapis.com/";
-const header = (header_name: string): Json => ({
-  name: "input",
-  typed_config: { "@type": `${types}envoy.type.matcher.v3.HttpRequestHeaderMatchInput`, header_name },
-});
 const body = (text: string): Json => ({ direct_response: { status: 200, body: { inline_string: text } } });
-const route = (prefix: string, action: Json): Json => ({
-  action: {
-    name: "route",
-    typed_config: {
-      "@type": `${types}envoy.config.route.v3.Route`,
-      name: `at ${prefix}`,
-      match: { prefix },
-      ...action,
-    },
-  },
-});
-const routes = (...list: Json[]): Json => ({
-  action: { name: "routes", typed_config: { "@type": `${types}envoy.config.route.v3.RouteList`, routes: list } },
-});
+const route = (prefix: string, action: Json): Json =>
+  act("envoy.config.route.v3.Route", { name: `at ${prefix}`, match: { prefix }, ...action });
+const routes = (...list: Json[]): Json => act("envoy.config.route.v3.RouteList", { routes: list });
 const to = (match: Json, text: string): Json => ({ match, ...body(text) });
-const list = (...matchers: [string, Json, Json][]): Json => ({
-  matcher_list: {
-    matchers: matchers.map(([name, value_match, on_match]) => ({
-      predicate: { single_predicate: { input: header(name), value_match } },
-      on_match,
-    })),
-  },
-});
+const where = (...matchers: [header: string, value: Json, onMatch: Json][]): Json =>
+  list(...matchers.map(([name, value, onMatch]): [Json, Json] => [valueIs(requestHeader(name), value), onMatch]));
 
 export const routeMatcherSetups: Record<string, Setup> = {
   routeMatcher: {
@@ -39,13 +18,13 @@ export const routeMatcherSetups: Record<string, Setup> = {
         domains: ["tree.test"],
         matcher: {
           matcher_tree: {
-            input: header(":path"),
+            input: requestHeader(":path"),
             exact_match_map: { map: { "/exact": route("/", body("exact")), "/never": route("/other", body("never")) } },
           },
           on_no_match: {
             matcher: {
               matcher_tree: {
-                input: header(":path"),
+                input: requestHeader(":path"),
                 prefix_match_map: {
                   map: {
                     "/a": route("/", body("a")),
@@ -66,7 +45,7 @@ export const routeMatcherSetups: Record<string, Setup> = {
         domains: ["list.test"],
         require_tls: "NONE",
         matcher: {
-          ...list(
+          ...where(
             [
               "x-tenant",
               { exact: "one" },
@@ -76,13 +55,15 @@ export const routeMatcherSetups: Record<string, Setup> = {
             [
               ":method",
               { exact: "DELETE" },
-              { matcher: list(["x-b", { safe_regex: { google_re2: {}, regex: "[0-9]+" } }, route("/", body("gone"))]) },
+              {
+                matcher: where(["x-b", { safe_regex: { google_re2: {}, regex: "[0-9]+" } }, route("/", body("gone"))]),
+              },
             ],
           ),
           on_no_match: route("/only", { redirect: { path_redirect: "/else" } }),
         },
       },
-      { name: "none", domains: ["none.test"], matcher: list(["x-a", { exact: "1" }, route("/", body("it"))]) },
+      { name: "none", domains: ["none.test"], matcher: where(["x-a", { exact: "1" }, route("/", body("it"))]) },
     ],
   },
 };
