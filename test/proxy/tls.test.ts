@@ -8,7 +8,7 @@ import { type ConnectionOptions, connect, type TLSSocket } from "node:tls";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { freePorts, type ProxyProcess, startProxy } from "../differential/process.ts";
 import { candidateCommand } from "../differential/suite.ts";
-import { peer } from "../peers.ts";
+import { peer, requirePeer } from "../peers.ts";
 import { Authority } from "./certificates.ts";
 import { tlsBootstrap } from "./tls-bootstrap.ts";
 
@@ -242,7 +242,8 @@ test.each(["TLSv1.2", "TLSv1.3"] as const)("a %s session is resumed, by whicheve
   }
 });
 
-test("ssl stats count as Envoy's", async () => {
+test("ssl stats count as Envoy's", async (context) => {
+  requirePeer("envoy", context);
   const counts = await Promise.all(
     sides.map(async (side) => {
       const text = await (
