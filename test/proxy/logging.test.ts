@@ -12,6 +12,8 @@ test("lines have Envoy's shape, and /logging changes what is written", async () 
   expect((await nuncio.admin("/logging?level=off", "POST")).body).toContain("  main: off\n");
   const before = nuncio.output();
   nuncio.child.kill("SIGHUP");
+  // Any of its threads may take it, as soon as the kernel lets that thread run.
+  await expect.poll(() => readFileSync(`/proc/${nuncio.child.pid}/status`, "utf8")).toMatch(/^ShdPnd:\s*0+$/m);
   await nuncio.admin("/ready");
   expect((await nuncio.admin("/logging?main=warning", "POST")).body).toContain("  main: warning\n");
   nuncio.child.kill("SIGHUP");
