@@ -29,3 +29,12 @@ export const act = (type: string, config: Json = {}): Json => ({
 export const list = (...matchers: [predicate: Json, onMatch: Json][]): Json => ({
   matcher_list: { matchers: matchers.map(([predicate, on_match]) => ({ predicate, on_match })) },
 });
+
+/** A tree that looks its input up. */
+export const tree = (of: Json, kind: "exact" | "prefix", map: { [key: string]: Json }): Json => ({
+  matcher_tree: { input: of, [`${kind}_match_map`]: { map } },
+});
+
+export const customTree = (of: Json, type: string, config: Json): Json => ({
+  matcher_tree: { input: of, custom_match: { name: "tree", typed_config: typed(type, config) } },
+});

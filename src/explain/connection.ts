@@ -2,8 +2,12 @@ import { isIP } from "node:net";
 import { hostOf } from "../http/authority.ts";
 import { addressText } from "../net/address.ts";
 import { suggest } from "../proto/suggest.ts";
-import { filterChainFates, linkMatch, type MatchFacts } from "../proxy/filter-chain-match.ts";
+import { filterChainFates, linkMatch } from "../proxy/filter-chain-match.ts";
 import { allFilterChains, type FilterChainSpec, type ListenerSpec } from "../proxy/spec.ts";
+import { type MatchFacts, UnchosenConnection } from "../router/matching/match-facts.ts";
+import { linkMatcher } from "../router/matching/match-tree.ts";
+import type { MatcherSpec } from "../router/matching/spec.ts";
+import type { RuntimeLookup } from "../router/runtime-fraction.ts";
 import type { Explanation } from "./explanation.ts";
 import type { AskedRequest } from "./request-line.ts";
 
@@ -52,21 +56,55 @@ export function chooseListener(
   return `several listeners could get it: say --listener NAME or --port N; there are ${list}`;
 }
 
-/** The filter chain of the request's connection, with what dropped the others; null where the connection is closed. */
+/** The filter chain of a connection. */
+interface ChosenChain {
+  /** null: the connection is closed. */
+  spec: FilterChainSpec | null;
+  /** -1 for the default one. */
+  index: number;
+  /** What dropped the others. */
+  others: Explanation["otherChains"];
+  /** What the matcher said; "" without one. */
+  why: string;
+}
+
+/** The filter chain of the request's connection. */
 export function chooseChain(
   listener: ListenerSpec,
   request: AskedRequest,
   source: string,
-): { spec: FilterChainSpec | null; index: number; others: Explanation["otherChains"] } {
+  runtime: RuntimeLookup,
+): ChosenChain {
+  const { filterChains, filterChainMatcher } = listener;
+  const facts = factsOf(listener, request, source);
+  if (filterChainMatcher !== null) return matchedChain(listener, filterChainMatcher, facts, runtime);
   const fates = filterChainFates(
-    listener.filterChains.map(({ match }) => linkMatch(match)),
-    factsOf(listener, request, source),
+    filterChains.map(({ match }) => linkMatch(match)),
+    facts,
   );
   const index = fates.indexOf("");
   const others = fates.flatMap((criterion, i) =>
-    criterion === "" ? [] : [{ name: chainName(listener.filterChains[i]?.name, i), criterion }],
+    criterion === "" ? [] : [{ name: chainName(filterChains[i]?.name, i), criterion }],
   );
-  return { spec: listener.filterChains[index] ?? listener.defaultFilterChain, index, others };
+  return { spec: filterChains[index] ?? listener.defaultFilterChain, index, others, why: "" };
+}
+
+/** As the listener does it. */
+function matchedChain(
+  { filterChains, defaultFilterChain }: ListenerSpec,
+  matcher: MatcherSpec<string>,
+  facts: MatchFacts,
+  runtime: RuntimeLookup,
+): ChosenChain {
+  const found = linkMatcher(matcher, runtime, (name) => name).match(new UnchosenConnection(facts));
+  const isNamed = typeof found === "string";
+  const index = isNamed ? filterChains.findIndex(({ name }) => name === found) : -1;
+  const others = filterChains.flatMap(({ name }, i) =>
+    i === index ? [] : [{ name, criterion: "filter_chain_matcher" }],
+  );
+  const spec = isNamed ? (filterChains[index] ?? null) : defaultFilterChain;
+  const what = isNamed ? `names "${found}"` : found === null ? "matches nothing" : "asks for what is not known yet";
+  return { spec, index, others, why: `filter_chain_matcher ${what}` };
 }
 
 /** A chain without a name is called by its place. */
@@ -74,8 +112,11 @@ export function chainName(name: string | undefined, index: number): string {
   return name === undefined || name === "" ? `filter_chains[${index}]` : name;
 }
 
-function factsOf({ address, listenerFilters }: ListenerSpec, request: AskedRequest, source: string): MatchFacts {
-  const isTls = request.scheme === "https";
+function factsOf(listener: ListenerSpec, request: AskedRequest, source: string): MatchFacts {
+  const { address, listenerFilters, filterChainMatcher } = listener;
+  // filter_chain_match brings the inspector with it.
+  const readsTls = filterChainMatcher === null || listenerFilters.some(({ kind }) => kind === "tls_inspector");
+  const isTls = request.scheme === "https" && readsTls;
   const host = hostOf(request.authority).replace(/^\[|\]$/g, "");
   const readsHttp = listenerFilters.some(({ kind }) => kind === "http_inspector");
   return {

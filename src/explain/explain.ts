@@ -22,10 +22,11 @@ export function explain(world: ExplainWorld, request: AskedRequest, options: Exp
   if (typeof chosen === "string") return chosen;
   const { listener, why } = chosen;
   const explanation = begin(request, listener, why, options.random);
-  const chain = chooseChain(listener, request, options.source);
+  const chain = chooseChain(listener, request, options.source, world.runtime);
   explanation.otherChains = chain.others;
   if (chain.spec === null) {
-    explanation.notes.push("no filter chain matches: the connection is closed");
+    const why = chain.why === "" ? "no filter chain matches" : `${chain.why}, and no filter chain is for it`;
+    explanation.notes.push(`${why}: the connection is closed`);
     return explanation;
   }
   const isTls = chain.spec.tls !== null;
@@ -34,6 +35,7 @@ export function explain(world: ExplainWorld, request: AskedRequest, options: Exp
     index: chain.index,
     isDefault: chain.index < 0,
     tls: isTls,
+    why: chain.why,
   };
   if (isTls !== (request.scheme === "https")) {
     explanation.notes.push(

@@ -5,7 +5,7 @@ export interface Explanation {
   request: { method: string; url: string; random: number };
   listener: { name: string; address: string; why: string };
   /** null: the connection is closed. */
-  filterChain: { name: string; index: number; isDefault: boolean; tls: boolean } | null;
+  filterChain: { name: string; index: number; isDefault: boolean; tls: boolean; why: string } | null;
   /** The other filter chains and the criterion that dropped each. */
   otherChains: { name: string; criterion: string }[];
   /** What the connection manager did to the request before it looked for a route. */

@@ -36,7 +36,7 @@ function connectionLines({ listener, filterChain, otherChains, normalized }: Exp
       : [
           row(
             "chain",
-            `${filterChain.isDefault ? "default_filter_chain" : filterChain.name}${filterChain.tls ? ", TLS" : ""}`,
+            `${filterChain.isDefault ? "default_filter_chain" : filterChain.name}${filterChain.tls ? ", TLS" : ""}${filterChain.why === "" ? "" : ` (${filterChain.why})`}`,
           ),
         ]),
     ...otherChains.map(({ name, criterion }) =>

@@ -1,5 +1,4 @@
 import { Known } from "../http/names.ts";
-import type { StreamInfo } from "../observability/stream-info.ts";
 import { HostTrie } from "../router/host-trie.ts";
 import { linkMatcher } from "../router/matching/match-tree.ts";
 import type { MatcherSpec } from "../router/matching/spec.ts";
@@ -45,8 +44,8 @@ export interface Walk {
 }
 
 /** What a matcher leaves of the routes. */
-function chosenRoutes(matcher: MatcherSpec<number[]>, info: StreamInfo): readonly number[] {
-  const found = linkMatcher(matcher, (indices) => indices).match(info);
+function chosenRoutes(matcher: MatcherSpec<number[]>, { info, runtime }: Trial): readonly number[] {
+  const found = linkMatcher(matcher, runtime, (indices) => indices).match(info);
   return found === null || typeof found === "symbol" ? [] : found;
 }
 
@@ -71,7 +70,7 @@ export function walkRoutes({ routes, matcher, requireTls }: VirtualHostSpec, tri
   }
   const failed: { route: TriedRoute; nearness: number }[] = [];
   let matched: TriedRoute | null = null;
-  for (const index of matcher === null ? routes.keys() : chosenRoutes(matcher, trial.info)) {
+  for (const index of matcher === null ? routes.keys() : chosenRoutes(matcher, trial)) {
     const spec = routes[index] as RouteSpec;
     const route: TriedRoute = {
       index,

@@ -87,7 +87,7 @@ export function linkFilter(spec: FilterConfigSpec, slot: number, deps: FilterDep
   if (spec.type === "") return missing;
   if (spec.type === "envoy.extensions.common.matching.v3.ExtensionWithMatcher") {
     const { matcher, inner } = spec.config as MatchDelegateSpec<FilterConfigSpec>;
-    return new MatchDelegateFilter(matcher, linkFilter(inner, slot, deps));
+    return new MatchDelegateFilter(matcher, linkFilter(inner, slot, deps), deps.runtime);
   }
   const link = linkers[spec.type];
   if (link === undefined) throw new Error(`no link for the filter ${spec.type}`);
@@ -118,8 +118,8 @@ const linkers: Record<string, (config: unknown, slot: number, deps: FilterDeps) 
     new ExtAuthzFilter(config as ExtAuthzSpec, slot, deps),
   "envoy.extensions.filters.http.decompressor.v3.Decompressor": (config, slot, deps) =>
     new DecompressorFilter(config as DecompressorSpec, slot, deps),
-  "envoy.extensions.filters.http.custom_response.v3.CustomResponse": (config, slot) =>
-    new CustomResponseFilter(config as CustomResponseSpec, slot),
+  "envoy.extensions.filters.http.custom_response.v3.CustomResponse": (config, slot, deps) =>
+    new CustomResponseFilter(config as CustomResponseSpec, slot, deps),
   "envoy.extensions.filters.http.fault.v3.HTTPFault": (config, slot, deps) =>
     new FaultFilter(config as FaultSpec, slot, deps),
   "envoy.extensions.filters.http.grpc_stats.v3.FilterConfig": (config, slot, deps) =>

@@ -8,7 +8,7 @@ const sanTypes = { DNS: "DNS", URI: "URI", IP: "IP_ADDRESS", EMAIL: "EMAIL", OTH
 
 /** The operators of both connections, `DOWNSTREAM_TLS_VERSION` to `UPSTREAM_PEER_CERT`; null is no value. */
 export const tlsFields: Record<string, (info: StreamInfo) => string | null> = {
-  REQUESTED_SERVER_NAME: (info) => info.downstreamTls?.serverName || null,
+  REQUESTED_SERVER_NAME: ({ requestedServerName }) => requestedServerName || null,
   TLS_JA3_FINGERPRINT: (info) => info.downstreamTls?.ja3 || null,
   TLS_JA4_FINGERPRINT: (info) => info.downstreamTls?.ja4 || null,
   UPSTREAM_SERVER_NAME: (info) => info.upstreamTls?.serverName || null,

@@ -114,6 +114,11 @@ export class StreamInfo {
   virtualHostMetadata: Record<string, Record<string, unknown>> | null = null;
   listenerMetadata: Record<string, Record<string, unknown>> | null = null;
 
+  /** By SNI; "" for none. */
+  get requestedServerName(): string {
+    return this.downstreamTls?.serverName ?? "";
+  }
+
   /** null: no route takes it. */
   noteRoute(
     route: { name: string; metadata: Metadata; virtualHost: { name: string; metadata: Metadata } } | null,

@@ -113,7 +113,8 @@ function isTypedStruct(message: Message): message is MessageShape<typeof XdsType
   return typedStructs.has(message.$typeName);
 }
 
-function noImplementation(name: string, typeName: string): string {
+/** Envoy's words for an extension that there is not. */
+export function noImplementation(name: string, typeName: string): string {
   return `Didn't find a registered implementation for '${name}' with type URL: '${typeName}'`;
 }
 

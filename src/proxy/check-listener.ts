@@ -2,6 +2,28 @@ import { addressText, type SocketAddress } from "../net/address.ts";
 import type { Problems } from "../proto/problems.ts";
 import type { FilterChainSpec } from "./spec.ts";
 
+/** A matcher knows chains by their names. */
+export function checkNames(
+  chains: readonly FilterChainSpec[],
+  address: SocketAddress | null,
+  problems: Problems,
+): void {
+  const envoyPrefix = `error adding listener '${address === null ? "" : addressText(address)}': "name" field is`;
+  const seen = new Set<string>();
+  for (const [i, { name }] of chains.entries()) {
+    if (name === "") {
+      problems.error(`filter_chains[${i}].name`, "is missing: filter_chain_matcher chooses chains by their names", {
+        envoyText: `${envoyPrefix} required when using a listener matcher`,
+      });
+    } else if (seen.has(name)) {
+      problems.error(`filter_chains[${i}].name`, `"${name}" is the name of another chain`, {
+        envoyText: `${envoyPrefix} duplicated with value '${name}'`,
+      });
+    }
+    seen.add(name);
+  }
+}
+
 /** Two chains with one match: which of them serves would be chance. */
 export function checkDuplicates(
   chains: readonly FilterChainSpec[],

@@ -1,4 +1,5 @@
 import { CidrRange, isLoopback } from "../net/cidr.ts";
+import type { MatchFacts } from "../router/matching/match-facts.ts";
 
 interface RangeSpec {
   address: string;
@@ -18,19 +19,6 @@ export interface FilterChainMatchSpec {
   sourceType: "ANY" | "SAME_IP_OR_LOOPBACK" | "EXTERNAL";
   sourcePrefixRanges: RangeSpec[];
   sourcePorts: number[];
-}
-
-/** What is known of a connection when its chain is chosen. */
-export interface MatchFacts {
-  destinationAddress: string;
-  destinationPort: number;
-  serverName: string;
-  transportProtocol: string;
-  applicationProtocols: readonly string[];
-  /** Of the socket's peer; the source is that of a PROXY header, where one named it. */
-  directSourceAddress: string;
-  sourceAddress: string;
-  sourcePort: number;
 }
 
 /** The same, linked. */

@@ -8,9 +8,11 @@ import type { DownstreamTlsSpec } from "../net/tls/spec.ts";
 import type { AccessLogSinks } from "../observability/access-log-sink.ts";
 import type { StatsSlab } from "../observability/stats.ts";
 import { linkKeyLog } from "../observability/tls-key-log.ts";
+import { type MatchFacts, UnchosenConnection } from "../router/matching/match-facts.ts";
+import { linkMatcher, type MatchTree } from "../router/matching/match-tree.ts";
 import type { Slices } from "../router/slices.ts";
 import { linkSans } from "../upstream/link-sans.ts";
-import { type FilterChainMatch, linkMatch, matchesAll } from "./filter-chain-match.ts";
+import { chooseFilterChain, type FilterChainMatch, linkMatch, matchesAll } from "./filter-chain-match.ts";
 import type { Hcm } from "./hcm.ts";
 import { type HcmDeps, linkHcm } from "./link-hcm.ts";
 import { ProxyProtocolCounters } from "./proxy-protocol-stats.ts";
@@ -35,8 +37,10 @@ export interface LinkedChain {
 export interface LinkedChains {
   chains: LinkedChain[];
   byDefault: LinkedChain | null;
-  /** The first bytes decide, or TLS begins: a connection is looked at before it has a chain. */
-  needsInspection: boolean;
+  /** Gives a place among the chains, -1 for a name that none has; null: the chains say themselves what they match. */
+  matcher: MatchTree<number> | null;
+  /** There is a choice to make, or the first bytes say whose the connection is, or TLS begins with them. */
+  needsChoice: boolean;
   /** Those who look, in order. */
   inspectors: Inspector[];
 }
@@ -60,16 +64,33 @@ export function linkChains(spec: ListenerSpec, deps: HcmDeps): LinkedChains {
   const needsHello = all.length > 1 || all.some((chain) => chain.tls !== null || !matchesAll(chain.match));
   const hasTlsInspector = spec.listenerFilters.some((filter) => filter.kind === "tls_inspector");
   const inspectors = spec.listenerFilters.map((filter) => linkInspector(filter, deps.slab));
-  if (needsHello && !hasTlsInspector) inspectors.push(new TlsInspector({ ja3: false, ja4: false }));
-  // Without a choice to make nobody needs to know how the bytes begin.
-  const needsInspection = needsHello || spec.listenerFilters.some((filter) => filter.kind === "proxy_protocol");
+  const matcher = spec.filterChainMatcher;
+  // A matcher sees only what listener filters tell it.
+  if (matcher === null && needsHello && !hasTlsInspector) inspectors.push(plainTlsInspector);
   return {
     inspectors,
     chains: spec.filterChains.map(link),
     byDefault: spec.defaultFilterChain === null ? null : link(spec.defaultFilterChain),
-    needsInspection,
+    matcher:
+      matcher === null
+        ? null
+        : linkMatcher(matcher, deps.runtime, (name) => spec.filterChains.findIndex((chain) => chain.name === name)),
+    // Without a choice to make nobody needs to know how the bytes begin.
+    needsChoice:
+      matcher !== null || needsHello || spec.listenerFilters.some((filter) => filter.kind === "proxy_protocol"),
   };
 }
+
+/** null: none is for the connection. */
+export function chooseChain({ chains, byDefault, matcher }: LinkedChains, facts: MatchFacts): LinkedChain | null {
+  if (matcher === null) return chooseFilterChain(chains, facts) ?? byDefault;
+  const found = matcher.match(new UnchosenConnection(facts));
+  // A name that no chain has does not fall back, as in Envoy.
+  return typeof found === "number" ? (chains[found] ?? null) : byDefault;
+}
+
+/** Finds the ClientHello that a handshake begins with. */
+export const plainTlsInspector: Inspector = new TlsInspector({ ja3: false, ja4: false });
 
 /**
  * The chains of a listener's next version, those that are as before kept as they are: their connections have nothing to drain for. Envoy:

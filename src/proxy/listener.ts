@@ -13,18 +13,20 @@ import { acceptTransport, openTransport, plainIp, type Transport, type Transport
 import type { AccessLogSinks } from "../observability/access-log-sink.ts";
 import { SslStats } from "../observability/ssl-stats.ts";
 import type { StatsSlab } from "../observability/stats.ts";
+import type { MatchFacts } from "../router/matching/match-facts.ts";
 import type { Slices } from "../router/slices.ts";
 import { HttpConnection } from "./connection.ts";
 import type { ConnectionOwner, DownstreamConnection } from "./connection-owner.ts";
 import { type DrainPlan, drainByPlan } from "./drain-plan.ts";
-import { chooseFilterChain, type MatchFacts } from "./filter-chain-match.ts";
 import { FirstBytesGate, type GatedConnection } from "./first-bytes-gate.ts";
 import { Http2ServerConnection } from "./http2-connection.ts";
 import {
   allChains,
+  chooseChain,
   keepEqualChains,
   type LinkedChain,
   type LinkedChains,
+  plainTlsInspector,
   updateFilterConfig,
   updateRoutes,
   updateScopes,
@@ -142,32 +144,52 @@ export class Listener implements ConnectionOwner, InspectionOwner {
   onInspected(inspected: InspectedSocket): void {
     this.#inspected.delete(inspected);
     this.#stats.onInspectionEnd();
-    const { chains, byDefault } = this.#chains;
     const { hello } = inspected.inspection;
     const proxied = inspected.inspection.proxied?.addresses ?? null;
-    const chain = chooseFilterChain(chains, matchFacts(inspected, proxied)) ?? byDefault;
+    const chain = chooseChain(this.#chains, matchFacts(inspected, proxied));
     if (chain === null) {
       this.#stats.count("no_filter_chain_match");
       inspected.destroy();
       return;
     }
-    const { tls, tlsId, hcm } = chain;
+    const { hcm } = chain;
     this.#stats.onBegin();
     if (!chain.networkFilters.isEmpty && !this.#admit(chain, inspected.plain())) return;
-    if (tlsId === null) {
+    if (chain.tlsId === null) {
       const socket = inspected.plain();
       this.#serve(chain, null, false, proxied, (sink) => openTransport(socket, sink, hcm.bufferLimitBytes));
       socket.resume();
-      return;
-    }
+    } else if (hello === null) this.#awaitHello(chain, inspected, proxied);
+    else this.#secure(chain, inspected, hello, proxied);
+  }
+
+  /** The chain was chosen without a look at how TLS begins. */
+  #awaitHello(chain: LinkedChain, inspected: InspectedSocket, proxied: ProxiedAddresses | null): void {
+    const onInspectionFailed = (socket: InspectedSocket) => {
+      this.#inspected.delete(socket);
+      this.#onInsecure(chain);
+    };
+    const onInspected = (socket: InspectedSocket) => {
+      const { hello } = socket.inspection;
+      if (hello === null) {
+        this.#ssl.count("connection_error");
+        socket.destroy();
+        onInspectionFailed(socket);
+        return;
+      }
+      this.#inspected.delete(socket);
+      this.#secure(chain, socket, hello, proxied);
+    };
+    const owner = { onInspected, onInspectionFailed };
+    const plain = inspected.plain();
+    this.#inspected.add(new InspectedSocket(plain, owner, [plainTlsInspector], 0, false));
+    plain.resume();
+  }
+
+  #secure(chain: LinkedChain, inspected: InspectedSocket, hello: ClientHello, proxied: ProxiedAddresses | null): void {
+    const { tls } = chain;
     if (tls === null) {
       this.#ssl.onSecretsNotReady();
-      inspected.destroy();
-      this.#onInsecure(chain);
-      return;
-    }
-    if (hello === null) {
-      this.#ssl.count("connection_error");
       inspected.destroy();
       this.#onInsecure(chain);
       return;
@@ -236,9 +258,11 @@ export class Listener implements ConnectionOwner, InspectionOwner {
   }
 
   #accept(handle: AcceptedHandle): void {
-    if (this.#chains.needsInspection) {
+    if (this.#chains.needsChoice) {
       this.#stats.onInspectionBegin();
-      this.#inspected.add(this.#inspect(handle));
+      const inspected = this.#inspect(handle);
+      this.#inspected.add(inspected);
+      if (this.#chains.inspectors.length === 0) inspected.finish();
       return;
     }
     const chain = (this.#chains.chains[0] ?? this.#chains.byDefault) as LinkedChain;
@@ -265,7 +289,7 @@ export class Listener implements ConnectionOwner, InspectionOwner {
   #inspect(handle: AcceptedHandle): InspectedSocket {
     const { listenerFiltersTimeoutMs, continuesOnListenerFiltersTimeout } = this.spec;
     return new InspectedSocket(
-      handle,
+      socketOf(handle),
       this,
       this.#chains.inspectors,
       listenerFiltersTimeoutMs,

@@ -8,8 +8,12 @@ import {
 import type { Problems } from "../proto/problems.ts";
 import type { FilterChainMatchSpec } from "./filter-chain-match.ts";
 
-/** FilterChainMatch to its Spec; without one every connection matches. */
-export function parseMatch(message: FilterChainMatch | undefined, problems: Problems): FilterChainMatchSpec {
+/** FilterChainMatch to its Spec; without one every connection matches. `isIgnored`: the listener has a matcher instead. */
+export function parseMatch(
+  message: FilterChainMatch | undefined,
+  isIgnored: boolean,
+  problems: Problems,
+): FilterChainMatchSpec {
   if (message !== undefined) {
     checkCoverage(FilterChainMatchSchema, message, problems, {
       honoured: [
@@ -25,6 +29,10 @@ export function parseMatch(message: FilterChainMatch | undefined, problems: Prob
       ],
       harmless: [],
     });
+  }
+  if (isIgnored) {
+    if (message !== undefined) problems.warning("", "is ignored, as the listener has a filter_chain_matcher");
+    return parseMatch(undefined, false, problems);
   }
   for (const [i, name] of (message?.serverNames ?? []).entries()) {
     if (name.includes("*") && !/^\*(?:\.[^*]+)?$/.test(name)) {

@@ -24,8 +24,9 @@ import {
 } from "../proto/generated/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts";
 import type { Problems } from "../proto/problems.ts";
 import type { MetadataSpec } from "../router/spec.ts";
-import { checkDuplicates } from "./check-listener.ts";
+import { checkDuplicates, checkNames } from "./check-listener.ts";
 import { parseMatch } from "./parse-filter-chain-match.ts";
+import { parseFilterChainMatcher } from "./parse-filter-chain-matcher.ts";
 import { parseHcm } from "./parse-hcm.ts";
 import { parseListenerFilters } from "./parse-listener-filters.ts";
 import type { FilterChainSpec, HcmSpec, ListenerSpec } from "./spec.ts";
@@ -43,15 +44,25 @@ export function parseListener(message: Listener, problems: Problems, contexts: T
     });
   }
   const listenerFilters = parseListenerFilters(message.listenerFilters, problems);
-  const tls: ChainTls = { contexts, owner: `listener.${statName}.` };
+  const matcher = message.filterChainMatcher;
+  const context: ChainContext = { contexts, owner: `listener.${statName}.`, hasMatcher: matcher !== undefined };
   const filterChains = message.filterChains
-    .map((chain, i) => parseFilterChain(chain, problems.at(`filter_chains[${i}]`), tls))
+    .map((chain, i) => parseFilterChain(chain, problems.at(`filter_chains[${i}]`), context))
     .filter((spec) => spec !== null);
-  checkDuplicates(filterChains, address, problems);
+  if (matcher === undefined) checkDuplicates(filterChains, address, problems);
+  else checkNames(filterChains, address, problems);
+  const filterChainMatcher =
+    matcher === undefined
+      ? null
+      : parseFilterChainMatcher(
+          matcher,
+          new Set(message.filterChains.map(({ name }) => name)),
+          problems.at("filter_chain_matcher"),
+        );
   const defaultFilterChain =
     message.defaultFilterChain === undefined
       ? null
-      : parseFilterChain(message.defaultFilterChain, problems.at("default_filter_chain"), tls);
+      : parseFilterChain(message.defaultFilterChain, problems.at("default_filter_chain"), context);
   if (address === null || problems.errorCount > before) return null;
   return {
     name: message.name || text,
@@ -63,6 +74,7 @@ export function parseListener(message: Listener, problems: Problems, contexts: T
     drainType: message.drainType === Listener_DrainType.MODIFY_ONLY ? "MODIFY_ONLY" : "DEFAULT",
     backlog: message.tcpBacklogSize ?? 4096,
     filterChains,
+    filterChainMatcher,
     defaultFilterChain,
     listenerFilters,
     listenerFiltersTimeoutMs: durationMsOr(message.listenerFiltersTimeout, 15_000),
@@ -90,25 +102,26 @@ function parseSocketAddress(message: Address | undefined, problems: Problems): S
   return null;
 }
 
-/** What the TLS contexts of a listener's chains need. */
-interface ChainTls {
+/** What a listener's chains need of it. */
+interface ChainContext {
   contexts: TlsContexts;
   /** The listener's stat prefix. */
   owner: string;
+  hasMatcher: boolean;
 }
 
-function parseFilterChain(chain: FilterChain, problems: Problems, chainTls: ChainTls): FilterChainSpec | null {
+function parseFilterChain(chain: FilterChain, problems: Problems, context: ChainContext): FilterChainSpec | null {
   checkCoverage(FilterChainSchema, chain, problems, {
     honoured: ["filters", "name", "filter_chain_match", "transport_socket"],
     harmless: ["metadata", "transport_socket_connect_timeout"],
   });
-  const filters = parseNetworkFilters(chain, problems, chainTls.contexts);
-  const match = parseMatch(chain.filterChainMatch, problems.at("filter_chain_match"));
+  const filters = parseNetworkFilters(chain, problems, context.contexts);
+  const match = parseMatch(chain.filterChainMatch, context.hasMatcher, problems.at("filter_chain_match"));
   const tls = parseDownstreamTransportSocket(
     chain.transportSocket,
     problems.at("transport_socket"),
-    chainTls.contexts,
-    chainTls.owner,
+    context.contexts,
+    context.owner,
   );
   return filters === null ? null : { name: chain.name, match, tls, ...filters };
 }
@@ -162,6 +175,7 @@ const honoured = [
   "address",
   "stat_prefix",
   "filter_chains",
+  "filter_chain_matcher",
   "default_filter_chain",
   "per_connection_buffer_limit_bytes",
   "traffic_direction",

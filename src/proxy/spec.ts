@@ -9,6 +9,7 @@ import type { DownstreamTlsSpec } from "../net/tls/spec.ts";
 import type { AccessLogFilterSpec, AccessLogSpec } from "../observability/access-log-spec.ts";
 import type { BodyFormatSpec } from "../observability/body-format.ts";
 import type { ConfigSourceSpec } from "../proto/config-source.ts";
+import type { MatcherSpec } from "../router/matching/spec.ts";
 import type { ScopeFragmentSpec } from "../router/scope-key.ts";
 import type { HeaderAddSpec, MetadataSpec, RouteConfigSpec } from "../router/spec.ts";
 import type { Http2Spec } from "../upstream/parse-http2.ts";
@@ -31,8 +32,10 @@ export interface ListenerSpec {
   drainType: "DEFAULT" | "MODIFY_ONLY";
   backlog: number;
   filterChains: FilterChainSpec[];
+  /** filter_chain_matcher gives the name of the chain; null: the chains' own filter_chain_match chooses. */
+  filterChainMatcher: MatcherSpec<string> | null;
   defaultFilterChain: FilterChainSpec | null;
-  /** In order. tls_inspector stands at the end where a chain needs it and none is configured. */
+  /** In order. tls_inspector is added at the end where filter_chain_match needs it. */
   listenerFilters: ListenerFilterSpec[];
   /** 0: none. */
   listenerFiltersTimeoutMs: number;

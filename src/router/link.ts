@@ -48,7 +48,7 @@ export function* linkVirtualHost(
   config: RouteConfigSpec,
   deps: LinkDeps,
 ): Slices<LinkedVirtualHost> {
-  const { choice, setOf } = routeChoice(spec.matcher, config.ignorePathParameters);
+  const { choice, setOf } = routeChoice(spec.matcher, config.ignorePathParameters, deps.runtime);
   const vhost = new LinkedVirtualHost(spec, choice, deps.stats);
   const perFilter = mergePerFilter([spec.perFilterConfig, config.perFilterConfig], noPerFilter);
   const levels: Levels = {

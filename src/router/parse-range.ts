@@ -18,9 +18,9 @@ export function parseRange({ addressPrefix: address, prefixLen = 0 }: CidrRange,
   return null;
 }
 
-/** config.core.v3.CidrRange, whose length may be too great; null after telling that it is none. Envoy: Address::CidrRange. */
+/** config.core.v3.CidrRange, or one of xds, whose length may be too great; null after telling that it is none. Envoy: Address::CidrRange. */
 export function parseCoreRange(
-  { addressPrefix: address, prefixLen = 0 }: CoreRange,
+  { addressPrefix: address, prefixLen = 0 }: Pick<CoreRange, "addressPrefix" | "prefixLen">,
   problems: Problems,
 ): RangeSpec | null {
   const most = longest(address);

@@ -1,3 +1,4 @@
+import { noImplementation } from "../proto/any.ts";
 import {
   type Route,
   type RouteList,
@@ -26,7 +27,7 @@ export function parseRouteMatcher(
           return (action as RouteList).routes.map((route, i) => takeRoute(route, scope.at(`routes[${i}]`)));
         }
         scope.error("", `is a ${desc.typeName}, and an action here is a Route or a RouteList`, {
-          envoyText: `Didn't find a registered implementation for '${name}' with type URL: '${desc.typeName}'`,
+          envoyText: noImplementation(name, desc.typeName),
         });
         return null;
       },

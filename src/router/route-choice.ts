@@ -4,6 +4,7 @@ import type { RouteEntry } from "./entry.ts";
 import { linkMatcher, type MatchTree } from "./matching/match-tree.ts";
 import type { MatcherSpec } from "./matching/spec.ts";
 import { RouteSet } from "./route-set.ts";
+import type { RuntimeLookup } from "./runtime-fraction.ts";
 
 /** How a virtual host finds the route of a request. */
 export interface RouteChoice {
@@ -15,13 +16,14 @@ export interface RouteChoice {
 export function routeChoice(
   matcher: MatcherSpec<number[]> | null,
   ignorePathParameters: boolean,
+  runtime: RuntimeLookup,
 ): { choice: RouteChoice; setOf: (index: number) => RouteSet } {
   if (matcher === null) {
     const all = new RouteSet(ignorePathParameters);
     return { choice: all, setOf: () => all };
   }
   const sets = new Map<number, RouteSet>();
-  const tree = linkMatcher(matcher, (indices) => {
+  const tree = linkMatcher(matcher, runtime, (indices) => {
     const set = new RouteSet(ignorePathParameters);
     for (const index of indices) sets.set(index, set);
     return set;

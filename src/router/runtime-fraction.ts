@@ -1,3 +1,4 @@
+import type { Word64 } from "../net/word64.ts";
 import type { RuntimeFractionSpec } from "./spec.ts";
 
 /** A share of all: `numerator` in `denominator`. */
@@ -32,11 +33,22 @@ export function runtimeInteger(runtime: RuntimeLookup, key: string, byDefault: n
 
 /** Whether a number in [0, 1) falls into the runtime's fraction, or the configured one where it has none. Envoy: Snapshot::featureEnabled. */
 export function isInFraction(spec: RuntimeFractionSpec, runtime: RuntimeLookup, random: number): boolean {
+  const { numerator, denominator } = fractionOf(spec, runtime);
+  return random * denominator < numerator;
+}
+
+/** The same of a hash: which values are in stays the same. */
+export function isHashInFraction(spec: RuntimeFractionSpec, runtime: RuntimeLookup, hash: Word64): boolean {
+  const { numerator, denominator } = fractionOf(spec, runtime);
+  return hash.modulo(denominator) < numerator;
+}
+
+function fractionOf(spec: RuntimeFractionSpec, runtime: RuntimeLookup): Fraction {
   const entry = spec.runtimeKey === "" ? null : runtime.entry(spec.runtimeKey);
-  if (entry === null) return random * spec.denominator < spec.numerator;
-  if (entry.fraction !== null) return random * entry.fraction.denominator < entry.fraction.numerator;
+  if (entry === null) return spec;
+  if (entry.fraction !== null) return entry.fraction;
   const percent = entry.number === null ? null : wholeNumber(entry.number);
-  return percent === null ? random * spec.denominator < spec.numerator : random * 100 < percent;
+  return percent === null ? spec : { numerator: percent, denominator: 100 };
 }
 
 /** An unsigned 64-bit integer, what is behind the point cut off; null for what is none. */

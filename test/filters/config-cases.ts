@@ -4,6 +4,7 @@ import { ofCredentialInjector } from "./credential-injector-configs.ts";
 import { ofCredentials } from "./credentials-configs.ts";
 import { ofCustomResponse } from "./custom-response-configs.ts";
 import { ofExtAuthz } from "./ext-authz-configs.ts";
+import { ofFilterChainMatcher } from "./filter-chain-matcher-configs.ts";
 import { ofHeaderMutation } from "./header-mutation-configs.ts";
 import { ofJwtAuthn } from "./jwt-authn-configs.ts";
 import { ofLocalRateLimit } from "./local-ratelimit-configs.ts";
@@ -23,6 +24,8 @@ export interface FilterConfigCase {
   name: string;
   /** Before the router. */
   filters?: Json[];
+  /** Over the listener, under which the path of an error is then. */
+  listener?: Json;
   /** Before the HttpConnectionManager, whose place in the path of an error the first takes. */
   networkFilters?: Json[];
   virtualHost?: Json;
@@ -356,6 +359,7 @@ export const configCases: readonly FilterConfigCase[] = [
   ...ofRbac,
   ...ofCustomResponse,
   ...ofRouteMatcher,
+  ...ofFilterChainMatcher,
   ...ofJwtAuthn,
   ...ofBuffer,
   ...ofCredentialInjector,

@@ -14,7 +14,9 @@ describe("configs of HTTP filters are taken or refused as by Envoy", () => {
       const text = bootstrapOf(c);
       const problems = problemsOf(text);
       const errors = problems.filter(({ severity }) => severity === "error");
-      expect(errors.map(({ path }) => path)).toEqual(c.error === undefined ? [] : [hcm + c.error.path]);
+      expect(errors.map(({ path }) => path)).toEqual(
+        c.error === undefined ? [] : [(c.listener === undefined ? hcm : listenerPath) + c.error.path],
+      );
       if (c.error !== undefined) expect(errors[0]?.reason).toContain(c.error.says);
       if (c.warns !== undefined) expect(problems.map(({ reason }) => reason).join("\n")).toContain(c.warns);
       const envoy = requirePeer("envoy", context);
@@ -31,7 +33,8 @@ describe("configs of HTTP filters are taken or refused as by Envoy", () => {
   }
 });
 
-const hcm = "static_resources.listeners[0].filter_chains[0].filters[0].typed_config.";
+const listenerPath = "static_resources.listeners[0].";
+const hcm = `${listenerPath}filter_chains[0].filters[0].typed_config.`;
 
 function problemsOf(text: string): Problems["list"] {
   const loaded = loadBootstrap({ configPath: null, configYaml: text, allowUnknownStaticFields: false });
@@ -44,6 +47,7 @@ function problemsOf(text: string): Problems["list"] {
 function bootstrapOf({
   filters = [],
   networkFilters = [],
+  listener = {},
   virtualHost = {},
   route = {},
   action = {},
@@ -81,6 +85,7 @@ function bootstrapOf({
           name: "l",
           address: { socket_address: { address: "127.0.0.1", port_value: 10000 } },
           filter_chains: [{ filters: [...networkFilters, { name: "hcm", typed_config: manager }] }],
+          ...listener,
         },
       ],
       clusters: [{ name: "c", type: "STATIC", load_assignment: { cluster_name: "c", endpoints: [] } }],

@@ -1,4 +1,4 @@
-import { act, input, requestHeader, typed } from "../xds-matchers.ts";
+import { act, input, networkInput, requestHeader, typed } from "../xds-matchers.ts";
 import type { FilterConfigCase } from "./config-cases.ts";
 
 /** JSON as a bootstrap is written in. */
@@ -77,6 +77,31 @@ export const ofRbac: FilterConfigCase[] = [
     name: "network rbac: at every byte",
     networkFilters: [network({ enforcement_type: "CONTINUOUS" })],
     error: { path: "enforcement_type", says: "not implemented in Nuncio yet", envoySays: null },
+  },
+  { name: "rbac: an empty matcher", filters: [rbac({ matcher: {} })] },
+  { name: "rbac: a matcher of anything", filters: [rbac({ matcher: { on_no_match: allow } })] },
+  {
+    name: "rbac: the network namespace",
+    filters: [matching({ input: networkInput("NetworkNamespaceInput"), value_match: { exact: "/n" } })],
+  },
+  {
+    name: "rbac: the environment",
+    filters: [
+      matching({
+        input: input("envoy.extensions.matching.common_inputs.environment_variable.v3.Config", { name: "X" }),
+        value_match: { exact: "1" },
+      }),
+    ],
+  },
+  {
+    name: "rbac: what only a filter chain's matcher has",
+    filters: [matching({ input: networkInput("TransportProtocolInput"), value_match: { exact: "tls" } })],
+    error: {
+      path: `${predicate}.input.typed_config`,
+      says: "cannot be used here",
+      envoySays:
+        "Didn't find a registered implementation for 'input' with type URL: 'envoy.extensions.matching.common_inputs.network.v3.TransportProtocolInput'",
+    },
   },
   { name: "rbac: empty", filters: [rbac({})] },
   { name: "rbac: a policy of all", filters: [policy({ permissions: any, principals: any })] },

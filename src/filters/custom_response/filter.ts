@@ -4,8 +4,10 @@ import { localReply } from "../../observability/local-replies.ts";
 import { HeaderMutations } from "../../router/header-mutation.ts";
 import { linkMatcher, type MatchTree } from "../../router/matching/match-tree.ts";
 import type { PerFilter } from "../../router/route.ts";
+import type { RuntimeLookup } from "../../router/runtime-fraction.ts";
 import { compileTemplate } from "../../router/template-value.ts";
 import { type Filter, type FilterStream, HeadersStatus } from "../api.ts";
+import type { FilterDeps } from "../linkers.ts";
 import type { CustomResponseSpec, ResponsePolicySpec } from "./parse.ts";
 
 /** Puts the proxy's own answer in the place of the upstream's, chosen by a matcher. Envoy: CustomResponseFilter. */
@@ -13,15 +15,20 @@ export class CustomResponseFilter implements Filter {
   readonly #slot: number;
   readonly #tree: MatchTree<ResponsePolicy> | null;
 
-  constructor(spec: CustomResponseSpec, slot: number) {
+  readonly #runtime: RuntimeLookup;
+
+  constructor(spec: CustomResponseSpec, slot: number, { runtime }: FilterDeps) {
     this.#slot = slot;
-    this.#tree = linkTree(spec);
+    this.#runtime = runtime;
+    this.#tree = linkTree(spec, runtime);
   }
 
   /** The trees of all levels, the most specific first. */
   linkRoute(perFilter: PerFilter, name: string): MatchTree<ResponsePolicy>[] | null {
     const found = (perFilter.get(name) ?? []).filter(({ type }) => type !== "");
-    const trees = found.map(({ config }) => linkTree(config as CustomResponseSpec)).filter((tree) => tree !== null);
+    const trees = found
+      .map(({ config }) => linkTree(config as CustomResponseSpec, this.#runtime))
+      .filter((tree) => tree !== null);
     return trees.length === 0 ? null : trees;
   }
 
@@ -56,9 +63,9 @@ interface ResponsePolicy {
   headers: HeaderMutations;
 }
 
-function linkTree({ matcher }: CustomResponseSpec): MatchTree<ResponsePolicy> | null {
+function linkTree({ matcher }: CustomResponseSpec, runtime: RuntimeLookup): MatchTree<ResponsePolicy> | null {
   if (matcher === null) return null;
-  return linkMatcher(matcher, (spec) => ({
+  return linkMatcher(matcher, runtime, (spec) => ({
     spec,
     format: linkBodyFormat(spec.bodyFormat),
     headers: new HeaderMutations(spec.headersToAdd, [], compileTemplate),

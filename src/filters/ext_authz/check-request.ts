@@ -88,7 +88,7 @@ export function encodeCheckRequest(stream: FilterStream, context: CheckContext, 
         routeMetadataContext: {
           filterMetadata: chosen(new Map(Object.entries(info.routeMetadata ?? {})), spec.routeMetadataNamespaces),
         },
-        ...(spec.hasTlsSession ? { tlsSession: { sni: info.downstreamTls?.serverName ?? "" } } : {}),
+        ...(spec.hasTlsSession ? { tlsSession: { sni: info.requestedServerName } } : {}),
       },
     }),
   );

@@ -1,5 +1,6 @@
 import type { HeaderBlock, RequestHead, ResponseHead } from "../../http/header-block.ts";
 import { linkMatcher, type MatchTree } from "../../router/matching/match-tree.ts";
+import type { RuntimeLookup } from "../../router/runtime-fraction.ts";
 import { type BodyChunk, DataStatus, type Filter, type FilterStream, HeadersStatus } from "../api.ts";
 import type { SkipMatcherSpec } from "./parse.ts";
 
@@ -16,9 +17,9 @@ export class MatchDelegateFilter implements Filter {
   readonly #skips = new WeakMap<FilterStream, boolean>();
   readonly #touched = new WeakSet<FilterStream>();
 
-  constructor(matcher: SkipMatcherSpec, inner: Filter) {
+  constructor(matcher: SkipMatcherSpec, inner: Filter, runtime: RuntimeLookup) {
     this.#inner = inner;
-    this.#tree = matcher === null ? null : linkMatcher(matcher, (action) => action);
+    this.#tree = matcher === null ? null : linkMatcher(matcher, runtime, (action) => action);
     const { onRequestData, onResponseData, linkRoute } = inner;
     if (linkRoute !== undefined) this.linkRoute = linkRoute.bind(inner);
     // A hook that the filter does not have costs nothing here either.

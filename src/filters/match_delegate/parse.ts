@@ -1,4 +1,5 @@
 import type { Any } from "@bufbuild/protobuf/wkt";
+import { noImplementation } from "../../proto/any.ts";
 import { checkCoverage } from "../../proto/coverage.ts";
 import {
   type ExtensionWithMatcher,
@@ -44,7 +45,7 @@ function parseSkipMatcher(message: Matcher | undefined, problems: Problems): Ski
       parseAction: ({ desc }, name, scope) => {
         if (desc.typeName === "envoy.extensions.filters.common.matcher.action.v3.SkipFilter") return "skip" as const;
         scope.error("", `is a ${desc.typeName}, and the action here is SkipFilter`, {
-          envoyText: `Didn't find a registered implementation for '${name}' with type URL: '${desc.typeName}'`,
+          envoyText: noImplementation(name, desc.typeName),
         });
         return null;
       },

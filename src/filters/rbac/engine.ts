@@ -1,6 +1,7 @@
 import { celEngine } from "../../observability/cel/engine.ts";
 import type { StreamInfo } from "../../observability/stream-info.ts";
 import { linkMatcher, type MatchTree } from "../../router/matching/match-tree.ts";
+import type { RuntimeLookup } from "../../router/runtime-fraction.ts";
 import { linkRule, type Rule } from "./rules.ts";
 import type { EngineSpec, NamedAction, RbacAction } from "./spec.ts";
 
@@ -18,8 +19,8 @@ export interface Engine {
 }
 
 /** Cannot fail on what parse gave. */
-export function linkEngine(spec: EngineSpec): Engine {
-  return spec.kind === "rules" ? new RulesEngine(spec) : new MatcherEngine(spec);
+export function linkEngine(spec: EngineSpec, runtime: RuntimeLookup): Engine {
+  return spec.kind === "rules" ? new RulesEngine(spec) : new MatcherEngine(spec, runtime);
 }
 
 /** Policies in order of their names; the first that matches counts. */
@@ -55,8 +56,8 @@ class MatcherEngine implements Engine {
   readonly #tree: MatchTree<NamedAction>;
   readonly #hasLog: boolean;
 
-  constructor(spec: Extract<EngineSpec, { kind: "matcher" }>) {
-    this.#tree = linkMatcher(spec.matcher, (action) => action);
+  constructor(spec: Extract<EngineSpec, { kind: "matcher" }>, runtime: RuntimeLookup) {
+    this.#tree = linkMatcher(spec.matcher, runtime, (action) => action);
     this.#hasLog = spec.hasLog;
   }
 

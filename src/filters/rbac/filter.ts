@@ -2,6 +2,7 @@ import type { RequestHead } from "../../http/header-block.ts";
 import { localReply } from "../../observability/local-replies.ts";
 import type { StreamInfo } from "../../observability/stream-info.ts";
 import type { PerFilter } from "../../router/route.ts";
+import type { RuntimeLookup } from "../../router/runtime-fraction.ts";
 import { type Filter, type FilterStream, HeadersStatus } from "../api.ts";
 import type { FilterDeps } from "../linkers.ts";
 import { routeConfig } from "../route-config.ts";
@@ -14,16 +15,18 @@ export class RbacFilter implements Filter {
   readonly #slot: number;
   readonly #policy: RbacPolicy;
   readonly #stats: RbacCounters;
+  readonly #runtime: RuntimeLookup;
 
-  constructor(spec: RbacSpec, slot: number, { slab, statPrefix }: FilterDeps) {
+  constructor(spec: RbacSpec, slot: number, { slab, statPrefix, runtime }: FilterDeps) {
     this.#slot = slot;
-    this.#policy = linkPolicy(spec);
+    this.#runtime = runtime;
+    this.#policy = linkPolicy(spec, runtime);
     this.#stats = new RbacCounters(slab, `${statPrefix}rbac.`, spec);
   }
 
   linkRoute(perFilter: PerFilter, name: string): RbacPolicy | null {
     const spec = routeConfig<RbacSpec>(perFilter, name);
-    return spec === null ? null : linkPolicy(spec);
+    return spec === null ? null : linkPolicy(spec, this.#runtime);
   }
 
   onRequestHead(stream: FilterStream, _head: RequestHead): HeadersStatus {
@@ -51,11 +54,11 @@ interface RbacPolicy {
   shadow: Engine | null;
 }
 
-function linkPolicy(spec: RbacSpec): RbacPolicy {
+function linkPolicy(spec: RbacSpec, runtime: RuntimeLookup): RbacPolicy {
   return {
     spec,
-    enforced: spec.enforced === null ? null : linkEngine(spec.enforced),
-    shadow: spec.shadow === null ? null : linkEngine(spec.shadow),
+    enforced: spec.enforced === null ? null : linkEngine(spec.enforced, runtime),
+    shadow: spec.shadow === null ? null : linkEngine(spec.shadow, runtime),
   };
 }
 

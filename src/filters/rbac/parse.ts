@@ -50,7 +50,6 @@ const inputs: InputRules = {
     "envoy.type.matcher.v3.HttpRequestHeaderMatchInput",
     "xds.type.matcher.v3.HttpAttributesCelMatchInput",
     "envoy.extensions.matching.common_inputs.network.v3.DynamicMetadataInput",
-    "envoy.extensions.matching.common_inputs.network.v3.NetworkNamespaceInput",
   ]),
   refusal: (typeName) =>
     `while creating RBAC match tree: INVALID_ARGUMENT: RBAC HTTP filter cannot match on 'type.googleapis.com/${typeName}'`,

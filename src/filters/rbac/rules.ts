@@ -41,7 +41,7 @@ export function linkRule(spec: RuleSpec): Rule {
     }
     case "server_name": {
       const matcher = new StringMatcher(spec.string);
-      return ({ downstreamTls }) => matcher.matches(downstreamTls?.serverName ?? "");
+      return ({ requestedServerName }) => matcher.matches(requestedServerName);
     }
     case "destination_ip":
       return inRange(spec.range, (info) => info.downstreamLocalAddress);

@@ -3,7 +3,6 @@ import { TLSSocket } from "node:tls";
 import { eventClock } from "../event-clock.ts";
 import type { Inspection, Inspector } from "../inspector.ts";
 import { LazyTimer } from "../lazy-timer.ts";
-import { type AcceptedHandle, socketOf } from "../listen.ts";
 import type { ClientHello } from "./client-hello.ts";
 import type { ServerTls } from "./secure-context.ts";
 import type { ServerCertificate } from "./server-certificate.ts";
@@ -37,7 +36,7 @@ export class InspectedSocket {
 
   /** `timeoutMs`: 0 for none; after it the connection is closed, or goes on as it is known by then. */
   constructor(
-    handle: AcceptedHandle,
+    socket: net.Socket,
     owner: InspectionOwner,
     inspectors: readonly Inspector[],
     timeoutMs: number,
@@ -45,9 +44,9 @@ export class InspectedSocket {
   ) {
     this.#owner = owner;
     this.#inspectors = inspectors;
-    this.#timer = new LazyTimer(() => (continuesOnTimeout ? this.#finish() : this.#fail(true)));
+    this.#timer = new LazyTimer(() => (continuesOnTimeout ? this.finish() : this.#fail(true)));
     if (timeoutMs > 0) this.#timer.set(eventClock.tick(), timeoutMs);
-    this.#socket = socketOf(handle);
+    this.#socket = socket;
     this.#socket.on("data", this.#onData);
     this.#socket.on("end", this.#onEnd);
     this.#socket.on("close", this.#onEnd);
@@ -65,6 +64,15 @@ export class InspectedSocket {
   }
   get localPort(): number {
     return this.#socket.localPort ?? 0;
+  }
+
+  /** Goes on as it is known by now. */
+  finish(): void {
+    this.#done();
+    this.#socket.pause();
+    if (this.#bytes.length > 0) this.#socket.unshift(this.#bytes);
+    this.#bytes = nothing;
+    this.#owner.onInspected(this);
   }
 
   /** The connection as it is, its first bytes still to be read. */
@@ -143,15 +151,7 @@ export class InspectedSocket {
       }
       this.#bytes = this.#bytes.subarray(taken);
     }
-    this.#finish();
-  }
-
-  #finish(): void {
-    this.#done();
-    this.#socket.pause();
-    if (this.#bytes.length > 0) this.#socket.unshift(this.#bytes);
-    this.#bytes = nothing;
-    this.#owner.onInspected(this);
+    this.finish();
   }
 
   #fail(isTimeout: boolean): void {

@@ -159,7 +159,7 @@ const destinationAttributes: AttributeTable = {
 const connectionAttributes: AttributeTable = {
   id: ({ connectionId }) => celUint(BigInt(connectionId)),
   mtls: ({ downstreamTls }) => downstreamTls?.peer !== undefined,
-  requested_server_name: ({ downstreamTls }) => downstreamTls?.serverName ?? "",
+  requested_server_name: ({ requestedServerName }) => requestedServerName,
   transport_failure_reason: ({ downstreamTransportFailureReason }) => some(downstreamTransportFailureReason),
   termination_details: ({ connectionTerminationDetails }) => some(connectionTerminationDetails),
   ...tlsAttributes("DOWNSTREAM", (info) => info.downstreamTls),

@@ -5,13 +5,14 @@ import { celEngine } from "../../observability/cel/engine.ts";
 import type { StreamInfo } from "../../observability/stream-info.ts";
 import { valueCondition } from "../../observability/value-condition.ts";
 import { StringMatcher } from "../matchers.ts";
+import { isHashInFraction, type RuntimeLookup } from "../runtime-fraction.ts";
 import type { InputMatcherSpec, InputSpec } from "./spec.ts";
 
 /** Decides on what an input gave; null is an input without a value. */
 export type InputMatcher = (value: unknown) => boolean;
 
 /** A matcher that does not take what its input gives never matches, as in Envoy. */
-export function linkInputMatcher(spec: InputMatcherSpec, input: InputSpec): InputMatcher {
+export function linkInputMatcher(spec: InputMatcherSpec, input: InputSpec, runtime: RuntimeLookup): InputMatcher {
   const gives = input.kind === "cel" || input.kind === "dynamic_metadata" ? input.kind : "text";
   const takes = spec.kind === "cel" ? "cel" : spec.kind === "metadata" ? "dynamic_metadata" : "text";
   if (gives !== takes) return never;
@@ -30,20 +31,26 @@ export function linkInputMatcher(spec: InputMatcherSpec, input: InputSpec): Inpu
     }
     case "consistent_hashing": {
       const { threshold, modulo } = spec;
-      const seed = new Word64();
-      seed.set(Number(spec.seed >> 32n), Number(spec.seed & 0xffffffffn));
-      const hash = new Word64();
-      return (value) => {
-        if (typeof value !== "string") return false;
-        xxHash64(value, hash, seed);
-        return (((hash.high >>> 0) % modulo) * (2 ** 32 % modulo) + (hash.low >>> 0)) % modulo >= threshold;
-      };
+      return hashed(spec.seed, (hash) => hash.modulo(modulo) >= threshold);
     }
+    case "runtime_fraction":
+      return hashed(spec.seed, (hash) => isHashInFraction(spec.fraction, runtime, hash));
     case "cel": {
       const program = new (celEngine().CelProgram)(spec.expression);
       return (value) => program.matches(value as StreamInfo);
     }
   }
+}
+
+function hashed(seed: bigint, matches: (hash: Word64) => boolean): InputMatcher {
+  const start = new Word64();
+  start.set(Number(seed >> 32n), Number(seed & 0xffffffffn));
+  const hash = new Word64();
+  return (value) => {
+    if (typeof value !== "string") return false;
+    xxHash64(value, hash, start);
+    return matches(hash);
+  };
 }
 
 const never: InputMatcher = () => false;

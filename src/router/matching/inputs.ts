@@ -4,6 +4,7 @@ import { isLoopback } from "../../net/cidr.ts";
 import { alternativeNames, rfc2253 } from "../../net/tls/alternative-names.ts";
 import { metadataAt, portOf, withoutPort } from "../../observability/format-values.ts";
 import type { StreamInfo } from "../../observability/stream-info.ts";
+import type { UnchosenConnection } from "./match-facts.ts";
 import type { InputSpec } from "./spec.ts";
 
 /** Reads what a matcher looks at: null where there is nothing, `unavailable` where it is too early to know. */
@@ -28,8 +29,14 @@ export function linkInput(spec: InputSpec): Input {
       const value = process.env[spec.name] ?? null;
       return () => value;
     }
-    case "filter_state":
-      return ({ filterState }) => filterState?.get(spec.name)?.text() ?? null;
+    case "filter_state": {
+      const { name, field } = spec;
+      return ({ filterState }) => {
+        const object = filterState?.get(name);
+        // One without fields is its text all the same, as in Envoy.
+        return (field === "" || object?.field === undefined ? object?.text() : object.field(field)) ?? null;
+      };
+    }
     case "dynamic_metadata":
       return ({ dynamicMetadata }) => metadataAt(dynamicMetadata, spec.path);
     case "status_code":
@@ -53,16 +60,30 @@ export function linkInput(spec: InputSpec): Input {
       return ({ downstreamRemoteAddress, downstreamLocalAddress }) =>
         isLocal(withoutPort(downstreamRemoteAddress), withoutPort(downstreamLocalAddress)) ? "local" : null;
     case "server_name":
-      return ({ downstreamTls }) => downstreamTls?.serverName || null;
+      return ({ requestedServerName }) => requestedServerName || null;
+    case "transport_protocol":
+      return (info) => (info as UnchosenConnection).facts.transportProtocol;
+    case "application_protocol":
+      return (info) => quoted((info as UnchosenConnection).facts.applicationProtocols);
+    case "network_namespace":
+      // No address of a listener has one.
+      return () => null;
+    // Without TLS there is nothing to know them by.
     case "uri_san":
-      return ({ downstreamTls }) => names(downstreamTls?.peer, "URI");
+      return ({ downstreamTls }) => (downstreamTls === null ? unavailable : names(downstreamTls.peer, "URI"));
     case "dns_san":
-      return ({ downstreamTls }) => names(downstreamTls?.peer, "DNS");
+      return ({ downstreamTls }) => (downstreamTls === null ? unavailable : names(downstreamTls.peer, "DNS"));
     case "subject":
-      return ({ downstreamTls }) => rfc2253(downstreamTls?.peer?.subject) || null;
+      return ({ downstreamTls }) =>
+        downstreamTls === null ? unavailable : rfc2253(downstreamTls.peer?.subject) || null;
     case "cel":
       return (info) => info;
   }
+}
+
+/** `'h2','http/1.1'` */
+function quoted(names: readonly string[]): string | null {
+  return names.length === 0 ? null : names.map((name) => `'${name}'`).join(",");
 }
 
 /** Several values are one, joined: Envoy matches a list of names as one text. */

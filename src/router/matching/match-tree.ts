@@ -1,5 +1,6 @@
 import { CidrRange } from "../../net/cidr.ts";
 import type { StreamInfo } from "../../observability/stream-info.ts";
+import type { RuntimeLookup } from "../runtime-fraction.ts";
 import { type InputMatcher, linkInputMatcher } from "./input-matchers.ts";
 import { type Input, linkInput, unavailable } from "./inputs.ts";
 import type { MatcherSpec, OnMatchSpec, PredicateSpec } from "./spec.ts";
@@ -13,17 +14,21 @@ export interface MatchTree<Action> {
 /** Cannot fail on what parse gave. `linkAction`: a spec's action to the live one. */
 export function linkMatcher<Spec, Action>(
   spec: MatcherSpec<Spec>,
+  runtime: RuntimeLookup,
   linkAction: (action: Spec) => Action,
 ): MatchTree<Action> {
   const onMatch = (of: OnMatchSpec<Spec>): OnMatch<Action> =>
     of.matcher !== null
-      ? linkMatcher(of.matcher, linkAction)
+      ? linkMatcher(of.matcher, runtime, linkAction)
       : new Leaf(of.action === null ? null : linkAction(of.action));
   const otherwise = spec.onNoMatch === null ? nothing : onMatch(spec.onNoMatch);
   switch (spec.kind) {
     case "list":
       return new List(
-        spec.matchers.map((one) => ({ predicate: linkPredicate(one.predicate), onMatch: onMatch(one.onMatch) })),
+        spec.matchers.map((one) => ({
+          predicate: linkPredicate(one.predicate, runtime),
+          onMatch: onMatch(one.onMatch),
+        })),
         otherwise,
       );
     case "exact":
@@ -149,18 +154,18 @@ class Ranges<Action> implements MatchTree<Action> {
   }
 }
 
-function linkPredicate(spec: PredicateSpec): Predicate {
+function linkPredicate(spec: PredicateSpec, runtime: RuntimeLookup): Predicate {
   switch (spec.kind) {
     case "single": {
       const input = linkInput(spec.input);
-      const matcher: InputMatcher = linkInputMatcher(spec.matcher, spec.input);
+      const matcher: InputMatcher = linkInputMatcher(spec.matcher, spec.input, runtime);
       return (info) => {
         const value = input(info);
         return value === unavailable ? unavailable : matcher(value);
       };
     }
     case "not": {
-      const inner = linkPredicate(spec.predicate);
+      const inner = linkPredicate(spec.predicate, runtime);
       return (info) => {
         const answer = inner(info);
         return answer === unavailable ? unavailable : !answer;
@@ -168,14 +173,20 @@ function linkPredicate(spec: PredicateSpec): Predicate {
     }
     case "and":
     case "or": {
-      const predicates = spec.predicates.map(linkPredicate);
-      const decisive = spec.kind === "or";
+      const predicates = spec.predicates.map((one) => linkPredicate(one, runtime));
+      const isOr = spec.kind === "or";
       return (info) => {
+        let otherwise: Answer = !isOr;
         for (const predicate of predicates) {
           const answer = predicate(info);
-          if (answer === unavailable || answer === decisive) return answer;
+          if (answer === isOr) return answer;
+          // What comes later can still say yes, but not make a no of it.
+          if (answer === unavailable) {
+            if (!isOr) return unavailable;
+            otherwise = unavailable;
+          }
         }
-        return !decisive;
+        return otherwise;
       };
     }
   }

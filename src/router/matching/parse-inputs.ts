@@ -1,5 +1,5 @@
 import type { Message } from "@bufbuild/protobuf";
-import { unpackExtension } from "../../proto/any.ts";
+import { noImplementation, unpackExtension } from "../../proto/any.ts";
 import type {
   DynamicMetadataInput,
   FilterStateInput,
@@ -11,10 +11,10 @@ import type { InputSpec } from "./spec.ts";
 
 /** The inputs that a place may use: full names of their messages. */
 export interface InputRules {
-  /** null: all that are there. */
+  /** null: all that a request has. */
   allowed: ReadonlySet<string> | null;
   /** Envoy's words for one that may not be used here. */
-  refusal: (typeName: string) => string;
+  refusal: (typeName: string, name: string) => string;
 }
 
 /** null after telling what is wrong. */
@@ -27,12 +27,15 @@ export function parseInput(
   if (unpacked === null) return null;
   const { typeName } = unpacked.desc;
   const scope = problems.at("typed_config").at(unpacked.innerPath);
-  if (rules.allowed !== null && !rules.allowed.has(typeName)) {
-    scope.error("", `the input ${typeName} cannot be used here`, { envoyText: rules.refusal(typeName) });
+  if (typeName !== environmentVariable && !(rules.allowed?.has(typeName) ?? !chainInputs.includes(typeName))) {
+    const name = message?.name ?? "";
+    // Envoy has no such factory for requests.
+    const envoyText = chainInputs.includes(typeName) ? noImplementation(name, typeName) : rules.refusal(typeName, name);
+    scope.error("", `the input ${typeName} cannot be used here`, { envoyText });
     return null;
   }
   const parse = parsers[typeName];
-  if (parse !== undefined) return parse(unpacked.message, scope);
+  if (parse !== undefined) return parse(unpacked.message);
   scope.error("", `the input ${typeName} is not implemented in Nuncio yet`);
   return null;
 }
@@ -40,16 +43,25 @@ export function parseInput(
 const network = "envoy.extensions.matching.common_inputs.network.v3";
 const ssl = "envoy.extensions.matching.common_inputs.ssl.v3";
 const http = "envoy.type.matcher.v3";
+/** Every place may use it. Envoy: CommonProtocolInput. */
+const environmentVariable = "envoy.extensions.matching.common_inputs.environment_variable.v3.Config";
 
 /** What every connection has, so that filters of both kinds may match on it. */
 export const connectionInputs: readonly string[] = [
-  ...["DestinationIP", "DestinationPort", "SourceIP", "SourcePort", "DirectSourceIP", "ServerName", "FilterState"].map(
+  ...["DestinationIP", "DestinationPort", "SourceIP", "SourcePort", "DirectSourceIP", "ServerName"].map(
     (name) => `${network}.${name}Input`,
   ),
+  ...["FilterState", "NetworkNamespace"].map((name) => `${network}.${name}Input`),
   ...["UriSan", "DnsSan", "Subject"].map((name) => `${ssl}.${name}Input`),
 ];
 
-const parsers: Record<string, (message: Message, problems: Problems) => InputSpec | null> = {
+/** What only the choice of a filter chain knows. */
+const chainInputs = [`${network}.TransportProtocolInput`, `${network}.ApplicationProtocolInput`];
+
+/** Where a filter chain is chosen. */
+export const listenerInputs: readonly string[] = [...connectionInputs, ...chainInputs, `${network}.SourceTypeInput`];
+
+const parsers: Record<string, (message: Message) => InputSpec> = {
   [`${http}.HttpRequestHeaderMatchInput`]: header("request_header"),
   [`${http}.HttpResponseHeaderMatchInput`]: header("response_header"),
   [`${http}.HttpResponseTrailerMatchInput`]: header("response_trailer"),
@@ -68,13 +80,12 @@ const parsers: Record<string, (message: Message, problems: Problems) => InputSpe
   [`${network}.DirectSourceIPInput`]: () => ({ kind: "direct_source_ip" }),
   [`${network}.SourceTypeInput`]: () => ({ kind: "source_type" }),
   [`${network}.ServerNameInput`]: () => ({ kind: "server_name" }),
-  [`${network}.FilterStateInput`]: (message, problems) => {
+  [`${network}.TransportProtocolInput`]: () => ({ kind: "transport_protocol" }),
+  [`${network}.ApplicationProtocolInput`]: () => ({ kind: "application_protocol" }),
+  [`${network}.NetworkNamespaceInput`]: () => ({ kind: "network_namespace" }),
+  [`${network}.FilterStateInput`]: (message) => {
     const { key, field } = message as FilterStateInput;
-    if (field !== "") {
-      problems.error("field", "is not implemented in Nuncio yet; ignoring it would change what matches");
-      return null;
-    }
-    return { kind: "filter_state", name: key };
+    return { kind: "filter_state", name: key, field };
   },
   [`${network}.DynamicMetadataInput`]: (message) => {
     const { filter, path } = message as DynamicMetadataInput;
@@ -83,7 +94,7 @@ const parsers: Record<string, (message: Message, problems: Problems) => InputSpe
   [`${ssl}.UriSanInput`]: () => ({ kind: "uri_san" }),
   [`${ssl}.DnsSanInput`]: () => ({ kind: "dns_san" }),
   [`${ssl}.SubjectInput`]: () => ({ kind: "subject" }),
-  "envoy.extensions.matching.common_inputs.environment_variable.v3.Config": (message) => ({
+  [environmentVariable]: (message) => ({
     kind: "environment_variable",
     name: (message as Message & { name: string }).name,
   }),

@@ -4,6 +4,7 @@ import { type Unpacked, unpackExtension } from "../../proto/any.ts";
 import type { ConsistentHashing } from "../../proto/generated/envoy/extensions/matching/input_matchers/consistent_hashing/v3/consistent_hashing_pb.ts";
 import type { Ip } from "../../proto/generated/envoy/extensions/matching/input_matchers/ip/v3/ip_pb.ts";
 import type { Metadata } from "../../proto/generated/envoy/extensions/matching/input_matchers/metadata/v3/metadata_pb.ts";
+import type { RuntimeFraction } from "../../proto/generated/envoy/extensions/matching/input_matchers/runtime_fraction/v3/runtime_fraction_pb.ts";
 import type { TypedExtensionConfig } from "../../proto/generated/xds/core/v3/extension_pb.ts";
 import type { CelMatcher } from "../../proto/generated/xds/type/matcher/v3/cel_pb.ts";
 import type { ServerNameMatcher } from "../../proto/generated/xds/type/matcher/v3/domain_pb.ts";
@@ -16,8 +17,8 @@ import type {
   Matcher_OnMatch,
 } from "../../proto/generated/xds/type/matcher/v3/matcher_pb.ts";
 import type { Problems } from "../../proto/problems.ts";
-import { parseStringMatcher } from "../parse-match.ts";
-import { parseCoreRange, parseRange } from "../parse-range.ts";
+import { parseRuntimeFraction, parseStringMatcher } from "../parse-match.ts";
+import { parseCoreRange } from "../parse-range.ts";
 import { type InputRules, parseInput } from "./parse-inputs.ts";
 import type { InputMatcherSpec, InputSpec, IpRangeSpec, MatcherSpec, OnMatchSpec, PredicateSpec } from "./spec.ts";
 
@@ -37,10 +38,8 @@ export function parseMatcher<Action>(
     message.onNoMatch === undefined ? null : parseOnMatch(message.onNoMatch, rules, problems.at("on_no_match"));
   const type = message.matcherType;
   if (type.case === "matcherTree") return parseTree(type.value, onNoMatch, rules, problems.at("matcher_tree"));
-  if (type.case === undefined) {
-    problems.error("", "is empty: one of matcher_list, matcher_tree must be set");
-    return null;
-  }
+  // Envoy: AnyMatcher.
+  if (type.case === undefined) return { kind: "list", matchers: [], onNoMatch };
   const matchers = type.value.matchers.map((one, i) => {
     const scope = problems.at(`matcher_list.matchers[${i}]`);
     return {
@@ -131,7 +130,7 @@ function parseCustomTree<Action>(
         const at = scope.at(`range_matchers[${i}]`);
         const onMatch = parseOnMatch(one.onMatch, rules, at.at("on_match"));
         for (const [j, message] of one.ranges.entries()) {
-          const range = parseRange(message, at.at(`ranges[${j}]`));
+          const range = parseCoreRange(message, at.at(`ranges[${j}]`));
           if (range !== null && onMatch !== null) ranges.push({ ...range, exclusive: one.exclusive, onMatch });
         }
       }
@@ -222,6 +221,11 @@ function parseInputMatcher({ name, typedConfig }: TypedExtensionConfig, problems
     case "envoy.extensions.matching.input_matchers.consistent_hashing.v3.ConsistentHashing": {
       const { threshold, modulo, seed } = unpacked.message as ConsistentHashing;
       return { kind: "consistent_hashing", threshold, modulo, seed };
+    }
+    case "envoy.extensions.matching.input_matchers.runtime_fraction.v3.RuntimeFraction": {
+      const { runtimeFraction, seed } = unpacked.message as RuntimeFraction;
+      const fraction = parseRuntimeFraction(runtimeFraction);
+      return fraction === null ? null : { kind: "runtime_fraction", fraction, seed };
     }
     case "xds.type.matcher.v3.CelMatcher": {
       const expression = parseCelExpression((unpacked.message as CelMatcher).exprMatch, scope.at("expr_match"));

@@ -1,6 +1,6 @@
 import type { ValueConditionSpec } from "../../observability/access-log-spec.ts";
 import type { CelSpec } from "../../observability/cel/parse.ts";
-import type { StringMatcherSpec } from "../spec.ts";
+import type { RuntimeFractionSpec, StringMatcherSpec } from "../spec.ts";
 
 /** xds.type.matcher.v3.Matcher with what its actions hold, as plain data. */
 export type MatcherSpec<Action> = { onNoMatch: OnMatchSpec<Action> | null } & (
@@ -31,7 +31,9 @@ export type PredicateSpec =
 /** What is looked at. */
 export type InputSpec =
   | { kind: "request_header" | "response_header" | "response_trailer"; name: string }
-  | { kind: "query_param" | "environment_variable" | "filter_state"; name: string }
+  | { kind: "query_param" | "environment_variable"; name: string }
+  /** `field`: "" for the object as text. */
+  | { kind: "filter_state"; name: string; field: string }
   | { kind: "dynamic_metadata"; path: string[] }
   | { kind: PlainInputKind };
 
@@ -47,6 +49,9 @@ type PlainInputKind =
   | "direct_source_ip"
   | "source_type"
   | "server_name"
+  | "transport_protocol"
+  | "application_protocol"
+  | "network_namespace"
   | "uri_san"
   | "dns_san"
   | "subject"
@@ -58,4 +63,5 @@ export type InputMatcherSpec =
   | { kind: "ip"; ranges: { address: string; prefixLength: number }[] }
   | { kind: "metadata"; value: ValueConditionSpec; invert: boolean }
   | { kind: "consistent_hashing"; threshold: number; modulo: number; seed: bigint }
+  | { kind: "runtime_fraction"; fraction: RuntimeFractionSpec; seed: bigint }
   | { kind: "cel"; expression: CelSpec };

@@ -11,11 +11,12 @@ import { corsCases, corsSetups } from "./cors.ts";
 import { credentialInjectorCases, credentialInjectorSetups } from "./credential-injector.ts";
 import { credentialsCases, credentialsSetups } from "./credentials.ts";
 import { csrfCases, csrfSetups } from "./csrf.ts";
-import { customResponseCases, customResponseSetups } from "./custom-response.ts";
+import { customResponseCases, customResponseSetups, customResponseStateSetups } from "./custom-response.ts";
 import { decompressorCases, decompressorSetups } from "./decompressor.ts";
 import { extAuthzCases, extAuthzSetups } from "./ext-authz.ts";
 import { failuresCases, failuresSetups } from "./failures.ts";
 import { faultCases, faultSetups } from "./fault.ts";
+import { filterChainMatcherCases, filterChainMatcherSetups } from "./filter-chain-matcher.ts";
 import { grpcStatsCases, grpcStatsSetups } from "./grpc-stats.ts";
 import { grpcWebCases, grpcWebSetups } from "./grpc-web.ts";
 import { headerMutationCases, headerMutationSetups } from "./header-mutation.ts";
@@ -82,6 +83,7 @@ const casesOfHttp1 = [
   ...faultCases,
   ...jwtAuthnCases,
   ...localRatelimitCases,
+  ...filterChainMatcherCases,
   ...networkFiltersCases,
   ...ratelimitCases,
   ...headerMutationCases,
@@ -133,6 +135,7 @@ export const allSetups: Readonly<Record<string, Setup>> = {
   ...faultSetups,
   ...jwtAuthnSetups,
   ...localRatelimitSetups,
+  ...filterChainMatcherSetups,
   ...networkFiltersSetups,
   ...ratelimitSetups,
   ...headerMutationSetups,
@@ -149,6 +152,7 @@ export const allSetups: Readonly<Record<string, Setup>> = {
   ...rawBytesSetups,
   ...celSetups,
   ...customResponseSetups,
+  ...customResponseStateSetups,
   ...csrfSetups,
   ...matchDelegateSetups,
   ...rbacSetups,

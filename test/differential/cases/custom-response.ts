@@ -1,5 +1,6 @@
 import { act, customIs, input, list, requestHeader, typed, valueIs } from "../../xds-matchers.ts";
-import { request } from "../bytes.ts";
+import { request, withBody } from "../bytes.ts";
+import { grpcFrame } from "../grpc-text.ts";
 import type { Case, Json, Setup } from "../setup.ts";
 
 const name = "envoy.filters.http.custom_response";
@@ -133,6 +134,35 @@ export const customResponseSetups: Record<string, Setup> = {
   },
 };
 
+/** By a field of what grpc_stats leaves of a call, which has none: its text is looked at. */
+const calls = (field: string): Json =>
+  input("envoy.extensions.matching.common_inputs.network.v3.FilterStateInput", {
+    key: "envoy.filters.http.grpc_stats",
+    field,
+  });
+const says = (response_code_details: string): Json => local({ response_code_details });
+
+export const customResponseStateSetups: Record<string, Setup> = {
+  customResponseState: {
+    filters: [
+      {
+        name,
+        typed_config: filter(
+          where(
+            [calls("request_message_count"), { exact: "2" }, says("field")],
+            [calls("none"), { exact: "2,0" }, says("two")],
+            [calls("none"), { exact: "1,0" }, says("one")],
+          ),
+        ),
+      },
+      {
+        name: "envoy.filters.http.grpc_stats",
+        typed_config: typed("envoy.extensions.filters.http.grpc_stats.v3.FilterConfig", { emit_filter_state: true }),
+      },
+    ],
+  },
+};
+
 const host = "host: shop.test";
 
 export const customResponseCases: readonly Case[] = [
@@ -149,6 +179,13 @@ export const customResponseCases: readonly Case[] = [
     request("POST /body/", host, "x-do: status:404 size:5", "content-type: application/grpc", "content-length: 0"),
   ),
   c("no route", request("GET /nowhere", host)),
+  ...[grpcFrame("a"), grpcFrame("a") + grpcFrame("b"), ""].map(
+    (body): Case => ({
+      name: `custom_response: by a field of filter state ${JSON.stringify(body)}`,
+      setup: "customResponseState",
+      send: withBody("POST /a.S/M", body, "content-type: application/grpc", "x-do: status:404 size:5"),
+    }),
+  ),
 ];
 
 function c(what: string, send: string): Case {

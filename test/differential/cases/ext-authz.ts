@@ -1,4 +1,5 @@
 import { startAuthzService } from "../../authz-service.ts";
+import { act, list, networkInput, typed, valueIs } from "../../xds-matchers.ts";
 import { cluster } from "../bootstrap.ts";
 import { request, withBody, withChunks } from "../bytes.ts";
 import type { Case, Json, Setup } from "../setup.ts";
@@ -78,6 +79,30 @@ const setup = (service: Json, more: Json = {}, rest: Partial<Setup> = {}): Setup
   },
   ...rest,
 });
+/** Of what shadow_mode leaves: what each is like, by a policy's name. */
+const shadowFields: [field: string, value: string][] = [
+  ["check_result", "OK"],
+  ["status_code", "200"],
+  ["none", ""],
+];
+const shadowFieldIs = (field: string, value: string): Json => {
+  const state = networkInput("FilterStateInput", { key: `${name}.shadow`, field });
+  const policy = (text: string) => act("envoy.config.rbac.v3.Action", { name: text });
+  return {
+    name: `rbac of ${field}`,
+    typed_config: typed("envoy.extensions.filters.http.rbac.v3.RBAC", {
+      rules_stat_prefix: `${field}.`,
+      matcher: {
+        ...list(
+          [valueIs(state, { exact: value }), policy("as wanted")],
+          [valueIs(state, { contains: "{" }), policy("whole")],
+          [valueIs(state, { safe_regex: { google_re2: {}, regex: ".*" } }), policy("other")],
+        ),
+        on_no_match: policy("nothing"),
+      },
+    }),
+  };
+};
 const byGrpc = (more: Json = {}, rest: Partial<Setup> = {}): Setup => setup(grpcService("grpc{lane}"), more, rest);
 const byHttp = (http: Json = {}, more: Json = {}): Setup => setup(httpService("http{lane}", http), more);
 const backoff: Json = { base_interval: "0.01s" };
@@ -141,6 +166,23 @@ export const extAuthzSetups: Record<string, Setup> = {
             header: { key: `x-f${i}`, value: `<%FILTER_STATE(${name}.shadow${how})%>` },
           }),
         ),
+      },
+    },
+  ),
+  authzShadowFields: byGrpc(
+    {},
+    {
+      filters: [
+        authz(name, { ...grpcService("grpc{lane}"), shadow_mode: true }),
+        ...shadowFields.map(([field, value]) => shadowFieldIs(field, value)),
+      ],
+      routeConfig: {
+        response_headers_to_add: shadowFields.map(([field], i) => ({
+          header: {
+            key: `x-f${i}`,
+            value: `<%DYNAMIC_METADATA(envoy.filters.http.rbac:${field}.enforced_effective_policy_id)%>`,
+          },
+        })),
       },
     },
   ),
@@ -497,6 +539,7 @@ export const extAuthzCases: Case[] = [
     "cbad:x-r=1",
   ].map((words) => get("authzShadow", "/", words, "x-b: 1")),
   stats("authzShadow"),
+  get("authzShadowFields", "/"),
   get("authzShadowFail", "/"),
   stats("authzShadowFail"),
   ...["", "meta:a=b", "meta:a=c", "meta:a=b uset:x-a=1 cset:x-r=1", "deny meta:a=b"].map((words) =>

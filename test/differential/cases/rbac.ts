@@ -37,6 +37,7 @@ const domains = (of: Json, ...domain_matchers: Json[]): Json =>
   tree(of, "xds.type.matcher.v3.ServerNameMatcher", { domain_matchers });
 const range = (address_prefix: string, prefix_len: number): Json => ({ address_prefix, prefix_len });
 const a = valueIs(requestHeader("x-a"), { exact: "1" });
+const san = valueIs(input("envoy.extensions.matching.common_inputs.ssl.v3.UriSanInput"), { contains: "a" });
 const b = valueIs(requestHeader("x-b"), { prefix: "1" });
 
 /** Path to the RBAC of its route. */
@@ -215,6 +216,32 @@ const policies: Record<string, Json> = {
       allow("san"),
     ]),
   },
+  // Without TLS a certificate is not known, which is neither yes nor no.
+  "matcher-not-san": { matcher: { ...list([{ not_matcher: san }, allow("san")]), on_no_match: allow("else") } },
+  "matcher-san-or-a": { matcher: list([{ or_matcher: { predicate: [san, a] } }, allow("san")]) },
+  "matcher-a-and-san": {
+    matcher: {
+      ...list([{ and_matcher: { predicate: [a, { not_matcher: san }] } }, allow("san")]),
+      on_no_match: allow("else"),
+    },
+  },
+  "matcher-empty": { matcher: {} },
+  "matcher-any": { matcher: { on_no_match: allow("any") } },
+  "matcher-namespace": {
+    matcher: list([
+      { not_matcher: valueIs(networkInput("NetworkNamespaceInput"), { contains: "a" }) },
+      allow("namespace"),
+    ]),
+  },
+  "matcher-share": {
+    matcher: list([
+      customIs(requestHeader("x-a"), "envoy.extensions.matching.input_matchers.runtime_fraction.v3.RuntimeFraction", {
+        runtime_fraction: { default_value: { numerator: 50 }, runtime_key: "share" },
+        seed: "7",
+      }),
+      allow("share"),
+    ]),
+  },
   "matcher-metadata": {
     matcher: {
       ...list([
@@ -338,7 +365,7 @@ export const rbacCases: readonly Case[] = [
     c(`domain ${authority}, x-a`, request("GET /matcher-domain", `host: ${authority}`, "x-a: 1")),
   ),
   ...withA.flatMap((value) =>
-    ["matcher-exact-map", "matcher-prefix-map"].map((path) =>
+    ["matcher-exact-map", "matcher-prefix-map", "matcher-share"].map((path) =>
       c(`${path}, ${value}`, request(`GET /${path}`, host, `x-a: ${value}`, "x-b: 2")),
     ),
   ),

@@ -12,10 +12,10 @@ export class NetworkRbacFilter implements NetworkFilter {
   readonly #shadow: Engine | null;
   readonly #stats: RbacCounters;
 
-  constructor(spec: NetworkRbacSpec, { slab }: NetworkFilterDeps) {
+  constructor(spec: NetworkRbacSpec, { slab, runtime }: NetworkFilterDeps) {
     this.#delayMs = spec.delayMs;
-    this.#enforced = spec.enforced === null ? null : linkEngine(spec.enforced);
-    this.#shadow = spec.shadow === null ? null : linkEngine(spec.shadow);
+    this.#enforced = spec.enforced === null ? null : linkEngine(spec.enforced, runtime);
+    this.#shadow = spec.shadow === null ? null : linkEngine(spec.shadow, runtime);
     this.#stats = new RbacCounters(slab, `${spec.statPrefix}.rbac.`, { ...spec, rulesStatPrefix: "" });
   }
 
