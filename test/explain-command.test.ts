@@ -1,10 +1,14 @@
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { act, list, requestHeader, tree, valueIs } from "./xds-matchers.ts";
 
 // The command line of `nuncio explain`: what it refuses, and what it prints of large tables.
+
+/** JSON as a bootstrap is written in. */
+type Json = { [key: string]: unknown };
 
 const nuncio = join(import.meta.dirname, "../bin/nuncio");
 const folder = mkdtempSync(join(tmpdir(), "nuncio-explain-"));
@@ -25,7 +29,7 @@ beforeAll(() => {
     { name: "all", match: { prefix: "/items" }, route: { cluster: "a" } },
     { name: "late", match: { prefix: "/" }, route: { cluster: "a" } },
   ];
-  const listeners = (routes: object[]) =>
+  const listeners = (host: object) =>
     [1, 2].map((n) => ({
       name: `in-${n}`,
       address: { socket_address: { address: "127.0.0.1", port_value: 10_000 + n } },
@@ -38,7 +42,7 @@ beforeAll(() => {
                 "@type":
                   "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
                 stat_prefix: "in",
-                route_config: { name: "r", virtual_hosts: [{ name: "v", domains: ["v.example"], routes }] },
+                route_config: { name: "r", virtual_hosts: [{ name: "v", domains: ["v.example"], ...host }] },
                 http_filters: [
                   {
                     name: "router",
@@ -52,9 +56,20 @@ beforeAll(() => {
       ],
     }));
   const clusters = [{ name: "a", type: "STATIC", load_assignment: { cluster_name: "a" } }];
-  const bootstrap = (some: object[]) => JSON.stringify({ static_resources: { listeners: listeners(some), clusters } });
-  writeFileSync(join(folder, "small.json"), bootstrap(routes.slice(-3)));
-  writeFileSync(join(folder, "large.json"), bootstrap(routes));
+  const bootstrap = (host: object) => JSON.stringify({ static_resources: { listeners: listeners(host), clusters } });
+  writeFileSync(join(folder, "small.json"), bootstrap({ routes: routes.slice(-3) }));
+  writeFileSync(join(folder, "large.json"), bootstrap({ routes }));
+  const isOne = valueIs(requestHeader("x"), { exact: "1" });
+  const lists = [routes.slice(-3), routes.slice(-2)].map((routes) =>
+    act("envoy.config.route.v3.RouteList", { routes }),
+  );
+  const nested = {
+    matcher: tree(requestHeader(":method"), "exact", { GET: lists[0] as Json, "X.Y": lists[1] as Json }),
+  };
+  writeFileSync(
+    join(folder, "tree.json"),
+    bootstrap({ matcher: list([{ not_matcher: isOne }, nested], [isOne, lists[1] as Json]) }),
+  );
   writeFileSync(join(folder, "bad.yaml"), "static_resources:\n  listenerz: []\n");
 });
 
@@ -117,6 +132,39 @@ test("of 10,000 routes the nearest are told, and how many are not", () => {
     ].join("\n"),
   );
   expect(stdout).toContain("the cluster has no endpoints: the answer is 503");
+});
+
+test("routes of a matcher are told by their place", () => {
+  const nested = "matcher.matcher_list.matchers[0].on_match.matcher.matcher_tree.exact_match_map.map";
+  const { status, stdout } = run("-c", "tree.json", "--listener", "in-1", url);
+  expect(status).toBe(0);
+  expect(stdout).toContain(
+    [
+      "routes tried, of 7",
+      `  - ${nested}["GET"].action.typed_config.routes[0] "near" prefix "/items/77": wants header x present; it is absent`,
+      `  + ${nested}["GET"].action.typed_config.routes[1] "all" prefix "/items": matches`,
+      "    1 behind it are not tried",
+      `    of those ${nested}["GET"].action.typed_config.routes[2] "late" prefix "/" would match too`,
+      "",
+      `route       "all" virtual_hosts[0].${nested}["GET"].action.typed_config.routes[1]: cluster "a"`,
+    ].join("\n"),
+  );
+  // Each place is that of the route in the file.
+  const file = JSON.parse(readFileSync(join(folder, "tree.json"), "utf8"));
+  const hosts = file.static_resources.listeners[0].filter_chains[0].filters[0].typed_config.route_config;
+  for (const [line, x, name] of [
+    [url, "0", "near"],
+    [url, "1", "all"],
+    [url.replace("GET", "X.Y"), "2", "all"],
+    [url.replace("items", "other"), "1", "late"],
+  ] as const) {
+    const said = JSON.parse(run("-c", "tree.json", "--listener", "in-1", "--json", "-H", `x: ${x}`, line).stdout);
+    const steps = [...said.winner.path.matchAll(/\["([^"]*)"\]|\w+/g)].map(([text, key]) => key ?? text);
+    const route = steps.reduce((at, step) => at[step], hosts);
+    expect([route.name, said.winner.name]).toEqual([name, name]);
+  }
+  const lint = spawnSync(nuncio, ["routes", "lint", "-c", "tree.json"], { cwd: folder, encoding: "utf8" });
+  expect(lint.stdout).toBe("nothing found\n");
 });
 
 test("where no route takes it the exit code is 2", () => {

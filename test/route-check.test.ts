@@ -9,6 +9,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { freePorts, type ProxyProcess, startProxy } from "./differential/process.ts";
 import { requirePeer } from "./peers.ts";
+import { act, requestHeader, tree } from "./xds-matchers.ts";
 
 // `nuncio route-check`: the tests of examples/route-check, which real Envoy's routes obey, and the words of Envoy's router check tool.
 
@@ -152,6 +153,49 @@ test("coverage: the share of routes, of their fields, what is missing, a thresho
   const all = check("-c", routesFile, "-t", file, "--covall");
   expect(all.stdout).toContain('Missing test for host: rest, route: prefix: "/"\n');
   expect(all.stdout).toContain("Current route coverage: 5.71429%\n");
+});
+
+test("the routes of a matcher are counted and named", () => {
+  const to = (prefix: string, cluster: string) => ({ match: { prefix }, route: { cluster } });
+  const host = (name: string, more: object) => ({ name, domains: [`${name}.example`], ...more });
+  const routes = write(
+    "matcher.json",
+    JSON.stringify({
+      virtual_hosts: [
+        host("tree", {
+          matcher: {
+            ...tree(requestHeader("x-a"), "prefix", {
+              "a.b": act("envoy.config.route.v3.Route", to("/a", "a")),
+              c: act("envoy.config.route.v3.RouteList", { routes: [to("/c", "c"), to("/d", "d")] }),
+            }),
+            on_no_match: act("envoy.config.route.v3.Route", to("/e", "e")),
+          },
+        }),
+        host("plain", { routes: [to("/p", "p"), to("/", "q")] }),
+      ],
+    }),
+  );
+  const input = (host: string, path: string) => ({
+    authority: `${host}.example`,
+    path,
+    method: "GET",
+    additional_request_headers: [{ key: "x-a", value: "c" }],
+  });
+  const tests = write(
+    "matcher-tests.json",
+    JSON.stringify({
+      tests: [
+        { test_name: "of the list", input: input("tree", "/d"), validate: { cluster_name: "d" } },
+        { test_name: "plain", input: input("plain", "/x"), validate: { cluster_name: "q" } },
+      ],
+    }),
+  );
+  const names = ["a", "c", "e"].map((path) => `Missing test for host: tree, route: prefix: "/${path}"`);
+  expect(check("-c", routes, "-t", tests, "--covall").stdout).toBe(
+    // One of five fields of two of six routes.
+    [...names, 'Missing test for host: plain, route: prefix: "/p"', "Current route coverage: 6.66667%", ""].join("\n"),
+  );
+  expect(check("-c", routes, "-t", tests).stdout).toBe("Current route coverage: 33.3333%\n");
 });
 
 test("dynamic metadata, response fields and a host that is not there", () => {

@@ -4,7 +4,7 @@ import type { Problems } from "../proto/problems.ts";
 import { suggest } from "../proto/suggest.ts";
 import { parseListener } from "../proxy/parse-listener.ts";
 import type { ListenerSpec } from "../proxy/spec.ts";
-import { clusterNames } from "../router/spec.ts";
+import { clusterNames } from "../router/cluster-names.ts";
 import { parseCluster } from "../upstream/parse.ts";
 import type { ClusterSpec } from "../upstream/spec.ts";
 import { checkBootstrap } from "./bootstrap-coverage.ts";

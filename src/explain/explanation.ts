@@ -42,7 +42,7 @@ interface VirtualHostFacts {
 
 /** The route that takes the request. */
 export interface Winner {
-  /** virtual_hosts[0].routes[3] */
+  /** virtual_hosts[0].routes[3]; with a matcher the path to its action. */
   path: string;
   name: string;
   match: string;

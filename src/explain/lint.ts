@@ -1,5 +1,12 @@
 import { regexOf } from "../router/link.ts";
-import type { PathMatchSpec, RouteConfigSpec, RouteMatchSpec, RouteSpec, VirtualHostSpec } from "../router/spec.ts";
+import {
+  type PathMatchSpec,
+  type RouteConfigSpec,
+  type RouteMatchSpec,
+  type RouteSpec,
+  routePlace,
+  type VirtualHostSpec,
+} from "../router/spec.ts";
 import { asciiLower } from "../router/text.ts";
 import { pathText } from "./describe.ts";
 
@@ -27,9 +34,10 @@ export function unreachableRoutes(routes: readonly RouteSpec[]): Map<number, num
   return found;
 }
 
-function lintHost({ name, routes, matcher }: VirtualHostSpec, hasLimit: boolean): Finding[] {
+function lintHost(virtualHost: VirtualHostSpec, hasLimit: boolean): Finding[] {
+  const { name, routes, matcher } = virtualHost;
   const findings: Finding[] = [];
-  const title = (i: number) => routeTitle(routes[i] as RouteSpec, i);
+  const title = (i: number) => routeTitle(routes[i] as RouteSpec, routePlace(virtualHost, i));
   const host = `virtual host "${name}"`;
   // With a matcher their order says nothing.
   const unreachable = matcher === null ? unreachableRoutes(routes) : new Map<number, number>();
@@ -45,7 +53,7 @@ function lintHost({ name, routes, matcher }: VirtualHostSpec, hasLimit: boolean)
     const key = JSON.stringify([match.path, match.caseSensitive]);
     const other = byPath.get(key);
     const isPlain = shapeOf(match).conditions.size === 0;
-    if (other !== undefined && !isPlain) {
+    if (other !== undefined && !isPlain && matcher === null) {
       const what = `has the path of ${title(other)} and other conditions: a request that meets both goes there`;
       findings.push({ kind: "overlap", where, what });
     }
@@ -109,6 +117,6 @@ function covers(first: Shape, later: Shape): boolean {
   return its.startsWith(`${mine}/`) || (its === mine && (isWhole || later.path.kind === "pathSeparatedPrefix"));
 }
 
-function routeTitle({ name, match }: RouteSpec, index: number): string {
-  return `routes[${index}]${name === "" ? "" : ` "${name}"`} ${pathText(match.path, match.caseSensitive)}`;
+function routeTitle({ name, match }: RouteSpec, place: string): string {
+  return `${place}${name === "" ? "" : ` "${name}"`} ${pathText(match.path, match.caseSensitive)}`;
 }

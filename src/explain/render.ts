@@ -68,13 +68,13 @@ function routeLines({ virtualHost, tried, omitted, behind, shadowed }: Explanati
   if (omitted > 0) lines.push(`    ${omitted} more fail and have less in common with the request`);
   for (const route of tried) lines.push(...triedLines(route));
   if (behind > 0) lines.push(`    ${behind} behind it are not tried`);
-  for (const { index, name, path } of shadowed)
-    lines.push(`    of those ${routeTitle(index, name)} ${path} would match too`);
+  for (const route of shadowed) lines.push(`    of those ${routeTitle(route)} ${route.path} would match too`);
   return lines;
 }
 
-function triedLines({ index, name, path, failed }: TriedRoute): string[] {
-  const title = `${routeTitle(index, name)} ${path}`;
+function triedLines(route: TriedRoute): string[] {
+  const { path, failed } = route;
+  const title = `${routeTitle(route)} ${path}`;
   return failed === null ? [`  + ${title}: matches`] : [`  - ${title}: ${failureText(failed, path)}`];
 }
 
@@ -83,8 +83,8 @@ function failureText({ kind, wanted, found }: FailedCondition, path: string): st
   return `wants ${wanted}; ${tellsItself.has(kind) ? "" : "it is "}${found}`;
 }
 
-function routeTitle(index: number, name: string): string {
-  return name === "" ? `routes[${index}]` : `routes[${index}] "${name}"`;
+function routeTitle({ place, name }: TriedRoute): string {
+  return name === "" ? place : `${place} "${name}"`;
 }
 
 function winnerLines(winner: Winner, random: number): string[] {

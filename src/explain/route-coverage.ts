@@ -1,7 +1,9 @@
 import { toText } from "@bufbuild/protobuf/txtpb";
-import { RouteMatchSchema } from "../proto/generated/envoy/config/route/v3/route_components_pb.ts";
+import { type RouteMatch, RouteMatchSchema } from "../proto/generated/envoy/config/route/v3/route_components_pb.ts";
 import type { RouteConfiguration } from "../proto/generated/envoy/config/route/v3/route_pb.ts";
+import { messageAt } from "../proto/value-at.ts";
 import type { Route } from "../router/route.ts";
+import { type RouteConfigSpec, routePlace } from "../router/spec.ts";
 
 /** What of a route may be checked: of one with a cluster, and of one that is answered here. */
 const routeFields = ["cluster", "virtualCluster", "virtualHost", "pathRewrite", "hostRewrite"] as const;
@@ -45,20 +47,22 @@ export class RouteCoverage {
   }
 }
 
-/** The routes without a test, a line each. `names`: the unique ones, in the order of the routes. `byMatch`: told by what they match. */
+/** The routes without a test, a line each. `names`: the unique ones, in the order of the spec's routes. `byMatch`: told by what they match. */
 export function missingTests(
   config: RouteConfiguration,
+  { virtualHosts }: RouteConfigSpec,
   names: readonly string[],
   coverage: RouteCoverage,
   byMatch: boolean,
 ): string[] {
   const lines: string[] = [];
   let at = 0;
-  for (const host of config.virtualHosts) {
-    for (const { match } of host.routes) {
+  for (const [h, host] of virtualHosts.entries()) {
+    for (const r of host.routes.keys()) {
       const name = names[at++] as string;
       if (coverage.covers(name)) continue;
-      const text = match === undefined ? "" : toText(RouteMatchSchema, match).trimEnd();
+      const match = messageAt(config, `virtual_hosts[${h}].${routePlace(host, r)}.match`);
+      const text = match === null ? "" : toText(RouteMatchSchema, match as RouteMatch).trimEnd();
       lines.push(`Missing test for host: ${host.name}, ${byMatch ? `route: ${text}` : `route name: ${name}`}`);
     }
   }

@@ -3,7 +3,7 @@ import { HostTrie } from "../router/host-trie.ts";
 import { linkMatcher } from "../router/matching/match-tree.ts";
 import type { MatcherSpec } from "../router/matching/spec.ts";
 import { hostToServe } from "../router/route-table.ts";
-import type { RouteConfigSpec, RouteSpec, VirtualHostSpec } from "../router/spec.ts";
+import { type RouteConfigSpec, type RouteSpec, routePlace, type VirtualHostSpec } from "../router/spec.ts";
 import { type FailedCondition, firstFailure, sharedPath, type Trial } from "./conditions.ts";
 import { pathText } from "./describe.ts";
 
@@ -19,8 +19,10 @@ export interface HostChoice {
 
 /** A route that was tried. */
 export interface TriedRoute {
-  /** Its place in the virtual host. */
+  /** Its place among the routes. */
   index: number;
+  /** `routes[3]`; with a matcher the path to its action. */
+  place: string;
   name: string;
   /** `prefix "/cart"` */
   path: string;
@@ -61,7 +63,8 @@ export function chooseHost(spec: RouteConfigSpec, trial: Trial): { host: string 
 }
 
 /** `limit`: how many failed routes are told. */
-export function walkRoutes({ routes, matcher, requireTls }: VirtualHostSpec, trial: Trial, limit: number): Walk {
+export function walkRoutes(host: VirtualHostSpec, trial: Trial, limit: number): Walk {
+  const { routes, matcher, requireTls } = host;
   const walk: Walk = { tried: [], omitted: 0, behind: 0, shadowed: [], winner: null, isTlsRedirect: false };
   const { head } = trial;
   if (requireTls !== "NONE" && head.get(Known["x-forwarded-proto"]) !== "https") {
@@ -74,6 +77,7 @@ export function walkRoutes({ routes, matcher, requireTls }: VirtualHostSpec, tri
     const spec = routes[index] as RouteSpec;
     const route: TriedRoute = {
       index,
+      place: routePlace(host, index),
       name: spec.name,
       path: pathText(spec.match.path, spec.match.caseSensitive),
       failed: firstFailure(spec.match, trial),

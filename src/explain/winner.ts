@@ -3,17 +3,18 @@ import type { StreamInfo } from "../observability/stream-info.ts";
 import type { HcmSpec } from "../proxy/spec.ts";
 import type { Route } from "../router/route.ts";
 import { type RuntimeLookup, runtimeInteger } from "../router/runtime-fraction.ts";
-import type {
-  ActionSpec,
-  ClusterActionSpec,
-  HashPolicySpec,
-  HeaderMutationsSpec,
-  MirrorSpec,
-  RouteConfigSpec,
-  RouteSpec,
-  VirtualHostSpec,
-  WeightedEntrySpec,
-  WeightedSpec,
+import {
+  type ActionSpec,
+  type ClusterActionSpec,
+  type HashPolicySpec,
+  type HeaderMutationsSpec,
+  type MirrorSpec,
+  type RouteConfigSpec,
+  type RouteSpec,
+  routePlace,
+  type VirtualHostSpec,
+  type WeightedEntrySpec,
+  type WeightedSpec,
 } from "../router/spec.ts";
 import { fractionText, pathText } from "./describe.ts";
 import type { HeaderChange, Weight, Winner } from "./explanation.ts";
@@ -41,7 +42,7 @@ export function describeWinner(parts: WinnerParts): Winner {
   const cluster = action.kind === "cluster" ? action : null;
   const weights = cluster?.target.kind === "weighted" ? weightsOf(cluster.target, parts) : [];
   const entry = drawnEntry(action, weights);
-  const path = `virtual_hosts[${host.index}].routes[${route.index}]`;
+  const path = `virtual_hosts[${host.index}].${routePlace(host.spec, route.index)}`;
   return {
     path,
     name: spec.name,

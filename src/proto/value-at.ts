@@ -8,11 +8,22 @@ import { findMessage, typeNameOf, typeRegistry } from "./type-registry.ts";
  * or is secret.
  */
 export function valueAt(message: Message, path: string): string | null {
+  const { at, field } = walk(message, path);
+  return field === null ? null : shown(at, field);
+}
+
+/** The message that stands at a field path; null for none. */
+export function messageAt(message: Message, path: string): Message | null {
+  return unpacked(walk(message, path).at);
+}
+
+/** `field`: the last one passed; null for nothing, or what is secret. */
+function walk(message: Message, path: string): { at: unknown; field: DescField | null } {
   const steps = [...path.matchAll(/\["([^"]*)"\]|\[(\d+)\]|[^.[\]]+/g)];
   let at: unknown = message;
   let field: DescField | null = null;
   for (const [text, key, index] of steps) {
-    if (secretFields.has(text)) return null;
+    if (secretFields.has(text)) return { at: undefined, field: null };
     if (key !== undefined) at = isRecord(at) ? at[key] : undefined;
     else if (index !== undefined) at = Array.isArray(at) ? at[Number(index)] : undefined;
     else {
@@ -21,7 +32,7 @@ export function valueAt(message: Message, path: string): string | null {
       at = owner === null || field === null ? undefined : fieldOf(owner, field);
     }
   }
-  return field === null ? null : shown(at, field);
+  return { at, field };
 }
 
 /** The message in an Any; a message as it is. */

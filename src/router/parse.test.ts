@@ -2,8 +2,8 @@ import { fromJson } from "@bufbuild/protobuf";
 import { describe, expect, test } from "vitest";
 import { RouteConfigurationSchema } from "../proto/generated/envoy/config/route/v3/route_pb.ts";
 import { Problems } from "../proto/problems.ts";
+import { clusterNames } from "./cluster-names.ts";
 import { parseRouteConfig } from "./parse.ts";
-import { clusterNames } from "./spec.ts";
 
 type Json = Parameters<typeof fromJson>[1];
 

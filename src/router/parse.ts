@@ -149,11 +149,13 @@ function parseVirtualHost(
       envoyText: "cannot set both matcher and routes on virtual host",
     });
   }
+  const places: string[] = [];
   const matcher =
     message.matcher === undefined
       ? null
       : parseRouteMatcher(message.matcher, problems.at("matcher"), (route, scope) => {
           routes.push(parseRoute(route, scope, deps, context));
+          places.push(scope.path.slice(problems.path.length + 1));
           return routes.length - 1;
         });
   return {
@@ -161,6 +163,7 @@ function parseVirtualHost(
     domains: message.domains,
     routes,
     matcher,
+    places,
     requireTls: tlsRequirements[message.requireTls] ?? "NONE",
     headers: parseMutations(message, problems, context.compileValue),
     perFilterConfig: {

@@ -85,6 +85,7 @@ export function vhost(domains: string[], routes: RouteSpec[], more: Partial<Virt
     bodyBufferLimitBytes: null,
     virtualClusters: [],
     matcher: null,
+    places: [],
     rateLimits: [],
     metadata: null,
     ...more,

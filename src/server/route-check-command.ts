@@ -28,7 +28,7 @@ export async function routeCheckCommand(args: readonly string[]): Promise<Comman
     const { coverage, total } = checker;
     const percent = flags.isOfFields ? coverage.percentOfFields(total) : coverage.percent(total);
     if (flags.isOfFields || flags.isDetailedCoverage) {
-      out.push(...missingTests(routes.message, checker.names, coverage, flags.isOfFields));
+      out.push(...missingTests(routes.message, routes.spec, checker.names, coverage, flags.isOfFields));
     }
     out.push(`Current route coverage: ${shortNumber(percent)}%`);
     isUnder = flags.failUnder > 0 && percent < flags.failUnder;

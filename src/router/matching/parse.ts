@@ -20,7 +20,15 @@ import type { Problems } from "../../proto/problems.ts";
 import { parseRuntimeFraction, parseStringMatcher } from "../parse-match.ts";
 import { parseCoreRange } from "../parse-range.ts";
 import { type InputRules, parseInput } from "./parse-inputs.ts";
-import type { InputMatcherSpec, InputSpec, IpRangeSpec, MatcherSpec, OnMatchSpec, PredicateSpec } from "./spec.ts";
+import type {
+  InputMatcherSpec,
+  InputSpec,
+  IpRangeSpec,
+  MatchedSpec,
+  MatcherSpec,
+  OnMatchSpec,
+  PredicateSpec,
+} from "./spec.ts";
 
 /** What a place says of the matchers in it. */
 export interface MatcherRules<Action> extends InputRules {
@@ -34,12 +42,20 @@ export function parseMatcher<Action>(
   rules: MatcherRules<Action>,
   problems: Problems,
 ): MatcherSpec<Action> | null {
+  const matched = parseMatched(message.matcherType, rules, problems);
   const onNoMatch =
     message.onNoMatch === undefined ? null : parseOnMatch(message.onNoMatch, rules, problems.at("on_no_match"));
-  const type = message.matcherType;
-  if (type.case === "matcherTree") return parseTree(type.value, onNoMatch, rules, problems.at("matcher_tree"));
+  return matched === null ? null : { ...matched, onNoMatch };
+}
+
+function parseMatched<Action>(
+  type: Matcher["matcherType"],
+  rules: MatcherRules<Action>,
+  problems: Problems,
+): MatchedSpec<Action> | null {
+  if (type.case === "matcherTree") return parseTree(type.value, rules, problems.at("matcher_tree"));
   // Envoy: AnyMatcher.
-  if (type.case === undefined) return { kind: "list", matchers: [], onNoMatch };
+  if (type.case === undefined) return { kind: "list", matchers: [] };
   const matchers = type.value.matchers.map((one, i) => {
     const scope = problems.at(`matcher_list.matchers[${i}]`);
     return {
@@ -48,7 +64,7 @@ export function parseMatcher<Action>(
     };
   });
   const sound = matchers.filter((one): one is Sound<Action> => one.predicate !== null && one.onMatch !== null);
-  return sound.length < matchers.length ? null : { kind: "list", matchers: sound, onNoMatch };
+  return sound.length < matchers.length ? null : { kind: "list", matchers: sound };
 }
 
 type Sound<Action> = { predicate: PredicateSpec; onMatch: OnMatchSpec<Action> };
@@ -86,10 +102,9 @@ function parseOnMatch<Action>(
 
 function parseTree<Action>(
   message: Matcher_MatcherTree,
-  onNoMatch: OnMatchSpec<Action> | null,
   rules: MatcherRules<Action>,
   problems: Problems,
-): MatcherSpec<Action> | null {
+): MatchedSpec<Action> | null {
   const input = parseInput(message.input, rules, problems.at("input"));
   const type = message.treeType;
   switch (type.case) {
@@ -102,10 +117,10 @@ function parseTree<Action>(
         const onMatch = parseOnMatch(value, rules, problems.at(`${kind}_match_map.map[${JSON.stringify(key)}]`));
         if (onMatch !== null) map.push([key, onMatch]);
       }
-      return input === null || map.length < entries.length ? null : { kind, input, map, onNoMatch };
+      return input === null || map.length < entries.length ? null : { kind, input, map };
     }
     case "customMatch":
-      return parseCustomTree(type.value, input, onNoMatch, rules, problems.at("custom_match"));
+      return parseCustomTree(type.value, input, rules, problems.at("custom_match"));
     case undefined:
       problems.error("", "is empty: one of exact_match_map, prefix_match_map, custom_match must be set");
       return null;
@@ -115,10 +130,9 @@ function parseTree<Action>(
 function parseCustomTree<Action>(
   message: TypedExtensionConfig,
   input: InputSpec | null,
-  onNoMatch: OnMatchSpec<Action> | null,
   rules: MatcherRules<Action>,
   problems: Problems,
-): MatcherSpec<Action> | null {
+): MatchedSpec<Action> | null {
   const unpacked = unpackExtension(message.name, message.typedConfig, problems, "typed_config");
   if (unpacked === null) return null;
   const scope = problems.at("typed_config").at(unpacked.innerPath);
@@ -134,7 +148,7 @@ function parseCustomTree<Action>(
           if (range !== null && onMatch !== null) ranges.push({ ...range, exclusive: one.exclusive, onMatch });
         }
       }
-      return input === null || problems.errorCount > before ? null : { kind: "ip", input, ranges, onNoMatch };
+      return input === null || problems.errorCount > before ? null : { kind: "ip", input, ranges };
     }
     case "xds.type.matcher.v3.ServerNameMatcher": {
       const domains = new Map<string, OnMatchSpec<Action>>();
@@ -151,7 +165,7 @@ function parseCustomTree<Action>(
         }
       }
       if (input === null || problems.errorCount > before) return null;
-      return { kind: "domain", input, domains: [...domains], onNoMatch };
+      return { kind: "domain", input, domains: [...domains] };
     }
     default:
       scope.error("", `the matcher ${unpacked.desc.typeName} is not implemented in Nuncio yet`);

@@ -3,12 +3,14 @@ import type { CelSpec } from "../../observability/cel/parse.ts";
 import type { RuntimeFractionSpec, StringMatcherSpec } from "../spec.ts";
 
 /** xds.type.matcher.v3.Matcher with what its actions hold, as plain data. */
-export type MatcherSpec<Action> = { onNoMatch: OnMatchSpec<Action> | null } & (
+export type MatcherSpec<Action> = { onNoMatch: OnMatchSpec<Action> | null } & MatchedSpec<Action>;
+
+/** Its matcher_type; an empty list for none. */
+export type MatchedSpec<Action> =
   | { kind: "list"; matchers: { predicate: PredicateSpec; onMatch: OnMatchSpec<Action> }[] }
   | { kind: "exact" | "prefix"; input: InputSpec; map: [string, OnMatchSpec<Action>][] }
   | { kind: "ip"; input: InputSpec; ranges: IpRangeSpec<Action>[] }
-  | { kind: "domain"; input: InputSpec; domains: [string, OnMatchSpec<Action>][] }
-);
+  | { kind: "domain"; input: InputSpec; domains: [string, OnMatchSpec<Action>][] };
 
 export interface IpRangeSpec<Action> {
   address: string;
