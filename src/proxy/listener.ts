@@ -15,10 +15,10 @@ import { SslStats } from "../observability/ssl-stats.ts";
 import type { StatsSlab } from "../observability/stats.ts";
 import type { MatchFacts } from "../router/matching/match-facts.ts";
 import type { Slices } from "../router/slices.ts";
+import { BytesGate, type GatedConnection } from "./bytes-gate.ts";
 import { HttpConnection } from "./connection.ts";
 import type { ConnectionOwner, DownstreamConnection } from "./connection-owner.ts";
 import { type DrainPlan, drainByPlan } from "./drain-plan.ts";
-import { FirstBytesGate, type GatedConnection } from "./first-bytes-gate.ts";
 import { Http2ServerConnection } from "./http2-connection.ts";
 import {
   allChains,
@@ -45,6 +45,8 @@ export class Listener implements ConnectionOwner, InspectionOwner {
   readonly #connections = new Set<DownstreamConnection>();
   #chains: LinkedChains;
   readonly #inspected = new Set<InspectedSocket>();
+  /** Of connections whose network filters are asked at all of their bytes. */
+  readonly #gates = new WeakMap<object, BytesGate>();
   readonly #ssl: SslStats;
   #server: Server | null = null;
 
@@ -301,7 +303,9 @@ export class Listener implements ConnectionOwner, InspectionOwner {
     const { hcm, proxied } = connection as HttpConnection;
     this.#connections.delete(connection);
     const http2 = new Http2ServerConnection(this, hcm, nextConnectionId++, null, proxied, (sink) => {
-      transport.handTo(sink);
+      const gate = this.#gates.get(connection);
+      if (gate === undefined) transport.handTo(sink);
+      else gate.handTo(sink as GatedConnection);
       return transport;
     });
     this.#connections.add(http2);
@@ -320,7 +324,11 @@ export class Listener implements ConnectionOwner, InspectionOwner {
     const id = nextConnectionId++;
     // The sink is the connection itself.
     const begin = networkFilters.looksAtBytes
-      ? (sink: TransportSink) => open(new FirstBytesGate(sink as GatedConnection, networkFilters))
+      ? (sink: TransportSink) => {
+          const gate = new BytesGate(sink as GatedConnection, networkFilters);
+          if (networkFilters.looksAtAllBytes) this.#gates.set(sink, gate);
+          return open(gate);
+        }
       : open;
     this.#connections.add(
       isHttp2

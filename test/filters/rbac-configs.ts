@@ -76,7 +76,6 @@ export const ofRbac: FilterConfigCase[] = [
   {
     name: "network rbac: at every byte",
     networkFilters: [network({ enforcement_type: "CONTINUOUS" })],
-    error: { path: "enforcement_type", says: "not implemented in Nuncio yet", envoySays: null },
   },
   { name: "rbac: an empty matcher", filters: [rbac({ matcher: {} })] },
   { name: "rbac: a matcher of anything", filters: [rbac({ matcher: { on_no_match: allow } })] },

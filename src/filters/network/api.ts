@@ -7,8 +7,9 @@ import type { StreamInfo } from "../../observability/stream-info.ts";
 export interface NetworkFilter {
   /** A connection was accepted, and TLS has not begun: `admitted`, or in how many ms it is closed without being read. */
   onNewConnection?(): number;
-  /** Its first bytes came, behind TLS: the same answers. */
-  onFirstBytes?(info: StreamInfo): number;
+  /** Its first bytes came, behind TLS, or with `asksAlways` any: the same answers. */
+  onBytes?(info: StreamInfo): number;
+  readonly asksAlways?: boolean;
   /** One that onNewConnection was asked about ended. */
   onEnd?(): void;
 }

@@ -7,20 +7,24 @@ export class NetworkFilters {
   readonly #filters: readonly NetworkFilter[];
   /** Some are asked at the first bytes. */
   readonly looksAtBytes: boolean;
+  /** And at all others. */
+  readonly looksAtAllBytes: boolean;
 
   constructor(filters: readonly NetworkFilter[]) {
     this.#filters = filters;
-    this.looksAtBytes = filters.some(({ onFirstBytes }) => onFirstBytes !== undefined);
+    this.looksAtBytes = filters.some(({ onBytes }) => onBytes !== undefined);
+    this.looksAtAllBytes = filters.some(({ asksAlways }) => asksAlways === true);
   }
 
   get isEmpty(): boolean {
     return this.#filters.length === 0;
   }
 
-  /** The same as admit, at the first bytes. */
-  admitBytes(info: StreamInfo): number {
+  /** The same as admit, at bytes. */
+  admitBytes(info: StreamInfo, isFirst: boolean): number {
     for (const filter of this.#filters) {
-      const delayMs = filter.onFirstBytes?.(info) ?? admitted;
+      if (!isFirst && filter.asksAlways !== true) continue;
+      const delayMs = filter.onBytes?.(info) ?? admitted;
       if (delayMs !== admitted) return delayMs;
     }
     return admitted;

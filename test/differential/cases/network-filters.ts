@@ -40,6 +40,15 @@ export const networkFiltersSetups: Record<string, Setup> = {
   },
   rbacMatcher: { networkFilters: [rbac({ matcher: sourceIn(local) })] },
   rbacNoMatch: { networkFilters: [rbac({ matcher: sourceIn(other), shadow_matcher: sourceIn(local) })] },
+  rbacAlways: {
+    networkFilters: [
+      rbac({ enforcement_type: "CONTINUOUS", rules: who(local), shadow_rules: who(local, "DENY") }),
+      filter("rbac", "RBAC", { stat_prefix: "once{lane}", rules: who(local) }),
+    ],
+  },
+  rbacAlwaysDenied: {
+    networkFilters: [rbac({ enforcement_type: "CONTINUOUS", rules: who(local, "DENY"), delay_deny: "0.2s" })],
+  },
   mostOne: { networkFilters: [most(1)] },
   mostTwo: { networkFilters: [most(2)] },
   mostDelayed: { networkFilters: [most(1, { delay: "0.3s" })] },
@@ -84,6 +93,14 @@ export const networkFiltersCases: Case[] = [
         }
       : stats(setup),
   ]),
+  one("rbacAlways"),
+  one("rbacAlways", { send: [request("GET /"), request("GET /2"), request("GET /3")] }),
+  stats("rbacAlways"),
+  one("rbacAlwaysDenied", { send: [request("GET /"), request("GET /2")], answers: 0, holdMs: 400 }),
+  {
+    ...stats("rbacAlwaysDenied"),
+    allowedDifference: "Nuncio knows the version of a connection before its first bytes are let in",
+  },
   one("mostOne"),
   refused("mostOne", { beside }),
   one("mostOne"),

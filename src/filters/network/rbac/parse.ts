@@ -18,6 +18,8 @@ export interface NetworkRbacSpec {
   /** Only counted. */
   shadow: EngineSpec | null;
   shadowRulesStatPrefix: string;
+  /** Asked whenever bytes come, not only at the first. */
+  isContinuous: boolean;
   /** How long a refused connection stays open. */
   delayMs: number;
 }
@@ -28,9 +30,6 @@ export function parseNetworkRbac(message: RBAC, problems: Problems): NetworkRbac
     honoured: [...honoured, "enforcement_type", "delay_deny"],
     harmless: [],
   });
-  if (message.enforcementType === RBAC_EnforcementType.CONTINUOUS) {
-    problems.error("enforcement_type", "CONTINUOUS is not implemented in Nuncio yet");
-  }
   const enforced = parseEngine(message.rules, message.matcher, "", inputs, problems);
   const shadow = parseEngine(message.shadowRules, message.shadowMatcher, "shadow_", inputs, problems);
   refuseHeaders(enforced, problems.at("rules"));
@@ -40,6 +39,7 @@ export function parseNetworkRbac(message: RBAC, problems: Problems): NetworkRbac
     enforced,
     shadow,
     shadowRulesStatPrefix: message.shadowRulesStatPrefix,
+    isContinuous: message.enforcementType === RBAC_EnforcementType.CONTINUOUS,
     delayMs: durationMsOr(message.delayDeny, 0),
   };
 }

@@ -4,13 +4,13 @@ import type { TransportSink } from "../net/transport.ts";
 import { StreamInfo } from "../observability/stream-info.ts";
 import { describeConnection, type StreamConnection } from "./stream-connection.ts";
 
-/** A connection that network filters look at when its first bytes come. */
+/** A connection that network filters look at when bytes of it come. */
 export type GatedConnection = TransportSink & StreamConnection & { destroy(): void };
 
-/** Stands between a transport and its connection, which gets no byte before the filters let it pass. */
-export class FirstBytesGate implements TransportSink {
-  readonly #connection: GatedConnection;
+/** Stands between a transport and its connection, which gets no byte before the filters let it pass: the first ones, or all. */
+export class BytesGate implements TransportSink {
   readonly #filters: NetworkFilters;
+  #connection: GatedConnection;
   #state: "asking" | "open" | "closed" = "asking";
   #timer: NodeJS.Timeout | undefined;
 
@@ -19,12 +19,18 @@ export class FirstBytesGate implements TransportSink {
     this.#filters = filters;
   }
 
+  /** Goes on in front of another. */
+  handTo(connection: GatedConnection): void {
+    this.#connection = connection;
+  }
+
   onConnect(): void {
     this.#connection.onConnect();
   }
 
   onBytes(bytes: Buffer, length: number): void {
-    if (this.#state === "asking") this.#ask();
+    if (this.#state === "asking") this.#ask(true);
+    else if (this.#state === "open" && this.#filters.looksAtAllBytes) this.#ask(false);
     if (this.#state === "open") this.#connection.onBytes(bytes, length);
   }
 
@@ -45,10 +51,10 @@ export class FirstBytesGate implements TransportSink {
     this.#connection.onFlush?.();
   }
 
-  #ask(): void {
+  #ask(isFirst: boolean): void {
     const info = new StreamInfo();
     describeConnection(info, this.#connection);
-    const delayMs = this.#filters.admitBytes(info);
+    const delayMs = this.#filters.admitBytes(info, isFirst);
     this.#state = delayMs === admitted ? "open" : "closed";
     if (delayMs === 0) this.#connection.destroy();
     else if (delayMs > 0) this.#timer = setTimeout(() => this.#connection.destroy(), delayMs);
