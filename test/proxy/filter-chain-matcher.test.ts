@@ -11,7 +11,7 @@ import { freePorts, type ProxyProcess, startProxy } from "../differential/proces
 import { candidateCommand } from "../differential/suite.ts";
 import { peer } from "../peers.ts";
 import { until } from "../until.ts";
-import { act, customTree, input, list, networkInput, tree, valueIs } from "../xds-matchers.ts";
+import { act, customIs, customTree, input, list, networkInput, tree, typed, valueIs } from "../xds-matchers.ts";
 import { Authority } from "./certificates.ts";
 import { chain, listener, manager, onSides, type Side, startSides, statsOf, tlsInspector, tlsSocket } from "./sides.ts";
 import { askOverTls, certificatePair } from "./tls-client.ts";
@@ -167,7 +167,7 @@ test.each([
       version++;
       const resource = {
         "@type": "type.googleapis.com/envoy.config.listener.v3.Listener",
-        ...listener("main", port, [named("a", text, false), named("b", "chain b", false)]),
+        ...listener("main", port, [withFilter(named("a", text, false)), named("b", "chain b", false)]),
         filter_chain_matcher: { on_no_match: to(chainName) },
       };
       writeFileSync(`${file}.new`, JSON.stringify({ version_info: String(version), resources: [resource] }));
@@ -206,6 +206,20 @@ test.each([
   },
   30_000,
 );
+
+/** With a matcher of its own in front, which lets all pass. */
+function withFilter(own: object): object {
+  const share = "envoy.extensions.matching.input_matchers.runtime_fraction.v3.RuntimeFraction";
+  const all = { runtime_fraction: { default_value: { numerator: 100 } }, seed: "18446744073709551615" };
+  const filter = typed("envoy.extensions.filters.network.rbac.v3.RBAC", {
+    stat_prefix: "all",
+    matcher: list([
+      customIs(networkInput("SourceIPInput"), share, all),
+      act("envoy.config.rbac.v3.Action", { name: "p" }),
+    ]),
+  });
+  return { ...own, filters: [{ name: "rbac", typed_config: filter }, ...(own as { filters: object[] }).filters] };
+}
 
 /** The answer, and whether it came on a connection of before. */
 function ask(port: number, agent: Agent | false): Promise<{ body: string; connection: string; isReused: boolean }> {

@@ -6,7 +6,7 @@ import type { StreamInfo } from "../../observability/stream-info.ts";
 import { valueCondition } from "../../observability/value-condition.ts";
 import { StringMatcher } from "../matchers.ts";
 import { isHashInFraction, type RuntimeLookup } from "../runtime-fraction.ts";
-import type { InputMatcherSpec, InputSpec } from "./spec.ts";
+import type { InputMatcherSpec, InputSpec, SeedSpec } from "./spec.ts";
 
 /** Decides on what an input gave; null is an input without a value. */
 export type InputMatcher = (value: unknown) => boolean;
@@ -42,9 +42,9 @@ export function linkInputMatcher(spec: InputMatcherSpec, input: InputSpec, runti
   }
 }
 
-function hashed(seed: bigint, matches: (hash: Word64) => boolean): InputMatcher {
+function hashed(seed: SeedSpec, matches: (hash: Word64) => boolean): InputMatcher {
   const start = new Word64();
-  start.set(Number(seed >> 32n), Number(seed & 0xffffffffn));
+  start.set(seed.high, seed.low);
   const hash = new Word64();
   return (value) => {
     if (typeof value !== "string") return false;

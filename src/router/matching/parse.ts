@@ -28,6 +28,7 @@ import type {
   MatcherSpec,
   OnMatchSpec,
   PredicateSpec,
+  SeedSpec,
 } from "./spec.ts";
 
 /** What a place says of the matchers in it. */
@@ -234,12 +235,12 @@ function parseInputMatcher({ name, typedConfig }: TypedExtensionConfig, problems
     }
     case "envoy.extensions.matching.input_matchers.consistent_hashing.v3.ConsistentHashing": {
       const { threshold, modulo, seed } = unpacked.message as ConsistentHashing;
-      return { kind: "consistent_hashing", threshold, modulo, seed };
+      return { kind: "consistent_hashing", threshold, modulo, seed: parseSeed(seed) };
     }
     case "envoy.extensions.matching.input_matchers.runtime_fraction.v3.RuntimeFraction": {
       const { runtimeFraction, seed } = unpacked.message as RuntimeFraction;
       const fraction = parseRuntimeFraction(runtimeFraction);
-      return fraction === null ? null : { kind: "runtime_fraction", fraction, seed };
+      return fraction === null ? null : { kind: "runtime_fraction", fraction, seed: parseSeed(seed) };
     }
     case "xds.type.matcher.v3.CelMatcher": {
       const expression = parseCelExpression((unpacked.message as CelMatcher).exprMatch, scope.at("expr_match"));
@@ -249,4 +250,8 @@ function parseInputMatcher({ name, typedConfig }: TypedExtensionConfig, problems
       scope.error("", `the matcher ${unpacked.desc.typeName} is not implemented in Nuncio yet`);
       return null;
   }
+}
+
+function parseSeed(seed: bigint): SeedSpec {
+  return { high: Number(seed >> 32n), low: Number(seed & 0xffffffffn) };
 }

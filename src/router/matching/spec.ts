@@ -64,6 +64,12 @@ export type InputMatcherSpec =
   | { kind: "string"; string: StringMatcherSpec }
   | { kind: "ip"; ranges: { address: string; prefixLength: number }[] }
   | { kind: "metadata"; value: ValueConditionSpec; invert: boolean }
-  | { kind: "consistent_hashing"; threshold: number; modulo: number; seed: bigint }
-  | { kind: "runtime_fraction"; fraction: RuntimeFractionSpec; seed: bigint }
+  | { kind: "consistent_hashing"; threshold: number; modulo: number; seed: SeedSpec }
+  | { kind: "runtime_fraction"; fraction: RuntimeFractionSpec; seed: SeedSpec }
   | { kind: "cel"; expression: CelSpec };
+
+/** 64 bits in two halves: Specs are compared as JSON, which has no such numbers. */
+export interface SeedSpec {
+  high: number;
+  low: number;
+}

@@ -233,6 +233,16 @@ const policies: Record<string, Json> = {
       allow("namespace"),
     ]),
   },
+  "matcher-hash": {
+    matcher: list([
+      customIs(
+        requestHeader("x-a"),
+        "envoy.extensions.matching.input_matchers.consistent_hashing.v3.ConsistentHashing",
+        { threshold: 2_000_000_000, modulo: 4_000_000_001, seed: "12345678901234567890" },
+      ),
+      allow("hash"),
+    ]),
+  },
   "matcher-share": {
     matcher: list([
       customIs(requestHeader("x-a"), "envoy.extensions.matching.input_matchers.runtime_fraction.v3.RuntimeFraction", {
@@ -353,7 +363,7 @@ const requests: [string, string, readonly string[]][] = [
   ["forwarded", "/x", ["x-a: 1234", "x-forwarded-for: 10.1.9.9"]],
 ];
 const others = ["de.shop.test", "a.de.shop.test", "a.b.shop.test", "else.test", "SHOP.test"];
-const withA = ["1", "2", "12", "123", "1234", "3", ""];
+const withA = ["1", "2", "12", "123", "1234", "3", "", "a longer one, of more than thirty-two bytes"];
 
 export const rbacCases: readonly Case[] = [
   ...[...Object.keys(policies), "without", "none"].flatMap((path) => [
@@ -365,7 +375,7 @@ export const rbacCases: readonly Case[] = [
     c(`domain ${authority}, x-a`, request("GET /matcher-domain", `host: ${authority}`, "x-a: 1")),
   ),
   ...withA.flatMap((value) =>
-    ["matcher-exact-map", "matcher-prefix-map", "matcher-share"].map((path) =>
+    ["matcher-exact-map", "matcher-prefix-map", "matcher-share", "matcher-hash"].map((path) =>
       c(`${path}, ${value}`, request(`GET /${path}`, host, `x-a: ${value}`, "x-b: 2")),
     ),
   ),
