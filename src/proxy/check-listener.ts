@@ -3,14 +3,10 @@ import type { Problems } from "../proto/problems.ts";
 import type { FilterChainSpec } from "./spec.ts";
 
 /** A matcher knows chains by their names. */
-export function checkNames(
-  chains: readonly FilterChainSpec[],
-  address: SocketAddress | null,
-  problems: Problems,
-): void {
+export function checkNames(names: readonly string[], address: SocketAddress | null, problems: Problems): void {
   const envoyPrefix = `error adding listener '${address === null ? "" : addressText(address)}': "name" field is`;
   const seen = new Set<string>();
-  for (const [i, { name }] of chains.entries()) {
+  for (const [i, name] of names.entries()) {
     if (name === "") {
       problems.error(`filter_chains[${i}].name`, "is missing: filter_chain_matcher chooses chains by their names", {
         envoyText: `${envoyPrefix} required when using a listener matcher`,

@@ -3,7 +3,7 @@ import type { TLSSocket } from "node:tls";
 import { admitted } from "../filters/network/api.ts";
 import { type AcceptedHandle, listen, socketOf } from "../net/listen.ts";
 import type { ProxiedAddresses } from "../net/proxy-protocol.ts";
-import { InspectedSocket, type InspectionOwner } from "../net/tls/accept.ts";
+import { handshakeTimeoutMs, InspectedSocket, type InspectionOwner } from "../net/tls/accept.ts";
 import type { ClientHello } from "../net/tls/client-hello.ts";
 import type { TlsContextSpec } from "../net/tls/contexts.ts";
 import type { ServerTls } from "../net/tls/secure-context.ts";
@@ -184,7 +184,7 @@ export class Listener implements ConnectionOwner, InspectionOwner {
     };
     const owner = { onInspected, onInspectionFailed };
     const plain = inspected.plain();
-    this.#inspected.add(new InspectedSocket(plain, owner, [plainTlsInspector], 0, false));
+    this.#inspected.add(new InspectedSocket(plain, owner, [plainTlsInspector], handshakeTimeoutMs, false));
     plain.resume();
   }
 

@@ -49,16 +49,13 @@ export function parseListener(message: Listener, problems: Problems, contexts: T
   const filterChains = message.filterChains
     .map((chain, i) => parseFilterChain(chain, problems.at(`filter_chains[${i}]`), context))
     .filter((spec) => spec !== null);
+  const names = message.filterChains.map(({ name }) => name);
   if (matcher === undefined) checkDuplicates(filterChains, address, problems);
-  else checkNames(filterChains, address, problems);
+  else checkNames(names, address, problems);
   const filterChainMatcher =
     matcher === undefined
       ? null
-      : parseFilterChainMatcher(
-          matcher,
-          new Set(message.filterChains.map(({ name }) => name)),
-          problems.at("filter_chain_matcher"),
-        );
+      : parseFilterChainMatcher(matcher, new Set(names), problems.at("filter_chain_matcher"));
   const defaultFilterChain =
     message.defaultFilterChain === undefined
       ? null

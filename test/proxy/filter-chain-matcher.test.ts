@@ -1,5 +1,6 @@
 import { mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { Agent, get } from "node:http";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -124,6 +125,26 @@ describe("a filter chain matcher sees what listener filters read", () => {
     const [own, envoys] = await onSides(sides, (side) => statsOf(side, "no_filter_chain_match|ssl.connection_error"));
     expect(own?.get("listener.7.no_filter_chain_match")).toBe(1);
     if (envoys !== undefined) expect(own).toEqual(envoys);
+  });
+
+  test("a chain of TLS that was chosen unread counts what is no handshake, and not who says nothing", async () => {
+    const port = listeners.indexOf("unreadTransport");
+    const filter = `listener.*_PORT.(ssl.connection_error|downstream_cx_(total|active|destroy))$`;
+    const seen = await onSides(sides, async (side) => {
+      const stats = () => statsOf(side, filter.replace("PORT", String(side.ports[port])));
+      const before = (await stats()).get(`listener.${port}.downstream_cx_destroy`) ?? 0;
+      const silent = connect(side.ports[port] ?? 0, "127.0.0.1");
+      await until(async () => (await stats()).get(`listener.${port}.downstream_cx_active`) === 1);
+      silent.destroy();
+      await until(async () => (await stats()).get(`listener.${port}.downstream_cx_destroy`) === before + 1);
+      const garbage = connect(side.ports[port] ?? 0, "127.0.0.1").on("error", () => {});
+      garbage.write("GET / HTTP/1.1\r\n\r\n");
+      garbage.resume();
+      await until(async () => (await stats()).get(`listener.${port}.downstream_cx_destroy`) === before + 2);
+      return [...(await stats())].filter(([name]) => !name.includes("worker")).sort();
+    });
+    expect(seen[0]).toContainEqual([`listener.${port}.ssl.connection_error`, 1]);
+    for (const other of seen.slice(1)) expect(other).toEqual(seen[0]);
   });
 
   test("explain says what the matcher said", () => {

@@ -15,6 +15,9 @@ export interface InspectionOwner {
   onInspectionFailed(inspected: InspectedSocket, isTimeout: boolean): void;
 }
 
+/** As node:tls has it; Envoy has none by default. */
+export const handshakeTimeoutMs = 120_000;
+
 /**
  * An accepted connection whose first bytes are looked at by listener filters before it becomes plain or TLS.
  *
@@ -180,5 +183,3 @@ function ignore(): void {}
 /** A record of TLS 1.0 with a fatal alert, which clients of all versions read. */
 const handshakeFailure = Buffer.from([21, 3, 1, 0, 2, 2, 40]);
 const nothing = Buffer.alloc(0);
-/** As node:tls has it; Envoy has none by default. */
-const handshakeTimeoutMs = 120_000;
