@@ -48,12 +48,8 @@ function acceptHandles(server: net.Server, onConnection: (handle: AcceptedHandle
   };
 }
 
-/** The connection as a socket of Node's, from which nothing is read yet. */
-export function socketOf(handle: AcceptedHandle): net.Socket {
-  return new net.Socket({ handle, allowHalfOpen: true } as net.SocketConstructorOpts);
-}
-
-function takeHandle(socket: net.Socket): AcceptedHandle {
+/** Takes a connection out of its socket, which is left without one. */
+export function takeHandle(socket: net.Socket): AcceptedHandle {
   const holder = socket as unknown as { _handle: AcceptedHandle | null };
   const handle = holder._handle as AcceptedHandle;
   holder._handle = null;

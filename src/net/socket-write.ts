@@ -1,5 +1,5 @@
 import type { Socket } from "node:net";
-import { TLSSocket } from "node:tls";
+import type { TLSSocket } from "node:tls";
 import { getSystemErrorName } from "node:util";
 
 /** Hears of a write that the kernel did not take at once. */
@@ -25,9 +25,75 @@ export function writeChunk(socket: Socket, chunk: Buffer, length: number, owner:
   return settle(socket, request, handle.writeBuffer(request, bytes), length, chunk, owner);
 }
 
-/** null where the public way must be gone: TLS takes one write at a time, and the stream keeps the others back. */
+/** The writes of a TLS socket. It takes one at a time; the others wait here. */
+export class TlsWrites {
+  readonly #socket: TLSSocket;
+  readonly #owner: WriteOwner;
+  readonly #waiting: TlsWrite[] = [];
+  /** null when none is under way. */
+  #current: TlsWrite | null = null;
+  #isEnding = false;
+
+  constructor(socket: TLSSocket, owner: WriteOwner) {
+    this.#socket = socket;
+    this.#owner = owner;
+  }
+
+  /** As writeText and writeChunk; the owner hears of every one. */
+  write(data: string | Buffer, length: number, chunk: Buffer | null): void {
+    const write = { data, length, chunk };
+    if (this.#current === null) this.#begin(write);
+    else this.#waiting.push(write);
+  }
+
+  /** Close notify and FIN behind what was written. */
+  end(): void {
+    if (this.#current === null) this.#socket.end();
+    else this.#isEnding = true;
+  }
+
+  #begin(write: TlsWrite): void {
+    const { data, length, chunk } = write;
+    const handle = handleOf(this.#socket);
+    this.#current = write;
+    if (handle === null) {
+      this.#socket.write(data, "latin1", () => this.#onDone());
+      return;
+    }
+    const { WriteWrap, streamBaseState, kLastWriteWasAsync } = native as Native;
+    const request = new WriteWrap();
+    request.handle = handle;
+    request.oncomplete = (status) => {
+      if (status < 0) destroy(this.#socket, status);
+      this.#onDone();
+    };
+    const error =
+      typeof data === "string" ? handle.writeLatin1String(request, data) : handle.writeBuffer(request, data);
+    if (error !== 0) destroy(this.#socket, error);
+    else if (streamBaseState[kLastWriteWasAsync] !== 0) return;
+    this.#current = null;
+    this.#owner.onWritten(length, chunk);
+  }
+
+  #onDone(): void {
+    const { length, chunk } = this.#current as TlsWrite;
+    this.#current = null;
+    const next = this.#waiting.shift();
+    if (next !== undefined) this.#begin(next);
+    else if (this.#isEnding) this.#socket.end();
+    this.#owner.onWritten(length, chunk);
+  }
+}
+
+interface TlsWrite {
+  data: string | Buffer;
+  length: number;
+  chunk: Buffer | null;
+}
+
+/** null where the public way must be gone. */
 function handleOf(socket: Socket): Handle | null {
-  return native === null || socket instanceof TLSSocket ? null : (socket as unknown as Handled)._handle;
+  return native === null ? null : (socket as unknown as Handled)._handle;
 }
 
 /** The public way: a Writable around every write, which costs as much again as a small write. */

@@ -44,7 +44,8 @@ const open: { servers: Server[]; transports: Transport[] } = { servers: [], tran
 
 async function connectPair(): Promise<Pair> {
   const { listen } = await import("./listen.ts");
-  const { acceptTransport, connectTransport } = await import("./transport.ts");
+  const { connectTransport } = await import("./connect-transport.ts");
+  const { acceptTransport } = await import("./transport.ts");
   const serverSink = new Recorder();
   let onAccept: (transport: Transport) => void = () => {};
   const accepted = new Promise<Transport>((resolve) => (onAccept = resolve));
@@ -186,7 +187,7 @@ describe.each(["the handle", "the public stream"])("a transport that writes to %
 });
 
 it("names a refused connection", async () => {
-  const { connectTransport } = await import("./transport.ts");
+  const { connectTransport } = await import("./connect-transport.ts");
   const { listen } = await import("./listen.ts");
   const unused = await listen(
     { host: "127.0.0.1", port: 0, path: null },

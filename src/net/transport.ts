@@ -1,11 +1,9 @@
 import net from "node:net";
-import type { SocketAddress } from "./address.ts";
+import { TLSSocket } from "node:tls";
 import { hostPort } from "./address.ts";
 import { eventClock } from "./event-clock.ts";
 import type { AcceptedHandle } from "./listen.ts";
-import type { ProxiedAddresses } from "./proxy-protocol.ts";
-import { type WriteOwner, writeChunk, writeText } from "./socket-write.ts";
-import type { ClientTls, TlsTarget } from "./tls/client-tls.ts";
+import { TlsWrites, type WriteOwner, writeChunk, writeText } from "./socket-write.ts";
 import type { TlsInfo } from "./tls/tls-info.ts";
 
 /** What a transport tells its owner. */
@@ -28,8 +26,10 @@ export interface TransportSink {
  * sockets one after the other: a peer that the first write woke is still awake at the others (a fifth of the kernel's time).
  * `writeBytes` answers false above the watermark.
  */
-export class Transport implements WriteOwner {
+export class Transport implements WriteOwner, Reader {
   #socket: net.Socket;
+  /** null for plain text. */
+  #tlsWrites: TlsWrites | null = null;
   #sink: TransportSink;
   #text = "";
   #isDirty = false;
@@ -38,6 +38,10 @@ export class Transport implements WriteOwner {
   #isClosed = false;
   #error = "";
   #aboveWatermark = false;
+  #isPaused = false;
+  /** What TLS had decrypted already when it was paused; null for nothing. */
+  #held: Buffer | null = null;
+  #isEndHeld = false;
   /** Bytes that wait for the kernel. */
   #waiting = 0;
   bytesRead = 0;
@@ -51,12 +55,14 @@ export class Transport implements WriteOwner {
     this.#sink = sink;
     this.watermark = watermark;
     this.#listen(socket);
+    if (socket instanceof TLSSocket) this.#tlsWrites = new TlsWrites(socket, this);
   }
 
   /** Goes on over a TLS socket that was made on the present one. */
   secureBy(socket: net.Socket): void {
     this.#socket = socket;
     this.#listen(socket);
+    if (socket instanceof TLSSocket) this.#tlsWrites = new TlsWrites(socket, this);
     socket.on("data", (bytes: Buffer) => this.receive(bytes.length, bytes));
   }
 
@@ -67,6 +73,10 @@ export class Transport implements WriteOwner {
     });
     socket.on("end", () => {
       if (this.#isClosed || socket !== this.#socket) return;
+      if (this.#held !== null) {
+        this.#isEndHeld = true;
+        return;
+      }
       eventClock.tick();
       this.#sink.onEnd();
     });
@@ -97,6 +107,11 @@ export class Transport implements WriteOwner {
   /** The socket's read callback. */
   receive(length: number, bytes: Buffer): boolean {
     if (this.#isClosed) return false;
+    if (this.#isPaused || this.#held !== null) {
+      const more = bytes.subarray(0, length);
+      this.#held = this.#held === null ? Buffer.from(more) : Buffer.concat([this.#held, more]);
+      return true;
+    }
     this.bytesRead += length;
     eventClock.tick();
     this.#sink.onBytes(bytes, length);
@@ -165,23 +180,49 @@ export class Transport implements WriteOwner {
     const text = this.#text;
     this.#text = "";
     this.bytesWritten += text.length;
-    if (!writeText(this.#socket, text, this)) this.#wait(text.length);
-    if (this.#isEnding) this.#socket.end();
+    if (this.#tlsWrites !== null) {
+      this.#wait(text.length);
+      this.#tlsWrites.write(text, text.length, null);
+    } else if (!writeText(this.#socket, text, this)) this.#wait(text.length);
+    if (this.#isEnding) this.#endSocket();
   }
 
   pause(): void {
+    this.#isPaused = true;
     this.#socket.pause();
   }
 
   resume(): void {
-    this.#socket.resume();
+    this.#isPaused = false;
+    if (this.#held === null && !this.#isEndHeld) this.#socket.resume();
+    else process.nextTick(() => this.#release());
+  }
+
+  /** What was held comes before what is read next. */
+  #release(): void {
+    if (this.#isPaused || this.#isClosed) return;
+    const held = this.#held;
+    this.#held = null;
+    if (held !== null) this.receive(held.length, held);
+    if (this.#isPaused || this.#isClosed) return;
+    if (!this.#isEndHeld) {
+      this.#socket.resume();
+      return;
+    }
+    this.#isEndHeld = false;
+    this.#sink.onEnd();
   }
 
   /** Sends what is written, then FIN. */
   end(): void {
     if (this.#isEnding || this.#isClosed) return;
     this.#isEnding = true;
-    if (this.#text === "") this.#socket.end();
+    if (this.#text === "") this.#endSocket();
+  }
+
+  #endSocket(): void {
+    if (this.#tlsWrites === null) this.#socket.end();
+    else this.#tlsWrites.end();
   }
 
   /** Closes at once; what is not sent is lost. */
@@ -202,7 +243,10 @@ export class Transport implements WriteOwner {
       return;
     }
     this.bytesWritten += length;
-    if (writeChunk(this.#socket, chunk, length, this)) chunks.push(chunk);
+    if (this.#tlsWrites !== null) {
+      this.#wait(length);
+      this.#tlsWrites.write(length === chunk.length ? chunk : chunk.subarray(0, length), length, chunk);
+    } else if (writeChunk(this.#socket, chunk, length, this)) chunks.push(chunk);
     else this.#wait(length);
   }
 
@@ -238,105 +282,28 @@ export class Transport implements WriteOwner {
   }
 }
 
-/** A transport on an accepted connection, which reads into the thread's one buffer. */
+/** Where a socket's bytes go. */
+export interface Reader {
+  /** As TransportSink.onBytes; false stops the reading. */
+  receive(length: number, bytes: Buffer): boolean;
+}
+
+/** A socket's way to the thread's one read buffer: what net.Socket and TLSSocket call onread. */
+export function readInto(reader: Reader): net.OnReadOpts {
+  return { buffer: readBuffer, callback: (length, bytes) => reader.receive(length, bytes as Buffer) };
+}
+
+/** An accepted connection as a socket, which begins to read. */
+export function acceptSocket(handle: AcceptedHandle, reader: Reader): net.Socket {
+  const options = { handle, allowHalfOpen: true, onread: readInto(reader) };
+  return new net.Socket(options as unknown as net.SocketConstructorOpts);
+}
+
+/** A transport on an accepted connection. */
 export function acceptTransport(handle: AcceptedHandle, sink: TransportSink, watermark: number): Transport {
-  const options = {
-    handle,
-    allowHalfOpen: true,
-    onread: {
-      buffer: readBuffer,
-      callback: (length: number, bytes: Buffer): boolean => transport.receive(length, bytes),
-    },
-  };
-  const socket = new net.Socket(options as unknown as net.SocketConstructorOpts);
+  const socket = acceptSocket(handle, { receive: (length, bytes) => transport.receive(length, bytes) });
   const transport = new Transport(socket, sink, watermark);
   return transport;
-}
-
-/** A transport on a socket that is open already: TLS, or one whose first bytes were looked at. */
-export function openTransport(socket: net.Socket, sink: TransportSink, watermark: number): Transport {
-  const transport = new Transport(socket, sink, watermark);
-  socket.on("data", (bytes: Buffer) => transport.receive(bytes.length, bytes));
-  return transport;
-}
-
-/** How a connection is made. */
-export interface ConnectOptions {
-  /** Bytes that may wait for the kernel before writeBytes answers false. */
-  watermark: number;
-  /** Milliseconds to the first TCP keep-alive probe; null: off. */
-  keepAliveMs: number | null;
-  /** The source address; "" lets the system choose. */
-  localAddress: string;
-  /** null for plain text. */
-  tls: ClientTls | null;
-  tlsTarget: TlsTarget;
-  /** What goes before everything else, once it is known which `own` ends the connection has: a PROXY header. null for none. */
-  proxyHeader: ((own: ProxiedAddresses) => Buffer) | null;
-}
-
-/** Connects; the sink hears onConnect (with TLS: when the peer is accepted) or onClose. The owner keeps the time limit. */
-export function connectTransport(address: SocketAddress, options: ConnectOptions, sink: TransportSink): Transport {
-  const target =
-    address.path !== null
-      ? { path: address.path.startsWith("@") ? `\0${address.path.slice(1)}` : address.path, allowHalfOpen: true }
-      : {
-          host: address.host,
-          port: address.port,
-          noDelay: true,
-          allowHalfOpen: true,
-          ...(options.localAddress === "" ? {} : { localAddress: options.localAddress }),
-          ...(options.keepAliveMs === null ? {} : { keepAlive: true, keepAliveInitialDelay: options.keepAliveMs }),
-        };
-  const { tls, tlsTarget, proxyHeader, watermark } = options;
-  if (tls !== null) {
-    let secured: Transport;
-    const onSecure = (info: TlsInfo): void => {
-      secured.tls = info;
-      eventClock.tick();
-      sink.onConnect();
-    };
-    if (proxyHeader === null) {
-      secured = openTransport(tls.connect(target, tlsTarget, onSecure), sink, watermark);
-      return secured;
-    }
-    const plain = net.connect(target);
-    secured = new Transport(plain, sink, watermark);
-    plain.on("connect", () => {
-      const header = proxyHeader(endsOf(plain));
-      secured.bytesWritten += header.length;
-      plain.write(header);
-      secured.secureBy(tls.connect({ socket: plain }, tlsTarget, onSecure));
-    });
-    return secured;
-  }
-  const onread = {
-    buffer: readBuffer,
-    callback: (length: number, bytes: Uint8Array): boolean => transport.receive(length, bytes as Buffer),
-  };
-  const socket = net.connect({ ...target, onread });
-  const transport = new Transport(socket, sink, options.watermark);
-  socket.on("connect", () => {
-    eventClock.tick();
-    if (proxyHeader !== null) {
-      transport.writeText(proxyHeader(endsOf(socket)).latin1Slice());
-      // Chunks do not wait for text.
-      transport.flush();
-    }
-    sink.onConnect();
-  });
-  return transport;
-}
-
-/** Of a connection that we made: we are the source. */
-function endsOf(socket: net.Socket): ProxiedAddresses {
-  return {
-    remoteAddress: plainIp(socket.localAddress ?? ""),
-    remotePort: socket.localPort ?? 0,
-    localAddress: plainIp(socket.remoteAddress ?? ""),
-    localPort: socket.remotePort ?? 0,
-    tlvs: [],
-  };
 }
 
 /** "::ffff:1.2.3.4" as "1.2.3.4". */

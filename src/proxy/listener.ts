@@ -1,15 +1,15 @@
 import type { Server, Socket } from "node:net";
-import type { TLSSocket } from "node:tls";
 import { admitted } from "../filters/network/api.ts";
-import { type AcceptedHandle, listen, socketOf } from "../net/listen.ts";
+import { type AcceptedHandle, listen } from "../net/listen.ts";
 import type { ProxiedAddresses } from "../net/proxy-protocol.ts";
 import { handshakeTimeoutMs, InspectedSocket, type InspectionOwner } from "../net/tls/accept.ts";
+import type { AcceptedTlsSocket } from "../net/tls/accepted-tls-socket.ts";
 import type { ClientHello } from "../net/tls/client-hello.ts";
 import type { TlsContextSpec } from "../net/tls/contexts.ts";
 import type { ServerTls } from "../net/tls/secure-context.ts";
 import { TlsInfo } from "../net/tls/tls-info.ts";
 import { isSuffered, isVerifying, type PeerFault, verifyPeer } from "../net/tls/verify-peer.ts";
-import { acceptTransport, openTransport, plainIp, type Transport, type TransportSink } from "../net/transport.ts";
+import { acceptSocket, acceptTransport, plainIp, Transport, type TransportSink } from "../net/transport.ts";
 import type { AccessLogSinks } from "../observability/access-log-sink.ts";
 import { SslStats } from "../observability/ssl-stats.ts";
 import type { StatsSlab } from "../observability/stats.ts";
@@ -156,36 +156,33 @@ export class Listener implements ConnectionOwner, InspectionOwner {
     }
     const { hcm } = chain;
     this.#stats.onBegin();
-    if (!chain.networkFilters.isEmpty && !this.#admit(chain, inspected.plain())) return;
+    if (!chain.networkFilters.isEmpty && !this.#admit(chain, inspected.socket)) return;
     if (chain.tlsId === null) {
-      const socket = inspected.plain();
-      this.#serve(chain, null, false, proxied, (sink) => openTransport(socket, sink, hcm.bufferLimitBytes));
-      socket.resume();
+      this.#serve(chain, null, false, proxied, (sink) => inspected.plain(sink, hcm.bufferLimitBytes));
+      inspected.deliver();
     } else if (hello === null) this.#awaitHello(chain, inspected, proxied);
     else this.#secure(chain, inspected, hello, proxied);
   }
 
   /** The chain was chosen without a look at how TLS begins. */
   #awaitHello(chain: LinkedChain, inspected: InspectedSocket, proxied: ProxiedAddresses | null): void {
-    const onInspectionFailed = (socket: InspectedSocket) => {
-      this.#inspected.delete(socket);
+    const onInspectionFailed = () => {
+      this.#inspected.delete(inspected);
       this.#onInsecure(chain);
     };
-    const onInspected = (socket: InspectedSocket) => {
-      const { hello } = socket.inspection;
+    const onInspected = () => {
+      const { hello } = inspected.inspection;
       if (hello === null) {
         this.#ssl.count("connection_error");
-        socket.destroy();
-        onInspectionFailed(socket);
+        inspected.destroy();
+        onInspectionFailed();
         return;
       }
-      this.#inspected.delete(socket);
-      this.#secure(chain, socket, hello, proxied);
+      this.#inspected.delete(inspected);
+      this.#secure(chain, inspected, hello, proxied);
     };
-    const owner = { onInspected, onInspectionFailed };
-    const plain = inspected.plain();
-    this.#inspected.add(new InspectedSocket(plain, owner, [plainTlsInspector], handshakeTimeoutMs, false));
-    plain.resume();
+    this.#inspected.add(inspected);
+    inspected.lookOn({ onInspected, onInspectionFailed }, plainTlsInspector, handshakeTimeoutMs);
   }
 
   #secure(chain: LinkedChain, inspected: InspectedSocket, hello: ClientHello, proxied: ProxiedAddresses | null): void {
@@ -218,6 +215,7 @@ export class Listener implements ConnectionOwner, InspectionOwner {
       },
     );
     tls.keyLog?.watch(secured, proxied);
+    inspected.deliver();
   }
 
   /** A connection that never got through its handshake was one all the same. */
@@ -235,7 +233,7 @@ export class Listener implements ConnectionOwner, InspectionOwner {
   #onSecure(
     chain: LinkedChain,
     tls: ServerTls,
-    socket: TLSSocket,
+    socket: AcceptedTlsSocket,
     hello: ClientHello,
     proxied: ProxiedAddresses | null,
   ): void {
@@ -256,7 +254,11 @@ export class Listener implements ConnectionOwner, InspectionOwner {
     const info = new TlsInfo(socket, hello, known, known !== undefined && fault === null);
     this.#ssl.onHandshake(info, socket.isSessionReused(), known !== undefined);
     const isHttp2 = socket.alpnProtocol === "h2";
-    this.#serve(chain, info, isHttp2, proxied, (sink) => openTransport(socket, sink, chain.hcm.bufferLimitBytes));
+    this.#serve(chain, info, isHttp2, proxied, (sink) => {
+      const transport = new Transport(socket, sink, chain.hcm.bufferLimitBytes);
+      socket.reader = transport;
+      return transport;
+    });
   }
 
   #accept(handle: AcceptedHandle): void {
@@ -274,10 +276,13 @@ export class Listener implements ConnectionOwner, InspectionOwner {
       this.#serve(chain, null, false, null, (sink) => acceptTransport(handle, sink, bufferLimitBytes));
       return;
     }
-    const socket = socketOf(handle);
-    if (this.#admit(chain, socket)) {
-      this.#serve(chain, null, false, null, (sink) => openTransport(socket, sink, bufferLimitBytes));
-    }
+    let transport: Transport | null = null;
+    const socket = acceptSocket(handle, { receive: (length, bytes) => transport?.receive(length, bytes) ?? true });
+    if (!this.#admit(chain, socket)) return;
+    this.#serve(chain, null, false, null, (sink) => {
+      transport = new Transport(socket, sink, bufferLimitBytes);
+      return transport;
+    });
   }
 
   /** False: a network filter refused it, and it is taken care of. */
@@ -291,7 +296,7 @@ export class Listener implements ConnectionOwner, InspectionOwner {
   #inspect(handle: AcceptedHandle): InspectedSocket {
     const { listenerFiltersTimeoutMs, continuesOnListenerFiltersTimeout } = this.spec;
     return new InspectedSocket(
-      socketOf(handle),
+      handle,
       this,
       this.#chains.inspectors,
       listenerFiltersTimeoutMs,

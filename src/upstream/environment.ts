@@ -1,8 +1,8 @@
 import type { SocketAddress } from "../net/address.ts";
+import { type ConnectOptions, connectTransport } from "../net/connect-transport.ts";
 import type { Timers } from "../net/timer-wheel.ts";
 import { timers } from "../net/timer-wheel.ts";
-import type { ConnectOptions, Transport, TransportSink } from "../net/transport.ts";
-import { connectTransport } from "../net/transport.ts";
+import type { Transport, TransportSink } from "../net/transport.ts";
 import type { AccessLogSinks } from "../observability/access-log-sink.ts";
 
 /** What a connection uses of its transport. */

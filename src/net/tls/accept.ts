@@ -1,8 +1,10 @@
 import type net from "node:net";
-import { TLSSocket } from "node:tls";
 import { eventClock } from "../event-clock.ts";
 import type { Inspection, Inspector } from "../inspector.ts";
 import { LazyTimer } from "../lazy-timer.ts";
+import { type AcceptedHandle, takeHandle } from "../listen.ts";
+import { acceptSocket, type Reader, Transport, type TransportSink } from "../transport.ts";
+import { AcceptedTlsSocket } from "./accepted-tls-socket.ts";
 import type { ClientHello } from "./client-hello.ts";
 import type { ServerTls } from "./secure-context.ts";
 import type { ServerCertificate } from "./server-certificate.ts";
@@ -23,23 +25,26 @@ export const handshakeTimeoutMs = 120_000;
  *
  *     reading the first bytes ─▶ inspected ─▶ plain() | secure() ─▶ the owner's
  */
-export class InspectedSocket {
+export class InspectedSocket implements Reader {
   /** What is known so far. */
   readonly inspection: Inspection = { proxied: null, hello: null, httpProtocol: "" };
   readonly #socket: net.Socket;
-  readonly #owner: InspectionOwner;
   readonly #timer: LazyTimer;
-  readonly #inspectors: readonly Inspector[];
+  #owner: InspectionOwner;
+  #inspectors: readonly Inspector[];
+  #continuesOnTimeout: boolean;
   /** The one that looks at present. */
   #at = 0;
   #bytes: Buffer = nothing;
   #isDone = false;
-  readonly #onData = (bytes: Buffer): void => this.#read(bytes);
+  /** What it became. */
+  #transport: Transport | null = null;
+  #secured: AcceptedTlsSocket | null = null;
   readonly #onEnd = (): void => this.#fail(false);
 
   /** `timeoutMs`: 0 for none; after it the connection is closed, or goes on as it is known by then. */
   constructor(
-    socket: net.Socket,
+    handle: AcceptedHandle,
     owner: InspectionOwner,
     inspectors: readonly Inspector[],
     timeoutMs: number,
@@ -47,13 +52,17 @@ export class InspectedSocket {
   ) {
     this.#owner = owner;
     this.#inspectors = inspectors;
-    this.#timer = new LazyTimer(() => (continuesOnTimeout ? this.finish() : this.#fail(true)));
+    this.#continuesOnTimeout = continuesOnTimeout;
+    this.#timer = new LazyTimer(() => (this.#continuesOnTimeout ? this.finish() : this.#fail(true)));
+    this.#socket = acceptSocket(handle, this);
+    this.#socket.on("error", ignore);
+    this.#watch(timeoutMs);
+  }
+
+  #watch(timeoutMs: number): void {
     if (timeoutMs > 0) this.#timer.set(eventClock.tick(), timeoutMs);
-    this.#socket = socket;
-    this.#socket.on("data", this.#onData);
     this.#socket.on("end", this.#onEnd);
     this.#socket.on("close", this.#onEnd);
-    this.#socket.on("error", ignore);
   }
 
   get remoteAddress(): string {
@@ -72,60 +81,73 @@ export class InspectedSocket {
   /** Goes on as it is known by now. */
   finish(): void {
     this.#done();
-    this.#socket.pause();
-    if (this.#bytes.length > 0) this.#socket.unshift(this.#bytes);
-    this.#bytes = nothing;
     this.#owner.onInspected(this);
   }
 
-  /** The connection as it is, its first bytes still to be read. */
-  plain(): net.Socket {
+  /** It was inspected, and another one looks at the same bytes. */
+  lookOn(owner: InspectionOwner, inspector: Inspector, timeoutMs: number): void {
+    this.#owner = owner;
+    this.#inspectors = [inspector];
+    this.#at = 0;
+    this.#isDone = false;
+    this.#continuesOnTimeout = false;
+    this.#watch(timeoutMs);
+    if (this.#bytes.length > 0) this.#look();
+  }
+
+  /** What is to be closed without being served. */
+  get socket(): net.Socket {
     return this.#socket;
   }
 
-  /** Begins the handshake with a certificate of `tls`. `onSecure` hears of its end, `onFailed` of its failure; one of them, once. */
+  /** The connection as it is. Its first bytes come with deliver(). */
+  plain(sink: TransportSink, watermark: number): Transport {
+    this.#transport = new Transport(this.#socket, sink, watermark);
+    return this.#transport;
+  }
+
+  /** Hands on what was looked at. */
+  deliver(): void {
+    const bytes = this.#bytes;
+    this.#bytes = nothing;
+    if (this.#secured !== null) this.#secured.begin(bytes);
+    else if (bytes.length > 0) this.#transport?.receive(bytes.length, bytes);
+  }
+
+  /** A handshake with a certificate of `tls`, which begins with deliver(). `onSecure` hears of its end, `onFailed` of its failure; one of them, once. */
   secure(
     tls: ServerTls,
     hello: ClientHello,
     { context, stapler }: ServerCertificate,
     isStapled: boolean,
-    onSecure: (socket: TLSSocket) => void,
-    onFailed: (socket: TLSSocket, reason: string) => void,
-  ): TLSSocket {
+    onSecure: (socket: AcceptedTlsSocket) => void,
+    onFailed: () => void,
+  ): AcceptedTlsSocket {
     const alpn = tls.alpnFor(hello.alpn);
-    const socket = new TLSSocket(this.#socket, {
-      isServer: true,
+    const socket = new AcceptedTlsSocket(takeHandle(this.#socket), {
       secureContext: context,
       ...(isStapled && stapler !== null ? { server: stapler } : {}),
       requestCert: tls.requestsCertificate,
       rejectUnauthorized: false,
       ...(alpn === null ? {} : { ALPNProtocols: alpnWire(alpn) }),
-    } as ConstructorParameters<typeof TLSSocket>[1]);
-    let reason = "";
+    });
     let isOver = false;
-    const onError = (error: NodeJS.ErrnoException) => {
-      reason = error.code ?? error.message;
-    };
     const onClose = () => end(false);
     const end = (isSecure: boolean) => {
       if (isOver) return;
       isOver = true;
       limit.dispose();
-      socket.off("error", onError);
       socket.off("close", onClose);
-      socket.on("error", ignore);
       eventClock.tick();
       if (isSecure) onSecure(socket);
-      else onFailed(socket, reason);
+      else onFailed();
     };
-    const limit = new LazyTimer(() => {
-      reason = "handshake timeout";
-      socket.destroy();
-    });
+    const limit = new LazyTimer(() => socket.destroy());
     limit.set(eventClock.now, handshakeTimeoutMs);
-    socket.on("error", onError);
+    socket.on("error", ignore);
     socket.on("close", onClose);
     socket.once("secure", () => end(true));
+    this.#secured = socket;
     return socket;
   }
 
@@ -140,9 +162,20 @@ export class InspectedSocket {
     this.#socket.end(handshakeFailure, () => this.#socket.destroy());
   }
 
-  #read(bytes: Buffer): void {
-    this.#bytes = this.#bytes.length === 0 ? bytes : Buffer.concat([this.#bytes, bytes]);
+  receive(length: number, bytes: Buffer): boolean {
+    if (this.#transport !== null) return this.#transport.receive(length, bytes);
+    // A connection that is refused is held, and what it sends is thrown away.
+    if (this.#isDone) return true;
+    const read = bytes.subarray(0, length);
+    this.#bytes = this.#bytes.length === 0 ? read : Buffer.concat([this.#bytes, read]);
     eventClock.tick();
+    this.#look();
+    // The read buffer is the thread's.
+    if (this.#bytes.buffer === bytes.buffer) this.#bytes = Buffer.from(this.#bytes);
+    return true;
+  }
+
+  #look(): void {
     for (; this.#at < this.#inspectors.length; this.#at++) {
       // Nothing is left behind a PROXY header: the next one waits.
       if (this.#bytes.length === 0) return;
@@ -167,7 +200,6 @@ export class InspectedSocket {
   #done(): void {
     this.#isDone = true;
     this.#timer.dispose();
-    this.#socket.off("data", this.#onData);
     this.#socket.off("end", this.#onEnd);
     this.#socket.off("close", this.#onEnd);
   }

@@ -1,0 +1,83 @@
+import net from "node:net";
+import type { SocketAddress } from "./address.ts";
+import { eventClock } from "./event-clock.ts";
+import type { ProxiedAddresses } from "./proxy-protocol.ts";
+import type { ClientTls, TlsTarget } from "./tls/client-tls.ts";
+import type { TlsInfo } from "./tls/tls-info.ts";
+import { plainIp, readInto, Transport, type TransportSink } from "./transport.ts";
+
+/** How a connection is made. */
+export interface ConnectOptions {
+  /** Bytes that may wait for the kernel before writeBytes answers false. */
+  watermark: number;
+  /** Milliseconds to the first TCP keep-alive probe; null: off. */
+  keepAliveMs: number | null;
+  /** The source address; "" lets the system choose. */
+  localAddress: string;
+  /** null for plain text. */
+  tls: ClientTls | null;
+  tlsTarget: TlsTarget;
+  /** What goes before everything else, once it is known which `own` ends the connection has: a PROXY header. null for none. */
+  proxyHeader: ((own: ProxiedAddresses) => Buffer) | null;
+}
+
+/** Connects; the sink hears onConnect (with TLS: when the peer is accepted) or onClose. The owner keeps the time limit. */
+export function connectTransport(address: SocketAddress, options: ConnectOptions, sink: TransportSink): Transport {
+  const target =
+    address.path !== null
+      ? { path: address.path.startsWith("@") ? `\0${address.path.slice(1)}` : address.path, allowHalfOpen: true }
+      : {
+          host: address.host,
+          port: address.port,
+          noDelay: true,
+          allowHalfOpen: true,
+          ...(options.localAddress === "" ? {} : { localAddress: options.localAddress }),
+          ...(options.keepAliveMs === null ? {} : { keepAlive: true, keepAliveInitialDelay: options.keepAliveMs }),
+        };
+  const { tls, tlsTarget, proxyHeader, watermark } = options;
+  const onread = readInto({ receive: (length, bytes) => transport.receive(length, bytes) });
+  let transport: Transport;
+  if (tls !== null) {
+    const onSecure = (info: TlsInfo): void => {
+      transport.tls = info;
+      eventClock.tick();
+      sink.onConnect();
+    };
+    if (proxyHeader === null) {
+      transport = new Transport(tls.connect({ ...target, onread }, tlsTarget, onSecure), sink, watermark);
+      return transport;
+    }
+    const plain = net.connect(target);
+    transport = new Transport(plain, sink, watermark);
+    plain.on("connect", () => {
+      const header = proxyHeader(endsOf(plain));
+      transport.bytesWritten += header.length;
+      plain.write(header);
+      transport.secureBy(tls.connect({ socket: plain }, tlsTarget, onSecure));
+    });
+    return transport;
+  }
+  const socket = net.connect({ ...target, onread });
+  transport = new Transport(socket, sink, watermark);
+  socket.on("connect", () => {
+    eventClock.tick();
+    if (proxyHeader !== null) {
+      transport.writeText(proxyHeader(endsOf(socket)).latin1Slice());
+      // Chunks do not wait for text.
+      transport.flush();
+    }
+    sink.onConnect();
+  });
+  return transport;
+}
+
+/** Of a connection that we made: we are the source. */
+function endsOf(socket: net.Socket): ProxiedAddresses {
+  return {
+    remoteAddress: plainIp(socket.localAddress ?? ""),
+    remotePort: socket.localPort ?? 0,
+    localAddress: plainIp(socket.remoteAddress ?? ""),
+    localPort: socket.remotePort ?? 0,
+    tlvs: [],
+  };
+}
