@@ -4,7 +4,7 @@ import type { ClientHello } from "./client-hello.ts";
 import type { KeyLogger } from "./key-log.ts";
 import { ServerCertificate } from "./server-certificate.ts";
 import type { DownstreamTlsSpec, TlsCertificateSpec, TlsParamsSpec, UpstreamTlsSpec } from "./spec.ts";
-import { rotateTickets } from "./ticket-keys.ts";
+import { encryptTickets } from "./ticket-keys.ts";
 import { isVerifying, type SanMatcher } from "./verify-peer.ts";
 
 /** A server's TLS, linked: one OpenSSL context for each set of certificates with the same names. */
@@ -77,10 +77,8 @@ function createServerContext(spec: DownstreamTlsSpec, certificates: TlsCertifica
     secureOptions,
     sessionIdContext: "nuncio",
     sessionTimeout: spec.sessionTimeoutS,
-    ...(spec.ticketKey === null ? {} : { ticketKeys: Buffer.from(spec.ticketKey, "base64") }),
   });
-  if (spec.ticketKey !== null && spec.olderTicketKeys.length > 0)
-    rotateTickets(context, [spec.ticketKey, ...spec.olderTicketKeys]);
+  if (spec.ticketKey !== null) encryptTickets(context, [spec.ticketKey, ...spec.olderTicketKeys]);
   return context;
 }
 

@@ -2,23 +2,30 @@ import { randomBytes } from "node:crypto";
 import type { SecureContext } from "node:tls";
 
 /**
- * Lets a server's context open the tickets of several keys: the first encrypts, one of another key is opened and made anew. node:tls
- * takes one key only; its binding has the hook of OpenSSL (SSL_CTX_set_tlsext_ticket_key_cb). Keys: 48 bytes in base64.
+ * Lets a server's context open the tickets of several keys: the first encrypts. Who resumes gets a new ticket, as from BoringSSL: a
+ * client of TLS 1.3 uses each once (RFC 8446 appendix C.4), and would have none for its next connection. node:tls takes one key only and
+ * makes none anew; its binding has the hook of OpenSSL (SSL_CTX_set_tlsext_ticket_key_cb). Keys: 48 bytes in base64.
  */
-export function rotateTickets(context: SecureContext, keys: readonly string[]): void {
-  const parts = keys.map((key) => {
+export function encryptTickets(context: SecureContext, keys: readonly string[]): void {
+  const parts = keys.map((key): KeyParts => {
     const bytes = Buffer.from(key, "base64");
     return { name: bytes.subarray(0, 16), hmac: bytes.subarray(16, 32), aes: bytes.subarray(32, 48) };
   });
   const binding = context.context as TicketBinding;
   binding.onticketkeycallback = (name, _iv, isEncrypting) => {
     const at = isEncrypting ? 0 : parts.findIndex((part) => part.name.equals(name));
-    const part = parts[at];
-    if (part === undefined) return [unknownKey];
-    const verdict = isEncrypting || at === 0 ? goodKey : oldKey;
-    return [verdict, part.hmac, part.aes, part.name, randomBytes(16)];
+    // Node's binding looks at the keys of every answer, and aborts the process where there are none.
+    const { hmac, aes, name: keyName } = parts[Math.max(at, 0)] as KeyParts;
+    const verdict = at < 0 ? unknownKey : isEncrypting ? goodKey : renewed;
+    return [verdict, hmac, aes, keyName, isEncrypting ? randomBytes(16) : noIv];
   };
   binding.enableTicketKeyCallback();
+}
+
+interface KeyParts {
+  name: Buffer;
+  hmac: Buffer;
+  aes: Buffer;
 }
 
 interface TicketBinding {
@@ -27,7 +34,8 @@ interface TicketBinding {
   enableTicketKeyCallback(): void;
 }
 
+const noIv = Buffer.alloc(16);
 const unknownKey = 0;
 const goodKey = 1;
 /** The ticket is good, and the client gets a new one. */
-const oldKey = 2;
+const renewed = 2;
