@@ -35,6 +35,8 @@ export interface BenchCase {
   accessLog: boolean;
   /** Clients come by TLS, with an ECDSA P-256 certificate. */
   isTls: boolean;
+  /** A client that comes again resumes its session. Where it does not, each handshake is a full one. */
+  resumesTls: boolean;
   /** What the backend speaks. */
   upstream: "http1" | "http2";
   /** A JWT that is known already, a local rate limit that is not reached, and header mutations; of Envoy and Nuncio alone. */
@@ -70,7 +72,9 @@ export const cases: readonly BenchCase[] = [
   define("tls-handshakes", "a full TLS handshake (ECDSA P-256) for each request", {
     load: "new-connections",
     isTls: true,
+    resumesTls: false,
   }),
+  define("tls-resumptions", "a resumed TLS session for each request", { load: "new-connections", isTls: true }),
   define("latency", "latency at the same fixed rate, 40 % of what the reference can do", { load: "fixed-rate" }),
   define("filters", "a JWT (RS256), a local rate limit and header mutations", { hasFilters: true }),
   define("idle-connections", "memory of idle keep-alive connections", { load: "idle-connections" }),
@@ -107,6 +111,7 @@ function define(name: string, title: string, differs: Partial<BenchCase>): Bench
     load: "closed-loop",
     accessLog: false,
     isTls: false,
+    resumesTls: true,
     upstream: "http1",
     hasFilters: false,
     series: "",

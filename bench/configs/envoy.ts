@@ -133,6 +133,7 @@ function tls(benchCase: BenchCase, { chain, key }: CertificateFiles): object {
         alpn_protocols: [isHttp2(benchCase) ? "h2" : "http/1.1"],
         tls_certificates: [{ certificate_chain: { filename: chain }, private_key: { filename: key } }],
       },
+      ...(benchCase.resumesTls ? {} : { disable_stateless_session_resumption: true }),
     },
   };
 }

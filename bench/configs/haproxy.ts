@@ -36,7 +36,9 @@ export function haproxyConfig(
 
 /** HAProxy tells HTTP/2 in cleartext by its preface. */
 function bindOptions(benchCase: BenchCase, { both }: CertificateFiles): string {
-  return benchCase.isTls ? ` ssl crt ${both} alpn ${isHttp2(benchCase) ? "h2" : "http/1.1"}` : "";
+  if (!benchCase.isTls) return "";
+  const tickets = benchCase.resumesTls ? "" : " no-tls-tickets";
+  return ` ssl crt ${both} alpn ${isHttp2(benchCase) ? "h2" : "http/1.1"}${tickets}`;
 }
 
 /** The map file that haproxyConfig names. Empty for one route. */

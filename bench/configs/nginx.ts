@@ -17,7 +17,11 @@ export function nginxProxyConfig(
     "server {",
     `  listen 127.0.0.1:${listenPort}${benchCase.isTls ? " ssl" : ""};`,
     ...(benchCase.isTls
-      ? [`  ssl_certificate ${certificate.chain};`, `  ssl_certificate_key ${certificate.key};`]
+      ? [
+          `  ssl_certificate ${certificate.chain};`,
+          `  ssl_certificate_key ${certificate.key};`,
+          ...(benchCase.resumesTls ? [] : ["  ssl_session_tickets off;"]),
+        ]
       : []),
     ...locations(benchCase).map((location) => `  location ${location} { proxy_pass http://backend; }`),
     "}",
