@@ -7,7 +7,7 @@ test("without arguments everything is measured", () => {
   const options = parseOptions([]);
   expect(options?.caseNames).toEqual(cases.filter(({ series }) => series === "").map(({ name }) => name));
   expect(options).toMatchObject({
-    proxyNames: ["nuncio", "envoy", "haproxy", "nginx"],
+    proxyNames: ["nuncio", "envoy", "haproxy", "nginx", "splice"],
     seconds: 5,
     rounds: 3,
     connections: 64,

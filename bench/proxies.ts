@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Agent, request } from "undici";
 import { peer } from "../test/peers.ts";
-import type { BenchCase } from "./cases.ts";
+import { type BenchCase, isHttp2 } from "./cases.ts";
 import { type Child, startChild } from "./children.ts";
 import type { Endpoints } from "./configs/endpoints.ts";
 import { envoyConfig } from "./configs/envoy.ts";
@@ -12,8 +12,8 @@ import { haproxyConfig, haproxyRouteMap } from "./configs/haproxy.ts";
 import { nginxProxyConfig } from "./configs/nginx.ts";
 import { benchToken } from "./jwt.ts";
 
-/** The proxies the bench knows. */
-export const proxyNames = ["nuncio", "envoy", "haproxy", "nginx"] as const;
+/** The proxies the bench knows; splice is none, but the least that one on Node costs. */
+export const proxyNames = ["nuncio", "envoy", "haproxy", "nginx", "splice"] as const;
 export type ProxyName = (typeof proxyNames)[number];
 
 /** A proxy that is there to be measured. */
@@ -25,12 +25,24 @@ export interface ProxyProgram {
 
 /** Finds a proxy; null when it is not installed. */
 export function findProxy(name: ProxyName): ProxyProgram | null {
+  if (name === "splice") return { name, command: process.execPath, version: process.version.slice(1) };
   const command = name === "nuncio" ? (existsSync(nuncioMain) ? nuncioLauncher : null) : peer(name);
   if (command === null) return null;
   const { stdout, stderr } = spawnSync(command, [name === "nginx" || name === "haproxy" ? "-v" : "--version"], {
     encoding: "utf8",
   });
   return { name, command, version: /\d+\.\d+\.\d+/.exec(stdout + stderr)?.[0] ?? "unknown" };
+}
+
+/** Whether a proxy can do what a case asks. nginx 1.22 speaks either version on a port, not both, and HTTP/1.1 to backends. */
+export function canServe(name: ProxyName, benchCase: BenchCase): boolean {
+  const speaksHttp2 = isHttp2(benchCase) || benchCase.upstream === "http2";
+  if (name === "splice") {
+    const { load, isTls, accessLog, hasFilters, routes } = benchCase;
+    return load === "closed-loop" && !speaksHttp2 && !isTls && !accessLog && !hasFilters && routes.count === 1;
+  }
+  if (benchCase.hasFilters) return name === "nuncio" || name === "envoy";
+  return name !== "nginx" || !speaksHttp2;
 }
 
 /** Starts a proxy for a case with one worker on the proxies' core, and waits until the backend answers through it. */
@@ -80,6 +92,8 @@ function writeConfig(name: ProxyName, benchCase: BenchCase, endpoints: Endpoints
     case "haproxy":
       file("routes.map", haproxyRouteMap(benchCase));
       return ["-db", "-f", file("haproxy.cfg", haproxyConfig(benchCase, endpoints))];
+    case "splice":
+      return [join(import.meta.dirname, "splice.ts"), String(endpoints.listenPort), String(endpoints.backendPort)];
     case "nginx":
       return ["-p", endpoints.folder, "-c", file("nginx.conf", nginxProxyConfig(benchCase, endpoints))];
   }

@@ -10,7 +10,7 @@ import { benchToken } from "./jwt.ts";
 import { type LoadResult, type LoadSpec, runLoad } from "./load.ts";
 import type { Options } from "./options.ts";
 import { treeUsage } from "./process-tree.ts";
-import { type ProxyProgram, startProxy } from "./proxies.ts";
+import { canServe, type ProxyProgram, startProxy } from "./proxies.ts";
 import { type CaseResult, type Metric, summarize } from "./results.ts";
 
 /** Where a case runs, and whom it tells how far it is. */
@@ -60,9 +60,7 @@ export async function runCase(
   };
 
   for (const proxy of proxies) {
-    // nginx 1.22 speaks either version on a port, not both, and HTTP/1.1 to backends.
-    if (benchCase.hasFilters && proxy.name !== "nuncio" && proxy.name !== "envoy") continue;
-    if ((isHttp2(benchCase) || benchCase.upstream === "http2") && proxy.name === "nginx") continue;
+    if (!canServe(proxy.name, benchCase)) continue;
     bed.progress(`${benchCase.name}: starting ${proxy.name}`);
     try {
       contestants.push(await start(proxy, benchCase, bed));

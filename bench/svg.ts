@@ -51,7 +51,13 @@ const units: Record<Metric, { name: string; format: (value: number) => string }>
   p999Micros: { name: "99.9th percentile of latency, ms", format: (value) => (value / 1000).toFixed(2) },
   idleBytes: { name: "KiB per idle connection", format: (value) => (value / 1024).toFixed(1) },
 };
-const colours: Record<ProxyName, string> = { nuncio: "#2a6", envoy: "#a3c", haproxy: "#48c", nginx: "#999" };
+const colours: Record<ProxyName, string> = {
+  nuncio: "#2a6",
+  envoy: "#a3c",
+  haproxy: "#48c",
+  nginx: "#999",
+  splice: "#ccc",
+};
 const width = 760;
 const margin = 16;
 const lineHeight = 18;
