@@ -39,6 +39,12 @@ export function linkMatch(spec: FilterChainMatchSpec): FilterChainMatch {
   };
 }
 
+/** Where no tls_inspector is configured, Envoy puts one in for such a match. */
+export function asksForHello({ transportProtocol, serverNames, applicationProtocols }: FilterChainMatchSpec): boolean {
+  if (transportProtocol !== "") return transportProtocol === "tls";
+  return serverNames.length > 0 || applicationProtocols.length > 0;
+}
+
 /** Every connection passes. */
 export function matchesAll(spec: FilterChainMatchSpec): boolean {
   return Object.values(spec).every((value) => value === 0 || value === "" || value === "ANY" || isEmptyList(value));

@@ -12,7 +12,7 @@ import { type MatchFacts, UnchosenConnection } from "../router/matching/match-fa
 import { linkMatcher, type MatchTree } from "../router/matching/match-tree.ts";
 import type { Slices } from "../router/slices.ts";
 import { linkSans } from "../upstream/link-sans.ts";
-import { chooseFilterChain, type FilterChainMatch, linkMatch, matchesAll } from "./filter-chain-match.ts";
+import { asksForHello, chooseFilterChain, type FilterChainMatch, linkMatch, matchesAll } from "./filter-chain-match.ts";
 import type { Hcm } from "./hcm.ts";
 import { type HcmDeps, linkHcm } from "./link-hcm.ts";
 import { ProxyProtocolCounters } from "./proxy-protocol-stats.ts";
@@ -61,7 +61,7 @@ export function linkChains(spec: ListenerSpec, deps: HcmDeps): LinkedChains {
     };
   };
   const all = allFilterChains(spec);
-  const needsHello = all.length > 1 || all.some((chain) => chain.tls !== null || !matchesAll(chain.match));
+  const needsHello = spec.filterChains.some(({ match }) => asksForHello(match));
   const hasTlsInspector = spec.listenerFilters.some((filter) => filter.kind === "tls_inspector");
   const inspectors = spec.listenerFilters.map((filter) => linkInspector(filter, deps.slab));
   const matcher = spec.filterChainMatcher;
@@ -77,7 +77,10 @@ export function linkChains(spec: ListenerSpec, deps: HcmDeps): LinkedChains {
         : linkMatcher(matcher, deps.runtime, (name) => spec.filterChains.findIndex((chain) => chain.name === name)),
     // Without a choice to make nobody needs to know how the bytes begin.
     needsChoice:
-      matcher !== null || needsHello || spec.listenerFilters.some((filter) => filter.kind === "proxy_protocol"),
+      matcher !== null ||
+      all.length > 1 ||
+      all.some((chain) => chain.tls !== null || !matchesAll(chain.match)) ||
+      spec.listenerFilters.some((filter) => filter.kind === "proxy_protocol"),
   };
 }
 

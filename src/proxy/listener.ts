@@ -209,8 +209,8 @@ export class Listener implements ConnectionOwner, InspectionOwner {
       certificate,
       stapling === "stapled",
       (socket) => this.#onSecure(chain, tls, socket, hello, proxied),
-      () => {
-        this.#ssl.count("connection_error");
+      (isTlsError) => {
+        if (isTlsError) this.#ssl.count("connection_error");
         this.#onInsecure(chain);
       },
     );

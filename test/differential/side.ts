@@ -91,7 +91,13 @@ function withPort(script: Script, { backendPort }: Lane): Script {
 
 async function readStats(adminPort: number, filter: string): Promise<string[]> {
   const url = `http://127.0.0.1:${adminPort}/stats?filter=${encodeURIComponent(filter)}`;
-  const read = async () => await (await fetch(url)).text();
+  const read = async () => {
+    const answer = await fetch(url);
+    const text = await answer.text();
+    // Two refusals would look alike.
+    if (!answer.ok) throw new Error(`stats filter ${filter}: ${text}`);
+    return text;
+  };
   let text = await read();
   // New names come a little later than what they count.
   for (let before = ""; before !== text; text = await read()) {
@@ -101,6 +107,7 @@ async function readStats(adminPort: number, filter: string): Promise<string[]> {
   return text
     .trim()
     .split("\n")
+    .map((line) => line.replace(/^listener\.127\.0\.0\.1_\d+\./, "listener.PORT."))
     .map((line) => (/: \d+$/.test(line) ? line : line.replace(/:.*/, ": histogram")))
     .map((line) => line.replace(/(\.total_compressed_bytes): [1-9]\d*$/, "$1: some"));
 }

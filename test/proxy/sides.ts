@@ -43,6 +43,7 @@ export async function onSides<T>(sides: readonly Side[], run: (side: Side) => Pr
 /** Counters and gauges that match, without those that are 0; a listener's have its place for its port: "listener.0". */
 export async function statsOf(side: Side, filter: string): Promise<Map<string, number>> {
   const answer = await fetch(`http://127.0.0.1:${side.adminPort}/stats?filter=${encodeURIComponent(filter)}`);
+  expect(answer.status, filter).toBe(200);
   const stats = new Map<string, number>();
   for (const line of (await answer.text()).split("\n")) {
     const [, name = "", value] = /^(\S+): (\d+)$/.exec(line) ?? [];

@@ -114,14 +114,14 @@ export class InspectedSocket implements Reader {
     else if (bytes.length > 0) this.#transport?.receive(bytes.length, bytes);
   }
 
-  /** A handshake with a certificate of `tls`, which begins with deliver(). `onSecure` hears of its end, `onFailed` of its failure; one of them, once. */
+  /** A handshake with a certificate of `tls`, which begins with deliver(). `onSecure` hears of its end, `onFailed` of its failure; one of them, once. `isTlsError`: not just that the client went. */
   secure(
     tls: ServerTls,
     hello: ClientHello,
     { context, stapler }: ServerCertificate,
     isStapled: boolean,
     onSecure: (socket: AcceptedTlsSocket) => void,
-    onFailed: () => void,
+    onFailed: (isTlsError: boolean) => void,
   ): AcceptedTlsSocket {
     const alpn = tls.alpnFor(hello.alpn);
     const socket = new AcceptedTlsSocket(takeHandle(this.#socket), {
@@ -132,20 +132,27 @@ export class InspectedSocket implements Reader {
       ...(alpn === null ? {} : { ALPNProtocols: alpnWire(alpn) }),
     });
     let isOver = false;
+    let isTlsError = false;
     const onClose = () => end(false);
     const end = (isSecure: boolean) => {
       if (isOver) return;
       isOver = true;
       limit.dispose();
       socket.off("close", onClose);
+      socket.off("end", onEnd);
       eventClock.tick();
       if (isSecure) onSecure(socket);
-      else onFailed();
+      else onFailed(isTlsError);
     };
+    // Half of a connection shakes no hands.
+    const onEnd = () => socket.destroy();
     const limit = new LazyTimer(() => socket.destroy());
     limit.set(eventClock.now, handshakeTimeoutMs);
-    socket.on("error", ignore);
+    socket.on("error", ({ code }: NodeJS.ErrnoException) => {
+      isTlsError = code?.startsWith("ERR_SSL_") === true;
+    });
     socket.on("close", onClose);
+    socket.on("end", onEnd);
     socket.once("secure", () => end(true));
     this.#secured = socket;
     return socket;

@@ -197,7 +197,7 @@ const stats = (name: string): Case => ({
   name: `filter chain matcher: ${name} stats`,
   setup: name,
   send: "",
-  stats: "no_filter_chain_match|downstream_pre_cx_active|^listener.*(?<!worker_0.)downstream_cx_(total|destroy)$",
+  stats: "^listener[.]([^.]*[.]){4}(no_filter_chain_match|downstream_pre_cx_active|downstream_cx_(total|destroy))$",
 });
 const sources = Array.from({ length: 12 }, (_, i) => `10.2.${i}.${7 * i}`);
 
