@@ -43,6 +43,7 @@ export interface HeldBody {
 export interface FilterStream {
   readonly info: StreamInfo;
   readonly request: RequestHead;
+  readonly isRequestComplete: boolean;
   /** null where none matches. */
   readonly route: Route | null;
   /** What all streams of a connection have in common: a key for what a filter keeps of a connection. */
@@ -59,6 +60,11 @@ export interface FilterStream {
   sendLocalReply(reply: LocalReply, edit?: (head: ResponseHead) => void): void;
   /** In onResponseHead: the proxy's own answer instead, past the filters that are left. Envoy: sendLocalReply while encoding. */
   replaceResponse(reply: LocalReply, edit: (head: ResponseHead) => void): void;
+  /**
+   * In onResponseHead, which then stops the walk: the complete request, its head changed, goes through the chain again as one of its own,
+   * without its body. Envoy: recreateStream.
+   */
+  recreate(): void;
   /** Answers with a head of the filter's own making, through the response filters. Envoy: StreamDecoderFilterCallbacks::encodeHeaders. */
   answer(head: ResponseHead, details: string): void;
   /** Counted. What was read already goes on coming. */
@@ -115,7 +121,7 @@ export interface TerminalStream extends FilterStream {
   readonly isResponseStarted: boolean;
   /** The route that a changed head leads to; `route` stays, the log tells of the new one. */
   routeAgain(head: RequestHead): Route | null;
-  /** The complete request, its head changed, goes through the chain again as one of its own. Envoy: recreateStream. */
+  /** The complete request, its head changed, goes through the chain again as one of its own. */
   restart(body: Buffer, trailers: HeaderBlock | null): void;
 }
 

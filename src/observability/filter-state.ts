@@ -11,6 +11,8 @@ export interface FilterStateObject {
   field?(name: string): string | null;
   /** What a hash policy hashes of it; null where it has no hash. Envoy: Hashable. */
   hashText(): string | null;
+  /** It stays where another request comes of this one (recreateStream). Envoy: LifeSpan::Request. */
+  readonly isOfRequest?: true;
 }
 
 /** The fields as a text format prints them: the names of protobuf's JSON. */

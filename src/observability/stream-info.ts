@@ -149,7 +149,9 @@ export class StreamInfo {
   /** The request goes on as another one: what came of it stays. Envoy: StreamInfoImpl::setFromForRecreateStream. */
   restart(): void {
     const { requestEnd, bytesReceived, downstreamRemoteAddress, internalRedirects, redirectSteps } = this;
+    const lasting = [...(this.filterState ?? [])].filter(([, object]) => object.isOfRequest);
     this.reset();
+    if (lasting.length > 0) this.filterState = new Map(lasting);
     this.requestEnd = requestEnd;
     this.bytesReceived = bytesReceived;
     this.downstreamRemoteAddress = downstreamRemoteAddress;

@@ -42,7 +42,7 @@ export class Stream implements RequestSink, TerminalStream {
   /** Between begin and the end of the response or the stream; only the stream itself sets it. */
   isActive = false;
   isRequestComplete = false;
-  #isResponseStarted = false;
+  isResponseStarted = false;
   #isResponseHeadSent = false;
   #isLocal = false;
   #isUpgraded = false;
@@ -65,10 +65,6 @@ export class Stream implements RequestSink, TerminalStream {
   get isLive(): boolean {
     return this.isActive && !this.#isLocal;
   }
-  get isResponseStarted(): boolean {
-    return this.#isResponseStarted;
-  }
-
   /** A request begins: its first byte was seen. */
   begin(connection: StreamConnection, writer: ResponseWriter): void {
     this.connection = connection;
@@ -138,7 +134,6 @@ export class Stream implements RequestSink, TerminalStream {
     this.hcm.stats.count("downstream_rq_rx_reset");
     this.#finish();
   }
-
   onWritable(): void {
     if (!this.#isAboveWatermark) return;
     this.#isAboveWatermark = false;
@@ -157,7 +152,6 @@ export class Stream implements RequestSink, TerminalStream {
   override(slot: number): unknown {
     return this.route?.filters.overrides[slot] ?? null;
   }
-
   refreshRoute(): void {
     this.route = this.routeAgain(this.request);
   }
@@ -167,7 +161,6 @@ export class Stream implements RequestSink, TerminalStream {
     eventClock.tick();
     this.requestWalk.resume(slot);
   }
-
   continueResponse(slot: number): void {
     if (!this.isActive) return;
     eventClock.tick();
@@ -177,7 +170,7 @@ export class Stream implements RequestSink, TerminalStream {
   sendLocalReply(reply: LocalReply, edit?: (head: ResponseHead) => void): void {
     if (!this.isActive) return;
     this.info.responseFlags |= reply.flags;
-    if (this.#isResponseStarted) this.abort(reply.flags, reply.details);
+    if (this.isResponseStarted) this.abort(reply.flags, reply.details);
     else {
       this.#beginLocal(reply.details);
       writeLocalReply(this, reply, edit ?? null, false);
@@ -191,7 +184,7 @@ export class Stream implements RequestSink, TerminalStream {
   }
 
   answer(head: ResponseHead, details: string): void {
-    if (!this.isActive || this.#isResponseStarted) return;
+    if (!this.isActive || this.isResponseStarted) return;
     this.#beginLocal(details);
     this.info.noteResponse(head);
     this.responseWalk.head(head, true);
@@ -202,7 +195,7 @@ export class Stream implements RequestSink, TerminalStream {
   respond(head: ResponseHead, endStream: boolean): void {
     if (!this.isActive) return;
     this.#limits.touch();
-    this.#isResponseStarted = true;
+    this.isResponseStarted = true;
     this.info.noteResponse(head);
     this.responseWalk.head(head, endStream);
   }
@@ -210,9 +203,8 @@ export class Stream implements RequestSink, TerminalStream {
   respondInformational(head: ResponseHead): void {
     if (head.status === 100 && this.hcm.spec.proxy100Continue) this.answer100Continue();
   }
-
   answer100Continue(): void {
-    if (this.isActive && !this.#isResponseStarted) this.#writer?.write100Continue();
+    if (this.isActive && !this.isResponseStarted) this.#writer?.write100Continue();
   }
 
   respondData(bytes: Buffer, endStream: boolean): boolean {
@@ -221,7 +213,6 @@ export class Stream implements RequestSink, TerminalStream {
     this.responseWalk.data(bytes, endStream);
     return this.#responsePauses === 0;
   }
-
   respondTrailers(trailers: HeaderBlock): void {
     if (!this.isActive) return;
     this.info.responseTrailers = trailers;
@@ -240,12 +231,19 @@ export class Stream implements RequestSink, TerminalStream {
   routeAgain(head: RequestHead): Route | null {
     return this.hcm.routeAgain(head, this.info);
   }
+  recreate(): void {
+    this.#beginLocal("internal_redirect");
+    this.responseWalk.bufferLimit = Infinity;
+    // Who called the filter must not meet the next pass; what still comes of the answer is lost.
+    queueMicrotask(() => this.restart(empty, null));
+  }
 
   restart(body: Buffer, trailers: HeaderBlock | null): void {
+    if (!this.isActive) return;
     this.#endPass();
     this.hcm.onStreamRestart(this.info);
-    this.#terminal.reset();
-    this.scratch.length = 0;
+    if (this.#pauses > 0) this.#writer?.resumeReading();
+    this.#resetPass();
     this.#beginPass(0);
     replayRequest(this, this.requestWalk, body, trailers);
   }
@@ -253,7 +251,6 @@ export class Stream implements RequestSink, TerminalStream {
   pauseRequest(): void {
     if (this.#pauses++ === 0) this.#writer?.pauseReading();
   }
-
   resumeRequest(): void {
     if (this.#pauses > 0 && --this.#pauses === 0) this.#writer?.resumeReading();
   }
@@ -307,7 +304,7 @@ export class Stream implements RequestSink, TerminalStream {
   /** A filter holds more of the response than its limit allows. */
   onResponseBufferFull(): void {
     if (!this.#isResponseHeadSent) {
-      this.#isResponseStarted = false;
+      this.isResponseStarted = false;
       this.responseWalk.forget();
       this.sendLocalReply(localReplies.responsePayloadTooLarge);
     } else this.abort(0, localReplies.responsePayloadTooLarge.details);
@@ -324,7 +321,6 @@ export class Stream implements RequestSink, TerminalStream {
   drop(): void {
     if (this.isActive) this.#finish();
   }
-
   dispose(): void {
     this.#limits.dispose();
   }
@@ -332,7 +328,7 @@ export class Stream implements RequestSink, TerminalStream {
   #beginLocal(details: string): void {
     this.info.details = details;
     this.#isLocal = true;
-    this.#isResponseStarted = true;
+    this.isResponseStarted = true;
     this.hcm.noteCluster(this);
     this.#terminal.cancel();
     if (!this.isRequestComplete) this.connection.closeAfterResponse();
@@ -380,24 +376,28 @@ export class Stream implements RequestSink, TerminalStream {
     this.#mayWait ||= this.requestWalk.wasStopped || this.responseWalk.wasStopped;
   }
 
-  #reset(): void {
+  #resetPass(): void {
     this.#terminal.reset();
+    if (this.scratch.length > 0) this.scratch.length = 0;
+    this.isResponseStarted = false;
+    this.#isLocal = false;
+    this.#pauses = 0;
+    this.#responsePauses = 0;
+  }
+
+  #reset(): void {
+    this.#resetPass();
     this.info.reset();
     this.connection = noConnection;
     this.request = noRequest;
     this.route = null;
     this.timeoutMs = 0;
-    if (this.scratch.length > 0) this.scratch.length = 0;
     this.#writer = null;
     this.isRequestComplete = false;
-    this.#isResponseStarted = false;
     this.#isResponseHeadSent = false;
-    this.#isLocal = false;
     this.#isUpgraded = false;
     this.#mayWait = false;
     this.isGrpcRequest = false;
-    this.#pauses = 0;
-    this.#responsePauses = 0;
     this.#isAboveWatermark = false;
   }
 }

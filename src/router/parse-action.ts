@@ -53,7 +53,8 @@ export function parseAction(
   }
 }
 
-function parseRedirect(
+/** Of a route, or of a policy that redirects. */
+export function parseRedirect(
   message: RedirectAction,
   match: PathMatchSpec,
   problems: Problems,

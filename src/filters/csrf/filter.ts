@@ -1,3 +1,4 @@
+import { parseAbsoluteUrl } from "../../http/absolute-url.ts";
 import type { RequestHead } from "../../http/header-block.ts";
 import { localReply } from "../../observability/local-replies.ts";
 import { StringMatcher } from "../../router/matchers.ts";
@@ -66,11 +67,10 @@ function linkPolicy(spec: CsrfPolicySpec): CsrfPolicy {
   return { spec, origins: spec.additionalOrigins.map((origin) => new StringMatcher(origin)) };
 }
 
-/** Of an absolute URL (RFC 3986 section 3), without the userinfo; what is none counts as it is. Envoy: Http::Utility::Url::hostAndPort. */
+/** Of an absolute URL; what is none counts as it is. */
 function hostAndPort(text: string | null): string {
-  return text === null ? "" : (absoluteUrl.exec(text)?.[1] ?? text);
+  return text === null ? "" : (parseAbsoluteUrl(text)?.authority ?? text);
 }
 
-const absoluteUrl = /^[A-Za-z][A-Za-z0-9+.-]*:\/\/(?:[^/?#@]*@)?([^/?#]+)/;
 const changing = new Set(["POST", "PUT", "DELETE", "PATCH"]);
 const mismatch = localReply(403, "Invalid origin", "csrf_origin_mismatch");

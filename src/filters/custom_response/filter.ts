@@ -1,49 +1,46 @@
 import type { ResponseHead } from "../../http/header-block.ts";
-import { type BodyFormat, linkBodyFormat } from "../../observability/body-format.ts";
-import { localReply } from "../../observability/local-replies.ts";
-import { HeaderMutations } from "../../router/header-mutation.ts";
 import { linkMatcher, type MatchTree } from "../../router/matching/match-tree.ts";
 import type { PerFilter } from "../../router/route.ts";
-import type { RuntimeLookup } from "../../router/runtime-fraction.ts";
-import { compileTemplate } from "../../router/template-value.ts";
 import { type Filter, type FilterStream, HeadersStatus } from "../api.ts";
 import type { FilterDeps } from "../linkers.ts";
-import type { CustomResponseSpec, ResponsePolicySpec } from "./parse.ts";
+import { LocalPolicy } from "./local-policy.ts";
+import type { CustomResponseSpec } from "./parse.ts";
+import { Redirected, RedirectPolicy, redirectKey } from "./redirect-policy.ts";
 
-/** Puts the proxy's own answer in the place of the upstream's, chosen by a matcher. Envoy: CustomResponseFilter. */
+/** Puts another answer in the place of the upstream's, chosen by a matcher. Envoy: CustomResponseFilter. */
 export class CustomResponseFilter implements Filter {
   readonly #slot: number;
+  readonly #deps: FilterDeps;
   readonly #tree: MatchTree<ResponsePolicy> | null;
 
-  readonly #runtime: RuntimeLookup;
-
-  constructor(spec: CustomResponseSpec, slot: number, { runtime }: FilterDeps) {
+  constructor(spec: CustomResponseSpec, slot: number, deps: FilterDeps) {
     this.#slot = slot;
-    this.#runtime = runtime;
-    this.#tree = linkTree(spec, runtime);
+    this.#deps = deps;
+    this.#tree = linkTree(spec, deps, deps.statPrefix);
   }
 
   /** The trees of all levels, the most specific first. */
   linkRoute(perFilter: PerFilter, name: string): MatchTree<ResponsePolicy>[] | null {
     const found = (perFilter.get(name) ?? []).filter(({ type }) => type !== "");
     const trees = found
-      .map(({ config }) => linkTree(config as CustomResponseSpec, this.#runtime))
+      .map(({ config }) => linkTree(config as CustomResponseSpec, this.#deps, ""))
       .filter((tree) => tree !== null);
     return trees.length === 0 ? null : trees;
   }
 
+  onRequestHead(stream: FilterStream): HeadersStatus {
+    stream.scratch[this.#slot] = true;
+    return HeadersStatus.Continue;
+  }
+
   onResponseHead(stream: FilterStream, head: ResponseHead): HeadersStatus {
+    const redirected = stream.info.filterState?.get(redirectKey);
+    if (redirected instanceof Redirected) {
+      redirected.onAnswer(head, stream.info);
+      return HeadersStatus.Continue;
+    }
     const policy = this.#policyOf(stream);
-    if (policy === null) return HeadersStatus.Continue;
-    const { spec, format, headers } = policy;
-    const { info } = stream;
-    info.localReplyBody = spec.body;
-    const body = format === null ? spec.body : format.formatter.format(info);
-    info.localReplyBody = "";
-    const reply = localReply(spec.status || head.status, body, spec.details ?? info.details);
-    // The content type of the format is not looked at, as in Envoy.
-    stream.replaceResponse(reply, (own) => headers.apply(own, info));
-    return HeadersStatus.StopIteration;
+    return policy === null ? HeadersStatus.Continue : policy.respond(stream, head, stream.scratch[this.#slot] === true);
   }
 
   #policyOf(stream: FilterStream): ResponsePolicy | null {
@@ -57,17 +54,15 @@ export class CustomResponseFilter implements Filter {
   }
 }
 
-interface ResponsePolicy {
-  spec: ResponsePolicySpec;
-  format: BodyFormat | null;
-  headers: HeaderMutations;
-}
+type ResponsePolicy = LocalPolicy | RedirectPolicy;
 
-function linkTree({ matcher }: CustomResponseSpec, runtime: RuntimeLookup): MatchTree<ResponsePolicy> | null {
+function linkTree(
+  { matcher }: CustomResponseSpec,
+  { slab, runtime }: FilterDeps,
+  statPrefix: string,
+): MatchTree<ResponsePolicy> | null {
   if (matcher === null) return null;
-  return linkMatcher(matcher, runtime, (spec) => ({
-    spec,
-    format: linkBodyFormat(spec.bodyFormat),
-    headers: new HeaderMutations(spec.headersToAdd, [], compileTemplate),
-  }));
+  return linkMatcher(matcher, runtime, (spec) =>
+    spec.kind === "local" ? new LocalPolicy(spec) : new RedirectPolicy(spec, slab, statPrefix),
+  );
 }

@@ -9,6 +9,10 @@ import {
   type LocalResponsePolicy,
   LocalResponsePolicySchema,
 } from "../../proto/generated/envoy/extensions/http/custom_response/local_response_policy/v3/local_response_policy_pb.ts";
+import {
+  type RedirectPolicy,
+  RedirectPolicySchema,
+} from "../../proto/generated/envoy/extensions/http/custom_response/redirect_policy/v3/redirect_policy_pb.ts";
 import type { Problems } from "../../proto/problems.ts";
 import { parseMatcher } from "../../router/matching/parse.ts";
 import type { MatcherSpec } from "../../router/matching/spec.ts";
@@ -16,14 +20,19 @@ import { parseAddition } from "../../router/parse-headers.ts";
 import { readSource } from "../../router/read-source.ts";
 import type { HeaderAddSpec } from "../../router/spec.ts";
 import { compileTemplate } from "../../router/template-value.ts";
+import { parseRedirectPolicy, type RedirectPolicySpec } from "./parse-redirect.ts";
 
 /** extensions.filters.http.custom_response.v3.CustomResponse, of the filter or of a route; null: nothing is replaced. */
 export interface CustomResponseSpec {
   matcher: MatcherSpec<ResponsePolicySpec> | null;
 }
 
+/** What is done with an answer. */
+type ResponsePolicySpec = LocalPolicySpec | RedirectPolicySpec;
+
 /** extensions.http.custom_response.local_response_policy.v3.LocalResponsePolicy. */
-export interface ResponsePolicySpec {
+export interface LocalPolicySpec {
+  kind: "local";
   /** UTF-8. */
   body: string;
   bodyFormat: BodyFormatSpec | null;
@@ -42,14 +51,21 @@ export function parseCustomResponse(message: CustomResponse, problems: Problems)
   return { matcher: parseMatcher(matcher, rules, problems.at("custom_response_matcher")) };
 }
 
-function parseAction({ desc, message }: Unpacked, _name: string, problems: Problems): ResponsePolicySpec | null {
-  if (desc.typeName === LocalResponsePolicySchema.typeName)
-    return parsePolicy(message as LocalResponsePolicy, problems);
-  problems.error("", `the policy ${desc.typeName} is not implemented in Nuncio yet`);
-  return null;
+function parseAction({ desc, message }: Unpacked, name: string, problems: Problems): ResponsePolicySpec | null {
+  switch (desc.typeName) {
+    case LocalResponsePolicySchema.typeName:
+      return parseLocal(message as LocalResponsePolicy, problems);
+    case RedirectPolicySchema.typeName:
+      return parseRedirectPolicy(message as RedirectPolicy, problems);
+    default:
+      problems.error("", `is a ${desc.typeName}, which is no policy here`, {
+        envoyText: `Didn't find a registered implementation for '${name}' with type URL: '${desc.typeName}'`,
+      });
+      return null;
+  }
 }
 
-function parsePolicy(message: LocalResponsePolicy, problems: Problems): ResponsePolicySpec {
+function parseLocal(message: LocalResponsePolicy, problems: Problems): LocalPolicySpec {
   checkCoverage(LocalResponsePolicySchema, message, problems, {
     honoured: [
       "body",
@@ -63,6 +79,7 @@ function parsePolicy(message: LocalResponsePolicy, problems: Problems): Response
   });
   const { body, responseCodeDetailsAction: details } = message;
   return {
+    kind: "local",
     body: body === undefined ? "" : Buffer.from(readSource(body, problems.at("body"))).toString(),
     bodyFormat: parseBodyFormat(message.bodyFormat, problems.at("body_format")),
     status: message.statusCode ?? 0,

@@ -1,3 +1,4 @@
+import { parseAbsoluteUrl } from "../../http/absolute-url.ts";
 import { copyRequest } from "../../http/copy-head.ts";
 import { RequestHead, type ResponseHead } from "../../http/header-block.ts";
 import { Known } from "../../http/names.ts";
@@ -54,15 +55,14 @@ function followRedirect(
 ): boolean {
   const location = response.get(Known.location);
   if (location === null) return false;
-  const target = absoluteUrl.exec(location);
+  const target = parseAbsoluteUrl(location);
   if (target === null) {
     stats.count("passthrough_internal_redirect_bad_location");
     return false;
   }
   const { info } = stream;
   const isPlain = head.scheme === "http" || info.downstreamTls === null;
-  const [, scheme = "", authority = "", rest = ""] = target;
-  const isTargetPlain = scheme.toLowerCase() === "http";
+  const isTargetPlain = target.scheme.toLowerCase() === "http";
   if (!policy.allowCrossScheme && isPlain !== isTargetPlain) {
     stats.count("passthrough_internal_redirect_unsafe_scheme");
     return false;
@@ -74,9 +74,9 @@ function followRedirect(
   const before = new RequestHead();
   copyRequest(head, before);
   copyNamed(policy.headersToCopy, response, head);
-  head.scheme = scheme;
-  head.authority = authority;
-  head.path = rest === "" ? "/" : rest;
+  head.scheme = target.scheme;
+  head.authority = target.authority;
+  head.path = target.target;
   const from = stream.route?.name ?? "";
   const route = stream.routeAgain(head);
   if (route === null || !accepts(policy, info, from, route, isPlain, isTargetPlain)) {
@@ -132,6 +132,3 @@ function accepts(
   }
   return true;
 }
-
-/** Scheme, authority, path with its query. Envoy changes nothing of them: no dots, no default port, no capitals. */
-const absoluteUrl = /^([A-Za-z][A-Za-z0-9+.-]*):\/\/([^/?#]+)([^#]*)/;

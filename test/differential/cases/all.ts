@@ -12,6 +12,7 @@ import { credentialInjectorCases, credentialInjectorSetups } from "./credential-
 import { credentialsCases, credentialsSetups } from "./credentials.ts";
 import { csrfCases, csrfSetups } from "./csrf.ts";
 import { customResponseCases, customResponseSetups, customResponseStateSetups } from "./custom-response.ts";
+import { customRedirectCases, customRedirectSetups } from "./custom-response-redirect.ts";
 import { decompressorCases, decompressorSetups } from "./decompressor.ts";
 import { extAuthzCases, extAuthzSetups } from "./ext-authz.ts";
 import { failuresCases, failuresSetups } from "./failures.ts";
@@ -100,6 +101,7 @@ const casesOfHttp1 = [
   ...rawBytesCases,
   ...celCases,
   ...customResponseCases,
+  ...customRedirectCases,
   ...csrfCases,
   ...matchDelegateCases,
   ...rbacCases,
@@ -153,6 +155,7 @@ export const allSetups: Readonly<Record<string, Setup>> = {
   ...celSetups,
   ...customResponseSetups,
   ...customResponseStateSetups,
+  ...customRedirectSetups,
   ...csrfSetups,
   ...matchDelegateSetups,
   ...rbacSetups,
