@@ -101,6 +101,8 @@ export interface Filter {
   onDestroy?(stream: FilterStream): void;
   /** At link, once a route that says something to any filter: what stream.override(slot) gives there. `name` is its own. */
   linkRoute?(perFilter: PerFilter, name: string): unknown;
+  /** The same for a filter around another one, whose linkRoute is that one's: what `stream.route.filters.outer` has in its slot. */
+  linkOuter?(perFilter: PerFilter, name: string): unknown;
 }
 
 /** What the terminal filter (the router) sees beyond FilterStream: it makes the response. */

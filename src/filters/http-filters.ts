@@ -91,8 +91,12 @@ export function parseFilterConfig(
   const scope = problems.at(unpacked.innerPath);
   if (type === RouterSchema.typeName) return { type, config: parseRouter(unpacked.message as Router, scope) };
   if (type === ExtensionWithMatcherSchema.typeName) {
-    const parseInner = (inner: string, config: Any | undefined, at: Problems) =>
-      parseFilterConfig(inner, config, at, secrets);
+    const parseInner = (inner: string, config: Any | undefined, at: Problems) => {
+      const spec = parseFilterConfig(inner, config, at, secrets);
+      if (spec?.type === RouterSchema.typeName)
+        at.error("", "the router cannot be skipped: it is the last of the chain");
+      return spec;
+    };
     const config = parseMatchDelegate(unpacked.message as ExtensionWithMatcher, scope, parseInner);
     return config === null ? null : { type, config };
   }

@@ -1,5 +1,6 @@
 import type { TlsContextSpec } from "../net/tls/contexts.ts";
 import type { StatsSlab } from "../observability/stats.ts";
+import type { PerFilter } from "../router/route.ts";
 import type { RuntimeLookup } from "../router/runtime-fraction.ts";
 import type { Cluster } from "../upstream/cluster.ts";
 import type { CredentialSpec } from "../upstream/credential.ts";
@@ -52,6 +53,7 @@ import { RateLimitFilter } from "./ratelimit/filter.ts";
 import type { RateLimitFilterSpec } from "./ratelimit/parse.ts";
 import { RbacFilter } from "./rbac/filter.ts";
 import type { RbacSpec } from "./rbac/parse.ts";
+import { configsFor } from "./route-config.ts";
 import { SetFilterStateFilter } from "./set_filter_state/filter.ts";
 import type { SetFilterStateSpec } from "./set_filter_state/parse.ts";
 import { SetMetadataFilter } from "./set_metadata/filter.ts";
@@ -85,15 +87,25 @@ export interface FilterDeps {
 /** Spec to the live filter of a chain; the worker's half of the registry. Cannot fail on what parse gave. */
 export function linkFilter(spec: FilterConfigSpec, slot: number, deps: FilterDeps): Filter {
   if (spec.type === "") return missing;
-  if (spec.type === "envoy.extensions.common.matching.v3.ExtensionWithMatcher") {
+  if (spec.type === matchDelegate) {
     const { matcher, inner } = spec.config as MatchDelegateSpec<FilterConfigSpec>;
-    return new MatchDelegateFilter(matcher, linkFilter(inner, slot, deps), deps.runtime);
+    const filter = linkFilter(inner, slot, deps);
+    const ofRoute = (perFilter: PerFilter, name: string): unknown => linkRoute(filter, inner.type, perFilter, name);
+    return new MatchDelegateFilter(matcher, slot, filter, ofRoute, deps.runtime);
   }
   const link = linkers[spec.type];
   if (link === undefined) throw new Error(`no link for the filter ${spec.type}`);
   return link(spec.config, slot, deps);
 }
 
+/** What the filter of that type has of a route. */
+export function linkRoute(filter: Filter, type: string, perFilter: PerFilter, name: string): unknown {
+  // What is around another filter divides them itself.
+  const own = type === matchDelegate ? perFilter : configsFor(perFilter, name, type);
+  return filter.linkRoute?.(own, name) ?? null;
+}
+
+const matchDelegate = "envoy.extensions.common.matching.v3.ExtensionWithMatcher";
 const missing = new MissingFilter();
 
 /** By full message name. */

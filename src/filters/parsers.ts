@@ -1,5 +1,6 @@
 import type { DescMessage, Message, MessageShape } from "@bufbuild/protobuf";
 import type { TlsContexts } from "../net/tls/contexts.ts";
+import { ExtensionWithMatcherPerRouteSchema } from "../proto/generated/envoy/extensions/common/matching/v3/extension_matcher_pb.ts";
 import { AdmissionControlSchema } from "../proto/generated/envoy/extensions/filters/http/admission_control/v3/admission_control_pb.ts";
 import {
   ApiKeyAuthPerRouteSchema,
@@ -79,6 +80,7 @@ import { parseHealthCheck } from "./health_check/parse.ts";
 import { parseJsonToMetadata, parseJsonToMetadataPerRoute } from "./json_to_metadata/parse.ts";
 import { parseJwtAuthn, parseJwtPerRoute } from "./jwt_authn/parse.ts";
 import { parseLocalRateLimit, parseLocalRateLimitPerRoute } from "./local_ratelimit/parse.ts";
+import { parseMatchDelegatePerRoute } from "./match_delegate/parse.ts";
 import { parseOnDemand, parseOnDemandPerRoute } from "./on_demand/parse.ts";
 import { parseRateLimit, parseRateLimitPerRoute } from "./ratelimit/parse.ts";
 import { parseRbac, parseRbacPerRoute } from "./rbac/parse.ts";
@@ -125,6 +127,7 @@ export const filterParsers: ReadonlyMap<string, ParseConfig> = new Map<string, P
 
 /** What typed_per_filter_config may hold, by the full name of the message. */
 export const perRouteParsers: ReadonlyMap<string, (message: Message, problems: Problems) => unknown> = new Map([
+  row(ExtensionWithMatcherPerRouteSchema, parseMatchDelegatePerRoute),
   row(ApiKeyAuthPerRouteSchema, parseApiKeyAuthPerRoute),
   row(BandwidthLimitSchema, parseBandwidthLimitPerRoute),
   row(BasicAuthPerRouteSchema, parseBasicAuthPerRoute),

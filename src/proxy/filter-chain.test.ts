@@ -11,10 +11,10 @@ const slots = (list: readonly { slot: number }[] | undefined): number[] | undefi
 
 test("a list a hook: requests first to last, responses last to first, without those that are disabled", () => {
   const chain = new FilterChain([
-    { name: "a", filter: seesBoth, disabled: false },
-    { name: "b", filter: seesRequests, disabled: false },
-    { name: "c", filter: seesBoth, disabled: false },
-    { name: "d", filter: seesBoth, disabled: true },
+    { name: "a", type: "", filter: seesBoth, disabled: false },
+    { name: "b", type: "", filter: seesRequests, disabled: false },
+    { name: "c", type: "", filter: seesBoth, disabled: false },
+    { name: "d", type: "", filter: seesBoth, disabled: true },
   ]);
   const variant = chain.variants[0];
   expect(slots(variant?.request.head)).toEqual([0, 1, 2]);
@@ -24,8 +24,8 @@ test("a list a hook: requests first to last, responses last to first, without th
 
 test("the most specific level turns a filter on and off; routes that say the same share a variant", () => {
   const chain = new FilterChain([
-    { name: "a", filter: seesBoth, disabled: false },
-    { name: "b", filter: seesBoth, disabled: true },
+    { name: "a", type: "", filter: seesBoth, disabled: false },
+    { name: "b", type: "", filter: seesBoth, disabled: true },
   ]);
   const first = chain.linkRoute(new Map([["a", [off, on]]]));
   const second = chain.linkRoute(new Map([["a", [off]]]));

@@ -1,4 +1,5 @@
 import type { Filter } from "../filters/api.ts";
+import { linkRoute } from "../filters/linkers.ts";
 import type { PerFilter, RouteFilters } from "../router/route.ts";
 
 /** One filter of a chain as a hook's list holds it. */
@@ -11,6 +12,8 @@ export interface ChainEntry {
 /** A filter of a chain, linked. */
 export interface ChainFilter {
   name: string;
+  /** Full name of its message. */
+  type: string;
   filter: Filter;
   /** It runs only on routes that turn it on. */
   disabled: boolean;
@@ -48,7 +51,10 @@ export class FilterChain {
 
   /** What the filters have of a route that says something to one of them. */
   linkRoute(perFilter: PerFilter): RouteFilters {
-    const overrides = this.#filters.map(({ name, filter }) => filter.linkRoute?.(perFilter, name) ?? null);
+    const overrides = this.#filters.map(({ name, type, filter }) => linkRoute(filter, type, perFilter, name));
+    const outer = this.#filters.some(({ filter }) => filter.linkOuter)
+      ? this.#filters.map(({ name, filter }) => filter.linkOuter?.(perFilter, name) ?? null)
+      : null;
     const isOn = this.#filters.map(({ name, disabled }) => !(perFilter.get(name)?.[0]?.disabled ?? disabled));
     const key = isOn.join();
     let variant = this.#variantsByKey.get(key);
@@ -56,7 +62,7 @@ export class FilterChain {
       variant = this.variants.push(variantOf(this.#filters, isOn)) - 1;
       this.#variantsByKey.set(key, variant);
     }
-    return { overrides, variant };
+    return { overrides, outer, variant };
   }
 }
 

@@ -24,7 +24,9 @@ function walk(...filters: Filter[]): { iteration: Iteration<Head, string[]>; out
     onBufferFull: (isWatermark) => out.push(`full ${isWatermark}`),
     onBufferDrained: () => out.push("drained"),
   };
-  const chain = new FilterChain(filters.map((filter, slot) => ({ name: String(slot), filter, disabled: false })));
+  const chain = new FilterChain(
+    filters.map((filter, slot) => ({ name: String(slot), type: "", filter, disabled: false })),
+  );
   const iteration = new Iteration(direction, false);
   iteration.begin(chain.variants[0]?.request ?? { head: [], data: [], trailers: [] }, 100);
   return { iteration, out, seen };

@@ -124,6 +124,7 @@ function linkFilterChain(spec: HcmSpec, deps: HcmDeps): FilterChain {
       .filter(({ config }) => config.type !== routerType)
       .map(({ filter: { name, disabled }, config }, slot) => ({
         name,
+        type: config.type,
         filter: linkFilter(config, slot, { ...filterDeps, filterName: name }),
         disabled,
       })),

@@ -211,7 +211,7 @@ test("per-filter configs come to the filters by name, the most specific level fi
     { perFilterConfig: { g: of("config"), h: of("config") } },
   );
   const linked: unknown[] = [];
-  const filters = { overrides: ["x"], variant: 1 };
+  const filters = { overrides: ["x"], outer: null, variant: 1 };
   const linkFilters: LinkDeps["linkFilters"] = (perFilter) => {
     linked.push(["f", "g", "h", "i"].map((name) => perFilter.get(name)?.map(({ config: said }) => said)));
     return filters;

@@ -81,6 +81,8 @@ export interface Route {
 export interface RouteFilters {
   /** By slot, what a filter linked of its per-route configs; nothing or null without one. */
   readonly overrides: readonly unknown[];
+  /** By slot, what a filter around another one has of them itself; null without such a filter. */
+  readonly outer: readonly unknown[] | null;
   /** Which filters of the chain run: 0 for those that are not disabled of themselves. */
   readonly variant: number;
 }
@@ -89,7 +91,7 @@ export interface RouteFilters {
 export type PerFilter = ReadonlyMap<string, readonly PerFilterSpec[]>;
 
 /** Of a route that says nothing to any filter. */
-export const noRouteFilters: RouteFilters = { overrides: [], variant: 0 };
+export const noRouteFilters: RouteFilters = { overrides: [], outer: null, variant: 0 };
 
 /** The virtual host that a route stands in. */
 export interface VirtualHost {

@@ -9,6 +9,7 @@ import { ofHeaderMutation } from "./header-mutation-configs.ts";
 import { ofJwtAuthn } from "./jwt-authn-configs.ts";
 import { ofLocalRateLimit } from "./local-ratelimit-configs.ts";
 import { ofManager } from "./manager-configs.ts";
+import { ofMatchDelegate } from "./match-delegate-configs.ts";
 import { ofMetadata } from "./metadata-configs.ts";
 import { ofRateLimit } from "./ratelimit-configs.ts";
 import { ofRbac } from "./rbac-configs.ts";
@@ -374,4 +375,5 @@ export const configCases: readonly FilterConfigCase[] = [
   ...ofGrpcWeb,
   ...ofMetadata,
   ...ofManager,
+  ...ofMatchDelegate,
 ];

@@ -3,6 +3,7 @@ import { linkMatcher, type MatchTree } from "../../router/matching/match-tree.ts
 import type { PerFilter } from "../../router/route.ts";
 import { type Filter, type FilterStream, HeadersStatus } from "../api.ts";
 import type { FilterDeps } from "../linkers.ts";
+import { routeConfigs } from "../route-config.ts";
 import { LocalPolicy } from "./local-policy.ts";
 import type { CustomResponseSpec } from "./parse.ts";
 import { Redirected, RedirectPolicy, redirectKey } from "./redirect-policy.ts";
@@ -21,9 +22,8 @@ export class CustomResponseFilter implements Filter {
 
   /** The trees of all levels, the most specific first. */
   linkRoute(perFilter: PerFilter, name: string): MatchTree<ResponsePolicy>[] | null {
-    const found = (perFilter.get(name) ?? []).filter(({ type }) => type !== "");
-    const trees = found
-      .map(({ config }) => linkTree(config as CustomResponseSpec, this.#deps, ""))
+    const trees = routeConfigs<CustomResponseSpec>(perFilter, name)
+      .map((spec) => linkTree(spec, this.#deps, ""))
       .filter((tree) => tree !== null);
     return trees.length === 0 ? null : trees;
   }

@@ -11,6 +11,7 @@ import { filterCounters } from "../counters.ts";
 import { isFlagOn } from "../feature-flag.ts";
 import type { FilterDeps } from "../linkers.ts";
 import { routeCluster } from "../route-cluster.ts";
+import { routeConfigs } from "../route-config.ts";
 import { AuthzCheck, type AuthzSettings, statNames } from "./authz-check.ts";
 import type { CheckContext } from "./check-request.ts";
 import { MutationRules } from "./mutation-rules.ts";
@@ -56,8 +57,7 @@ export class ExtAuthzFilter implements Filter, AuthzSettings {
   }
 
   linkRoute(perFilter: PerFilter, name: string): RouteAuthz | null {
-    const levels = (perFilter.get(name) ?? []).filter(({ type }) => type !== "");
-    const specs = levels.map(({ config }) => config as ExtAuthzRouteSpec);
+    const specs = routeConfigs<ExtAuthzRouteSpec>(perFilter, name);
     const [spec] = specs;
     if (spec === undefined) return null;
     const extensions = Object.assign({}, ...specs.toReversed().map(({ contextExtensions }) => contextExtensions));

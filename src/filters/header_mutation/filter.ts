@@ -1,6 +1,7 @@
 import type { HeaderBlock, RequestHead, ResponseHead } from "../../http/header-block.ts";
 import type { PerFilter } from "../../router/route.ts";
 import { DataStatus, type Filter, type FilterStream, HeadersStatus } from "../api.ts";
+import { routeConfigs } from "../route-config.ts";
 import { OrderedMutations } from "./mutations.ts";
 import type { HeaderMutationFilterSpec, MutationsSpec } from "./parse.ts";
 import { QueryMutations } from "./query.ts";
@@ -19,9 +20,7 @@ export class HeaderMutationFilter implements Filter {
 
   /** In the order they are applied, behind those of the filter. */
   linkRoute(perFilter: PerFilter, name: string): readonly Level[] {
-    const levels = (perFilter.get(name) ?? [])
-      .filter(({ type }) => type !== "")
-      .map(({ config }) => new Level(config as MutationsSpec));
+    const levels = routeConfigs<MutationsSpec>(perFilter, name).map((spec) => new Level(spec));
     return this.#mostSpecificWins ? levels.reverse() : levels;
   }
 

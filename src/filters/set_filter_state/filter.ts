@@ -4,6 +4,7 @@ import type { Formatter } from "../../observability/format.ts";
 import type { StreamInfo } from "../../observability/stream-info.ts";
 import type { PerFilter } from "../../router/route.ts";
 import { type Filter, type FilterStream, HeadersStatus } from "../api.ts";
+import { routeConfigs } from "../route-config.ts";
 import type { FilterStateValueSpec, SetFilterStateSpec } from "./parse.ts";
 
 /** Leaves texts under keys for others to read. Envoy: SetFilterState. */
@@ -20,10 +21,9 @@ export class SetFilterStateFilter implements Filter {
 
   /** Of all levels, the least specific first. What they say of the route is not looked at. */
   linkRoute(perFilter: PerFilter, name: string): readonly Value[] {
-    return (perFilter.get(name) ?? [])
-      .filter(({ type }) => type !== "")
+    return routeConfigs<SetFilterStateSpec>(perFilter, name)
       .reverse()
-      .flatMap(({ config }) => (config as SetFilterStateSpec).values.map((value) => new Value(value)));
+      .flatMap(({ values }) => values.map((value) => new Value(value)));
   }
 
   onRequestHead(stream: FilterStream): HeadersStatus {
