@@ -222,11 +222,12 @@ export class Cluster {
     if (update.spec === null) return;
     const { credential } = this.spec;
     if (credential?.secret.id === update.id) credential.secret.spec = update.spec as string;
-    const spec = update.spec as UpstreamTlsSpec;
-    const keyLog = linkKeyLog(spec.keyLog, this.#context.environment.logs);
     const contexts = [this.spec.tls, ...this.spec.socketMatches.map(({ tls }) => tls)];
-    for (const [i, context] of contexts.entries())
-      if (context?.id === update.id) this.#tls[i]?.update(spec, linkSans(spec.validation), keyLog);
+    for (const [i, context] of contexts.entries()) {
+      if (context?.id !== update.id) continue;
+      const spec = update.spec as UpstreamTlsSpec;
+      this.#tls[i]?.update(spec, linkSans(spec.validation), linkKeyLog(spec.keyLog, this.#context.environment.logs));
+    }
   }
 
   /** New endpoints. A host whose address stays keeps its connections; those of one that went drain. */
