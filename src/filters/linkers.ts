@@ -4,6 +4,7 @@ import type { PerFilter } from "../router/route.ts";
 import type { RuntimeLookup } from "../router/runtime-fraction.ts";
 import type { Cluster } from "../upstream/cluster.ts";
 import type { CredentialSpec } from "../upstream/credential.ts";
+import type { TokenSources } from "../upstream/token-source.ts";
 import { AdmissionControlFilter } from "./admission_control/filter.ts";
 import type { AdmissionControlSpec } from "./admission_control/parse.ts";
 import type { Filter } from "./api.ts";
@@ -79,6 +80,7 @@ export interface FilterDeps {
   nodeMetadata: Record<string, unknown>;
   /** As it is now; null where it has not come. */
   secretText: (secret: TlsContextSpec<string>) => string | null;
+  tokens: TokenSources;
   onDemand: OnDemandHosts;
   /** Cluster by name; null when there is none. */
   clusters: (name: string) => Cluster | null;

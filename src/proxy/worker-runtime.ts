@@ -15,6 +15,7 @@ import { realEnvironment, type UpstreamEnvironment } from "../upstream/environme
 import { GoneStats } from "../upstream/gone-stats.ts";
 import { LocalZone, type LocalZoneSpec } from "../upstream/local-zone.ts";
 import type { ClusterSpec, HostUpdate, LocalitySpec } from "../upstream/spec.ts";
+import { TokenSources } from "../upstream/token-source.ts";
 import type { DrainPlan } from "./drain-plan.ts";
 import { linkChains } from "./linked-chain.ts";
 import { Listener } from "./listener.ts";
@@ -90,6 +91,7 @@ export class WorkerRuntime {
   readonly #waitingHosts: WaitingHosts;
   readonly #logs: AccessLogSinks;
   readonly #environment: UpstreamEnvironment;
+  readonly #tokens: TokenSources;
   readonly #http2: Http2Stats;
   readonly #nodeCluster: string;
   readonly #nodeMetadata: Record<string, unknown>;
@@ -112,7 +114,8 @@ export class WorkerRuntime {
       intervalMs: options.fileFlushIntervalMs,
       minBytes: (options.fileFlushMinSizeKb || 64) * 1024,
     });
-    this.#environment = { ...realEnvironment, logs: this.#logs };
+    this.#tokens = new TokenSources(options.slab, (name) => this.#clusters.get(name) ?? null);
+    this.#environment = { ...realEnvironment, logs: this.#logs, tokens: this.#tokens };
   }
 
   get activeConnections(): number {
@@ -263,6 +266,7 @@ export class WorkerRuntime {
         secretText: ({ id, spec }) => this.#secretTexts.get(id) ?? spec,
         slab: this.#slab,
         runtime: this.#values,
+        tokens: this.#tokens,
         onDemand: this.#waitingHosts,
         clusters: (name) => this.#clusters.get(name) ?? null,
       },

@@ -3,9 +3,11 @@ import type { StatsSlab } from "../observability/stats.ts";
 import { BreakerGauges } from "../upstream/breaker-gauges.ts";
 import { Cluster } from "../upstream/cluster.ts";
 import { DnsCluster } from "../upstream/dns.ts";
+import { realEnvironment, type UpstreamEnvironment } from "../upstream/environment.ts";
 import { GoneStats } from "../upstream/gone-stats.ts";
 import { Membership } from "../upstream/membership.ts";
 import type { ClusterSpec, DnsSpec, HostUpdate, LocalitySpec } from "../upstream/spec.ts";
+import { TokenSources } from "../upstream/token-source.ts";
 import type { ClusterStatus } from "./admin/state.ts";
 import { clusterStatus } from "./cluster-status.ts";
 
@@ -19,6 +21,7 @@ export class MainClusters {
   readonly #clusters = new Map<string, MainCluster>();
   readonly #gone = new GoneStats();
   readonly #forgetStats: (isGone: (name: string) => boolean) => void;
+  readonly #environment: UpstreamEnvironment;
   #send: ((update: HostUpdate) => void) | null = null;
 
   /** `workers`: all who share counters, the main thread among them as the last. */
@@ -26,6 +29,7 @@ export class MainClusters {
     this.#workers = workers;
     this.#slab = stats.mainSlab;
     this.#forgetStats = (isGone) => stats.forget(isGone);
+    this.#environment = { ...realEnvironment, tokens: new TokenSources(stats.mainSlab, (name) => this.live(name)) };
   }
 
   /** A new cluster, or another spec of one that is there. Its endpoints are those of the spec until others come. */
@@ -84,7 +88,7 @@ export class MainClusters {
     const cluster = this.#clusters.get(name);
     if (cluster === undefined) return null;
     if (cluster.live === null) {
-      cluster.live = new Cluster(cluster.spec, this.#slab, this.#workers - 1);
+      cluster.live = new Cluster(cluster.spec, this.#slab, this.#workers - 1, this.#environment);
       cluster.live.updateHosts(cluster.localities);
     }
     return cluster.live;

@@ -16,7 +16,7 @@ import type { RuntimeLookup } from "../router/runtime-fraction.ts";
 import type { Borrower } from "./borrower.ts";
 import { CircuitBreaker, Resource } from "./circuit-breaker.ts";
 import { ClusterStats, clusterStatPrefix } from "./cluster-stats.ts";
-import { addCredential, type CredentialResult, credentialCounters } from "./credential.ts";
+import { Credential, type CredentialSpec } from "./credential.ts";
 import type { UpstreamEnvironment } from "./environment.ts";
 import { realEnvironment } from "./environment.ts";
 import { Host, type HostChooser, HostSet, type HostSetContext } from "./host-set.ts";
@@ -32,6 +32,7 @@ import { PoolH2 } from "./pool-h2.ts";
 import { anyTarget, type PoolTarget, targetKey, targetOf } from "./pool-target.ts";
 import { ProxyHeaders } from "./proxy-headers.ts";
 import type { ClusterSpec, LocalitySpec } from "./spec.ts";
+import type { TokenSources } from "./token-source.ts";
 
 /** Clusters do not know the runtime's keys. */
 const noRuntime: RuntimeLookup = { entry: () => null };
@@ -74,7 +75,7 @@ export class Cluster {
   readonly #hashPolicy: HashPolicy | null;
 
   /** null without a credential. */
-  readonly #credentialStats: Record<CredentialResult, number> | null;
+  readonly #credential: Credential | null;
 
   /** At most one per spec and worker at a time: its breakers take over the shared counters of this worker. */
   constructor(
@@ -96,7 +97,7 @@ export class Cluster {
     const policies = spec.lb.hash?.policies ?? [];
     this.#hashPolicy = policies.length === 0 ? null : new HashPolicy(policies);
     const prefix = clusterStatPrefix(spec.observabilityName);
-    this.#credentialStats = spec.credential === null ? null : credentialCounters(slab, prefix);
+    this.#credential = linkCredential(spec.credential, slab, prefix, environment.tokens);
     const sockets = [spec.tls, ...spec.socketMatches.map(({ tls }) => tls)];
     this.#tls = sockets.map((context) =>
       context === null ? null : new ClientTls(new SslStats(slab, prefix, "client")),
@@ -164,11 +165,7 @@ export class Cluster {
 
   /** What the cluster's filters do to a head. False: it may not go, there is no secret to send. */
   addCredential(head: RequestHead): boolean {
-    const { credential } = this.spec;
-    if (credential === null || this.#credentialStats === null) return true;
-    const result = addCredential(credential, credential.secret.spec, head);
-    this.stats.values[this.#credentialStats[result]]++;
-    return result !== "failed" || credential.allowsNone;
+    return this.#credential === null || this.#credential.addTo(head);
   }
 
   /** The borrower no longer waits. The host it waited for; null when it did not wait. */
@@ -357,6 +354,19 @@ export class Cluster {
     // Its target was forgotten meanwhile: a pool for this connection alone.
     return this.#newPool(host, pool.isHttp2 ? 0 : 2, pool.target);
   }
+}
+
+function linkCredential(
+  spec: CredentialSpec | null,
+  slab: StatsSlab,
+  prefix: string,
+  tokens: TokenSources | null,
+): Credential | null {
+  if (spec === null) return null;
+  const secret = () => spec.secret.spec;
+  // Envoy counts the tokens of all clusters together.
+  const source = spec.oauth2 === null || tokens === null ? null : tokens.of(spec.oauth2, "", secret);
+  return new Credential(spec, slab, prefix, secret, source);
 }
 
 function drainHost(host: Host): void {

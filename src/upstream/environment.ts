@@ -4,6 +4,7 @@ import type { Timers } from "../net/timer-wheel.ts";
 import { timers } from "../net/timer-wheel.ts";
 import type { Transport, TransportSink } from "../net/transport.ts";
 import type { AccessLogSinks } from "../observability/access-log-sink.ts";
+import type { TokenSources } from "./token-source.ts";
 
 /** What a connection uses of its transport. */
 export type UpstreamTransport = Pick<
@@ -33,6 +34,8 @@ export interface UpstreamEnvironment {
   random(): number;
   /** For key_log; null where none is kept. */
   logs: AccessLogSinks | null;
+  /** For credentials by oauth2; null where none are fetched. */
+  tokens: TokenSources | null;
 }
 
 export const realEnvironment: UpstreamEnvironment = {
@@ -41,4 +44,5 @@ export const realEnvironment: UpstreamEnvironment = {
   now: () => performance.now(),
   random: Math.random,
   logs: null,
+  tokens: null,
 };

@@ -91,6 +91,7 @@ export class FakeWorld {
     now: () => this.now,
     random: () => this.randoms.shift() ?? 0,
     logs: null,
+    tokens: null,
   };
 
   /** Lets time pass in steps of the wheel. */

@@ -20,8 +20,8 @@ export interface FetchRequest {
   isOwn: boolean;
 }
 
-/** What kept a fetch from a whole answer: no connection, one that broke, time, or something else. */
-export type FetchFailure = "connect" | "reset" | "timeout" | "other";
+/** What kept a fetch from a whole answer: no connection, one that broke before it or within it, time, or something else. */
+export type FetchFailure = "connect" | "reset" | "cut" | "timeout" | "other";
 
 /** Hears the end of a fetch, once. */
 export interface FetchSink {
@@ -117,7 +117,7 @@ export class HttpFetch implements Borrower {
   }
 
   onReset(reason: StreamReset, detail: string): void {
-    this.#fail(detail === "" ? reason : `${reason}: ${detail}`, "reset");
+    this.#fail(detail === "" ? reason : `${reason}: ${detail}`, this.#head === null ? "reset" : "cut");
   }
 
   onWritable(): void {}

@@ -1,31 +1,21 @@
 import type { RequestHead } from "../../http/header-block.ts";
 import { localReplies } from "../../observability/local-replies.ts";
-import {
-  addCredential,
-  type CredentialResult,
-  type CredentialSpec,
-  credentialCounters,
-} from "../../upstream/credential.ts";
+import { Credential, type CredentialSpec } from "../../upstream/credential.ts";
 import { type Filter, type FilterStream, HeadersStatus } from "../api.ts";
 import type { FilterDeps } from "../linkers.ts";
 
-/** Puts a secret into requests; what a cluster's own injector does, in front of the router. Envoy: CredentialInjectorFilter. */
+/** Puts a credential into requests; what a cluster's own injector does, in front of the router. Envoy: CredentialInjectorFilter. */
 export class CredentialInjectorFilter implements Filter {
-  readonly #spec: CredentialSpec;
-  readonly #deps: FilterDeps;
-  readonly #stats: Record<CredentialResult, number>;
+  readonly #credential: Credential;
 
-  constructor(spec: CredentialSpec, deps: FilterDeps) {
-    this.#spec = spec;
-    this.#deps = deps;
-    this.#stats = credentialCounters(deps.slab, deps.statPrefix);
+  constructor(spec: CredentialSpec, { slab, statPrefix, secretText, tokens }: FilterDeps) {
+    const secret = () => secretText(spec.secret);
+    const source = spec.oauth2 === null ? null : tokens.of(spec.oauth2, statPrefix, secret);
+    this.#credential = new Credential(spec, slab, statPrefix, secret, source);
   }
 
   onRequestHead(stream: FilterStream, head: RequestHead): HeadersStatus {
-    const spec = this.#spec;
-    const result = addCredential(spec, this.#deps.secretText(spec.secret), head);
-    this.#deps.slab.values[this.#stats[result]]++;
-    if (result !== "failed" || spec.allowsNone) return HeadersStatus.Continue;
+    if (this.#credential.addTo(head)) return HeadersStatus.Continue;
     stream.sendLocalReply(localReplies.noCredential);
     return HeadersStatus.StopIteration;
   }

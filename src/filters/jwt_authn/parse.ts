@@ -11,6 +11,7 @@ import {
   type PerRouteConfig,
   type RemoteJwks,
 } from "../../proto/generated/envoy/extensions/filters/http/jwt_authn/v3/config_pb.ts";
+import { parseHttpUri } from "../../proto/http-uri.ts";
 import type { Problems } from "../../proto/problems.ts";
 import { parseHeaderName } from "../../router/parse-headers.ts";
 import { parseMatch, parseStringMatcher } from "../../router/parse-match.ts";
@@ -164,17 +165,12 @@ function readLocal(name: string, source: DataSource, problems: Problems): string
 }
 
 function parseRemote(message: RemoteJwks, problems: Problems): RemoteJwksSpec {
-  const uri = message.httpUri;
-  const [, authority = "", path = ""] = /^(?:[a-z]+:\/\/)?([^/]*)(.*)$/i.exec(uri?.uri ?? "") ?? [];
   const { asyncFetch } = message;
   if (asyncFetch !== undefined && !asyncFetch.fastListener) {
     problems.warning("async_fetch.fast_listener", "is as if it were set: listeners do not wait for keys");
   }
   return {
-    cluster: uri?.httpUpstreamType.value ?? "",
-    authority,
-    path: path === "" ? "/" : path,
-    timeoutMs: durationMs(uri?.timeout) ?? 0,
+    ...parseHttpUri(message.httpUri),
     cacheMs: durationMs(message.cacheDuration) ?? 600_000,
     numRetries: message.retryPolicy === undefined ? 0 : (message.retryPolicy.numRetries ?? 1),
     failedRefetchMs: asyncFetch === undefined ? null : (durationMs(asyncFetch.failedRefetchDuration) ?? 1000),

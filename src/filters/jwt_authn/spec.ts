@@ -1,3 +1,4 @@
+import type { HttpUriSpec } from "../../proto/http-uri.ts";
 import type { RouteMatchSpec, StringMatcherSpec } from "../../router/spec.ts";
 
 /** extensions.filters.http.jwt_authn.v3.JwtAuthentication. */
@@ -52,11 +53,7 @@ export interface JwtProviderSpec {
 }
 
 /** RemoteJwks. */
-export interface RemoteJwksSpec {
-  cluster: string;
-  authority: string;
-  path: string;
-  timeoutMs: number;
+export interface RemoteJwksSpec extends HttpUriSpec {
   cacheMs: number;
   numRetries: number;
   /** async_fetch: before it is asked for, and again in time. null without. */

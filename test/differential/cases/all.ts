@@ -29,6 +29,7 @@ import { jwtAuthnCases, jwtAuthnSetups } from "./jwt-authn.ts";
 import { localRatelimitCases, localRatelimitSetups } from "./local-ratelimit.ts";
 import { matchDelegateCases, matchDelegateSetups } from "./match-delegate.ts";
 import { networkFiltersCases, networkFiltersSetups } from "./network-filters.ts";
+import { oauth2Cases, oauth2Setups } from "./oauth2.ts";
 import { originalIpCases, originalIpSetups } from "./original-ip.ts";
 import { pathsCases, pathsSetups } from "./paths.ts";
 import { ratelimitCases, ratelimitSetups } from "./ratelimit.ts";
@@ -102,6 +103,7 @@ const casesOfHttp1 = [
   ...celCases,
   ...customResponseCases,
   ...customRedirectCases,
+  ...oauth2Cases,
   ...csrfCases,
   ...matchDelegateCases,
   ...rbacCases,
@@ -156,6 +158,7 @@ export const allSetups: Readonly<Record<string, Setup>> = {
   ...customResponseSetups,
   ...customResponseStateSetups,
   ...customRedirectSetups,
+  ...oauth2Setups,
   ...csrfSetups,
   ...matchDelegateSetups,
   ...rbacSetups,
