@@ -1,7 +1,7 @@
-import { knownId, knownNames } from "./names.ts";
+import { joinedFields, knownId, knownNames } from "./names.ts";
 
 /**
- * The fields of one message in order, repeats kept, names in lower case. An entry whose name is "" was removed: skip it.
+ * The fields of one message in order, names in lower case. Repeats are kept but for the fields that are one (joinedFields). An entry whose name is "" was removed: skip it.
  * Iterate with `for (let i = 0; i < block.size; i++) if (block.names[i] !== "") ...`. Objects are reused: call reset().
  */
 export class HeaderBlock {
@@ -13,6 +13,8 @@ export class HeaderBlock {
   rawNames: string[] | null = null;
   /** Known.x to the entry where it first stands, -1 when absent. */
   readonly #first = new Int16Array(knownNames.length).fill(-1);
+  /** By id, 1 for the known fields that stand once. */
+  protected readonly joins: Uint8Array = joinedFields.none;
 
   reset(): void {
     for (let i = 0; i < this.size; i++) {
@@ -57,12 +59,18 @@ export class HeaderBlock {
     return result;
   }
 
-  /** Adds a field behind the others. `id` is knownId(name), which a parser may have at hand. */
+  /** Adds a field behind the others, or to the one that is there. `id` is knownId(name), which a parser may have at hand. */
   append(name: string, value: string, id: number = knownId(name)): void {
+    if (id >= 0) {
+      if ((this.#first[id] as number) < 0) this.#first[id] = this.size;
+      else if (this.joins[id] === 1) {
+        this.#join(this.#first[id] as number, value);
+        return;
+      }
+    }
     const at = this.size++;
     this.names[at] = name;
     this.values[at] = value;
-    if (id >= 0 && (this.#first[id] as number) < 0) this.#first[id] = at;
   }
 
   /** Replaces the first occurrence in place and drops the others; appends when absent. */
@@ -99,6 +107,14 @@ export class HeaderBlock {
     return sum;
   }
 
+  /** Envoy: HeaderMapImpl::appendToHeader. */
+  #join(at: number, value: string): void {
+    // What keepCase said is of no field.
+    if (this.rawNames !== null && this.rawNames.length > this.size) this.rawNames.length = this.size;
+    const before = this.values[at] as string;
+    if (value !== "") this.values[at] = before === "" ? value : `${before},${value}`;
+  }
+
   #indexOf(name: string, from: number): number {
     for (let i = from; i < this.size; i++) if (this.names[i] === name) return i;
     return -1;
@@ -112,6 +128,7 @@ export class HeaderBlock {
 
 /** A request's head. `authority` is Host or :authority; "host" is never in the list itself. */
 export class RequestHead extends HeaderBlock {
+  protected override readonly joins: Uint8Array = joinedFields.request;
   method = "";
   /** The request target as Envoy's :path: origin form with the query. "" for CONNECT. */
   path = "";
@@ -170,6 +187,7 @@ export const pseudoFields: readonly string[] = [":authority", ":path", ":method"
 
 /** A response's head. */
 export class ResponseHead extends HeaderBlock {
+  protected override readonly joins: Uint8Array = joinedFields.response;
   status = 0;
 
   override reset(): void {

@@ -28,18 +28,13 @@ export class ClientCert {
 
   apply(head: RequestHead): void {
     const mode = this.#mode;
-    if (mode === "ALWAYS_FORWARD_ONLY" || (mode === "FORWARD_ONLY" && this.#element !== "")) {
-      // Several fields become one.
-      const claimed = head.joined("x-forwarded-client-cert");
-      if (claimed !== null) head.set("x-forwarded-client-cert", claimed, field);
-      return;
-    }
+    if (mode === "ALWAYS_FORWARD_ONLY" || (mode === "FORWARD_ONLY" && this.#element !== "")) return;
     // Whoever shows no certificate cannot say who else did.
     if (this.#element === "" || mode === "SANITIZE") {
       head.remove("x-forwarded-client-cert", field);
       return;
     }
-    const present = mode === "APPEND_FORWARD" ? head.joined("x-forwarded-client-cert") : null;
+    const present = mode === "APPEND_FORWARD" ? head.get(field) : null;
     head.set("x-forwarded-client-cert", present === null ? this.#element : `${present},${this.#element}`, field);
   }
 }

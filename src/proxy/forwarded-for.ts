@@ -29,11 +29,8 @@ export function lastNotTrusted(list: string, trusted: CidrSet): string {
 /** Adds an address to the list. */
 export function appendXff(head: RequestHead, address: string): void {
   const present = head.get(xForwardedFor);
-  head.set(
-    "x-forwarded-for",
-    present === null || present === "" ? address : `${head.joined("x-forwarded-for")},${address}`,
-    xForwardedFor,
-  );
+  const list = present === null || present === "" ? address : `${present},${address}`;
+  head.set("x-forwarded-for", list, xForwardedFor);
 }
 
 const xForwardedFor = Known["x-forwarded-for"];

@@ -46,10 +46,7 @@ export class RequestHeaderPolicy {
     stripHopByHop(head, isUpgrade);
     if (this.#early !== null) this.#early.apply(head, info);
     dropBadReferer(head);
-    const first = head.get(xForwardedFor);
-    const xff = first === null ? null : (head.joined("x-forwarded-for") ?? "");
-    // Several fields are one, as in Envoy, where each of its known fields stands once.
-    if (xff !== null && xff !== first) head.set("x-forwarded-for", xff, xForwardedFor);
+    const xff = head.get(xForwardedFor);
     const peer = facts.addresses;
     const proto = facts.tls !== null ? "https" : "http";
     let remote = peer.remoteAddress;
@@ -153,12 +150,10 @@ export interface PeerFacts {
   readonly clientCert: ClientCert;
 }
 
-/** RFC 9110 section 10.1.3: an absolute or partial URI without userinfo and fragment; any other goes. Several are one, as in Envoy. */
+/** RFC 9110 section 10.1.3: an absolute or partial URI without userinfo and fragment; any other goes. */
 function dropBadReferer(head: RequestHead): void {
-  if (!head.has(Known.referer)) return;
-  const referer = head.joined("referer") ?? "";
-  if (goodReferer.test(referer)) head.set("referer", referer, Known.referer);
-  else head.remove("referer", Known.referer);
+  const referer = head.get(Known.referer);
+  if (referer !== null && !goodReferer.test(referer)) head.remove("referer", Known.referer);
 }
 
 const goodReferer =
@@ -199,7 +194,7 @@ function removeNominated(head: RequestHead, connection: string, isUpgrade: boole
 }
 
 function appendVia(head: RequestHead, via: string): void {
-  const present = head.joined("via");
+  const present = head.get(Known.via);
   head.set("via", present === null ? via : `${present}, ${via}`, Known.via);
 }
 

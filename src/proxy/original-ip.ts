@@ -1,5 +1,6 @@
 import { isIP } from "node:net";
 import type { RequestHead } from "../http/header-block.ts";
+import { Known } from "../http/names.ts";
 import { canonicalIp } from "../net/address.ts";
 import { CidrSet } from "../net/cidr.ts";
 import { appendXff, lastAddress, lastNotTrusted } from "./forwarded-for.ts";
@@ -71,7 +72,7 @@ function byXff(
   peer: string,
 ): OriginalIp {
   if (trusted !== null && !trusted.has(peer)) return { ...nothing, skipsAppend: false };
-  const list = head.joined("x-forwarded-for");
+  const list = head.get(Known["x-forwarded-for"]);
   const { skipsAppend } = spec;
   if (list === null) return { ...nothing, skipsAppend };
   const address = trusted === null ? lastAddress(list, spec.trustedHops) : lastNotTrusted(list, trusted);

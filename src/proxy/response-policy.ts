@@ -32,7 +32,7 @@ export class ResponseHeaderPolicy {
       head.append("server", spec.serverName, Known.server);
     }
     if (spec.via !== "") {
-      const present = head.joined("via");
+      const present = head.get(Known.via);
       head.set("via", present === null ? spec.via : `${present}, ${spec.via}`, Known.via);
     }
     if (mustClose) head.set("connection", "close", Known.connection);

@@ -148,7 +148,7 @@ export class HostRewrite {
 /** Sets the authority and, if asked, appends the old one to x-forwarded-host. Envoy Utility::updateAuthority. */
 export function updateAuthority(head: RequestHead, authority: string, appendXForwardedHost: boolean): void {
   if (appendXForwardedHost && head.authority !== "") {
-    const before = head.joined("x-forwarded-host");
+    const before = head.get(Known["x-forwarded-host"]);
     if (before === null || before === "") head.set("x-forwarded-host", head.authority, Known["x-forwarded-host"]);
     else if (before.slice(before.lastIndexOf(",") + 1) !== head.authority) {
       head.set("x-forwarded-host", `${before},${head.authority}`, Known["x-forwarded-host"]);

@@ -57,7 +57,7 @@ export class CompressorFilter implements Filter {
     const route = stream.override(this.#slot) as CompressorRouteSpec | null;
     const chain = this.#joinChain(stream);
     const library = route?.library ?? this.#library;
-    const self = new CompressedStream(library, chain, head.joined("accept-encoding"));
+    const self = new CompressedStream(library, chain, head.get(Known["accept-encoding"]));
     chain.members.push({
       encoding: library.encoding,
       chooseFirst: this.#spec.chooseFirst,
@@ -199,7 +199,7 @@ export class CompressorFilter implements Filter {
     return (
       !isUpgrade(head) &&
       this.#response.allowsType(head) &&
-      !hasToken(head.joined("cache-control"), "no-transform") &&
+      !hasToken(head.get(Known["cache-control"]), "no-transform") &&
       this.#allowsEtag(head) &&
       !this.#uncompressible.has(head.status) &&
       head.find("content-encoding") === null
@@ -299,7 +299,7 @@ function addStatus(head: ResponseHead, status: string): void {
 
 /** Envoy looks for the name as it writes it. */
 function addVary(head: ResponseHead): void {
-  const vary = head.joined("vary");
+  const vary = head.get(Known.vary);
   if (vary === null) head.append("vary", "Accept-Encoding");
   else if (!vary.split(",").some((token) => token.trim() === "Accept-Encoding")) {
     head.set("vary", `${vary}, Accept-Encoding`);

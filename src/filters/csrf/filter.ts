@@ -1,5 +1,6 @@
 import { parseAbsoluteUrl } from "../../http/absolute-url.ts";
 import type { RequestHead } from "../../http/header-block.ts";
+import { Known } from "../../http/names.ts";
 import { localReply } from "../../observability/local-replies.ts";
 import { StringMatcher } from "../../router/matchers.ts";
 import type { PerFilter } from "../../router/route.ts";
@@ -44,9 +45,9 @@ export class CsrfFilter implements Filter {
       return HeadersStatus.Continue;
     }
     if (!changing.has(head.method)) return HeadersStatus.Continue;
-    const origin = head.joined("origin");
+    const origin = head.get(Known.origin);
     // Opaque origins (RFC 6454) are no origin, whatever the referer.
-    const source = origin === "null" ? "" : hostAndPort(origin) || hostAndPort(head.find("referer"));
+    const source = origin === "null" ? "" : hostAndPort(origin) || hostAndPort(head.get(Known.referer));
     if (source === "") this.#values[this.#stats.missing_source_origin]++;
     else if (source === hostAndPort(head.authority) || policy.origins.some((matcher) => matcher.matches(source))) {
       this.#values[this.#stats.request_valid]++;

@@ -36,7 +36,7 @@ export class DecompressorFilter implements Filter {
 
   onRequestHead(stream: FilterStream, head: RequestHead, endStream: boolean): HeadersStatus {
     if (this.#spec.advertises && isFlagOn(this.#spec.response.enabled, this.#deps.runtime)) {
-      const accept = withEncoding(head.joined("accept-encoding") ?? "", this.#library.encoding);
+      const accept = withEncoding(head.get(Known["accept-encoding"]) ?? "", this.#library.encoding);
       head.set("accept-encoding", accept, Known["accept-encoding"]);
     }
     if (!endStream && this.#begins(head, this.#spec.request, this.#request)) {
@@ -84,12 +84,12 @@ export class DecompressorFilter implements Filter {
 
   /** Takes what it undoes out of the head. */
   #begins(head: HeaderBlock, direction: DecompressorDirectionSpec, stats: DirectionStats): boolean {
-    const encodings = head.joined("content-encoding");
+    const encodings = head.get(Known["content-encoding"]);
     const comma = encodings?.indexOf(",") ?? -1;
     const first = comma < 0 ? encodings : (encodings?.slice(0, comma) ?? null);
     const isWanted =
       isFlagOn(direction.enabled, this.#deps.runtime) &&
-      (direction.ignoresNoTransform || !hasToken(head.joined("cache-control"), "no-transform")) &&
+      (direction.ignoresNoTransform || !hasToken(head.get(Known["cache-control"]), "no-transform")) &&
       first?.trim().toLowerCase() === this.#library.encoding;
     this.#values[isWanted ? stats.decompressed : stats.not_decompressed]++;
     if (!isWanted) return false;

@@ -79,7 +79,7 @@ export class Http1ClientCodec implements RequestWriter {
     if (head.has(transferEncodingId)) head.remove("transfer-encoding", transferEncodingId);
     this.#isHeadRequest = method === "HEAD";
     this.#isConnect = method === "CONNECT";
-    this.#isUpgrade = head.has(upgradeId) && hasConnectionOption(head.joined("connection"), "upgrade");
+    this.#isUpgrade = head.has(upgradeId) && hasConnectionOption(head.get(connectionId), "upgrade");
     if (hasConnectionOption(head.get(connectionId), "close")) this.#keepsAlive = false;
     const hostName = headerCase === "proper" && head.rawNames === null ? "Host" : head.hostName;
     const target = this.#isConnect ? head.authority : head.path;
@@ -213,7 +213,7 @@ export class Http1ClientCodec implements RequestWriter {
       sink.onHead(head, false);
       return true;
     }
-    const connection = head.has(connectionId) ? head.joined("connection") : null;
+    const connection = head.get(connectionId);
     if (hasConnectionOption(connection, "close")) this.#keepsAlive = false;
     if (parser.isHttp10 && !hasConnectionOption(connection, "keep-alive")) this.#keepsAlive = false;
     if (this.#isUpgrade || this.#isConnect) this.#keepsAlive = false;

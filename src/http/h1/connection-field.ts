@@ -11,9 +11,9 @@ export type ConnectionVerdict = "fine" | "host" | "rejected";
  * or one of the x-forwarded family is refused. What Connection itself says stays for the connection manager.
  */
 export function sanitizeConnection(head: RequestHead): ConnectionVerdict {
-  const first = head.get(Known.connection) as string;
-  if (first === "keep-alive" || first === "close" || first === "Keep-Alive") return "fine";
-  const text = lowerCase(head.joined("connection") as string);
+  const connection = head.get(Known.connection) as string;
+  if (connection === "keep-alive" || connection === "close" || connection === "Keep-Alive") return "fine";
+  const text = lowerCase(connection);
   let nominated = 0;
   let verdict: ConnectionVerdict = "fine";
   let from = 0;
@@ -48,7 +48,7 @@ export function hasConnectionOption(value: string | null, option: string): boole
 }
 
 function keepTrailersOnly(head: RequestHead): void {
-  const te = head.joined("te");
+  const te = head.get(Known.te);
   if (te === null) return;
   if (hasConnectionOption(te, "trailers")) head.set("te", "trailers", Known.te);
   else head.remove("te", Known.te);

@@ -273,7 +273,7 @@ export class Http1ServerCodec implements ResponseWriter {
     this.#isHttp10 = parser.isHttp10;
     this.#isHeadRequest = method === "HEAD";
     this.#isConnect = method === "CONNECT";
-    const connection = head.has(connectionId) ? head.joined("connection") : null;
+    const connection = head.get(connectionId);
     if (connection !== null && hasConnectionOption(connection, "close")) this.shouldClose = true;
     if (parser.isHttp10 && !hasConnectionOption(connection, "keep-alive")) this.shouldClose = true;
     this.#isUpgrade = head.has(upgradeId) && hasConnectionOption(connection, "upgrade") && !this.#dropH2c();

@@ -76,7 +76,7 @@ export class Http2ClientCodec extends Http2Connection {
     const method = head.method;
     // RFC 8441, and Envoy's transformUpgradeRequestFromH1toH2: an upgrade is an extended CONNECT here.
     let protocol = head.protocol;
-    if (head.has(upgradeId) && hasConnectionOption(head.joined("connection"), "upgrade")) {
+    if (head.has(upgradeId) && hasConnectionOption(head.get(connectionId), "upgrade")) {
       protocol = head.get(upgradeId) as string;
       stream.upgrade = protocol;
       if (head.get(contentLengthId) === "0") head.remove("content-length", contentLengthId);

@@ -36,6 +36,7 @@ import { ratelimitCases, ratelimitSetups } from "./ratelimit.ts";
 import { rawBytesCases, rawBytesSetups } from "./raw-bytes.ts";
 import { rbacCases, rbacSetups } from "./rbac.ts";
 import { redirectsCases, redirectsSetups } from "./redirects.ts";
+import { repeatedFieldsCases, repeatedFieldsSetups } from "./repeated-fields.ts";
 import { retriesCases, retriesSetups } from "./retries.ts";
 import { rewritesCases, rewritesSetups } from "./rewrites.ts";
 import { routeMatcherCases, routeMatcherSetups } from "./route-matcher.ts";
@@ -103,6 +104,7 @@ const casesOfHttp1 = [
   ...celCases,
   ...customResponseCases,
   ...customRedirectCases,
+  ...repeatedFieldsCases,
   ...oauth2Cases,
   ...csrfCases,
   ...matchDelegateCases,
@@ -158,6 +160,7 @@ export const allSetups: Readonly<Record<string, Setup>> = {
   ...customResponseSetups,
   ...customResponseStateSetups,
   ...customRedirectSetups,
+  ...repeatedFieldsSetups,
   ...oauth2Setups,
   ...csrfSetups,
   ...matchDelegateSetups,
