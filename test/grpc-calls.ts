@@ -1,4 +1,4 @@
-import type { Http2Server, ServerHttp2Stream } from "node:http2";
+import type { Http2Server, IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
 
 /** How calls to a test's service went. */
 export interface Calls {
@@ -9,7 +9,7 @@ export interface Calls {
   cancelled: number;
 }
 
-/** Counts the calls of a gRPC service, and gives each to `answer` when its message is whole. `path`: that of the method. */
+/** Counts the calls of a gRPC service, and gives each to `answer` when its message is whole. `path`: that of the method, and fields that begin with "x-meta". */
 export function onCalls(
   server: Http2Server,
   calls: Calls,
@@ -24,6 +24,13 @@ export function onCalls(
     const parts: Buffer[] = [];
     stream.on("data", (part: Buffer) => parts.push(part));
     // The frame's head is five bytes.
-    stream.on("end", () => answer(stream, Buffer.concat(parts).subarray(5), `${headers[":path"]}`));
+    stream.on("end", () =>
+      answer(stream, Buffer.concat(parts).subarray(5), `${headers[":path"]}${metadataOf(headers)}`),
+    );
   });
+}
+
+function metadataOf(headers: IncomingHttpHeaders): string {
+  const fields = Object.entries(headers).filter(([name]) => name.startsWith("x-meta"));
+  return fields.length === 0 ? "" : ` ${JSON.stringify(fields.sort())}`;
 }

@@ -64,7 +64,7 @@ export function startToldService(): Promise<RateLimitService> {
   return startRateLimitService((request, path) => {
     const words = request.descriptors.flatMap(({ entries }) => entries.filter(({ key }) => key === "do"));
     const verdict = verdictOf(words[0]?.value ?? "");
-    const asked = `${path.replace(/.*\//, "")} ${toJsonString(RateLimitRequestSchema, request)}`;
+    const asked = `${path.replace(/^\S*\//, "")} ${toJsonString(RateLimitRequestSchema, request)}`;
     if (!words[0]?.value.includes("unasked"))
       verdict.response.responseHeadersToAdd.unshift(field("x-asked", Buffer.from(asked).toString("base64")));
     return verdict;

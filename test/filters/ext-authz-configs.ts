@@ -26,6 +26,15 @@ export const ofExtAuthz: readonly FilterConfigCase[] = [
     name: "ext_authz: clusters that are not there",
     filters: filters({ ...grpc, grpc_service: { envoy_grpc: { cluster_name: "none" } } }),
   },
+  ...["%NOPE%", "%REQ(a", "100%"].map((value) => ({
+    name: `ext_authz: initial_metadata ${value}`,
+    filters: filters({
+      ...grpc,
+      grpc_service: { envoy_grpc: { cluster_name: "c" }, initial_metadata: [{ key: "a", value }] },
+    }),
+    // Envoy finds it when it is asked for the first time.
+    error: { path: `${path}.grpc_service.initial_metadata[0].value`, says: "", envoySays: null },
+  })),
   {
     name: "ext_authz: no service",
     filters: filters({}),

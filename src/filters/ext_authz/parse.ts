@@ -21,6 +21,7 @@ import { parseHeaderName } from "../../router/parse-headers.ts";
 import { parseRegex, parseRuntimeFraction, parseStringMatcher } from "../../router/parse-match.ts";
 import { parseMetadata } from "../../router/parse-stream-conditions.ts";
 import type { StringMatcherSpec } from "../../router/spec.ts";
+import { checkMetadata } from "../call-metadata.ts";
 import { parseFeatureFlag } from "../feature-flag.ts";
 import { parseHttpAuthz } from "./parse-http.ts";
 import type {
@@ -148,6 +149,7 @@ function parseService(
 function parseGrpc(message: GrpcService, problems: Problems): GrpcAuthzSpec | null {
   const service = parseGrpcService(message, problems, true);
   if (service === null) return null;
+  checkMetadata(message, problems);
   const { google, ...rest } = service;
   if (google !== null) {
     problems.error("google_grpc", "is not implemented for filters in Nuncio yet; envoy_grpc names a cluster");

@@ -7,6 +7,7 @@ import type { Cluster } from "../../upstream/cluster.ts";
 import { GrpcCall, type GrpcCallSink } from "../../upstream/grpc-call.ts";
 import { type FetchSink, HttpFetch } from "../../upstream/http-fetch.ts";
 import type { FilterStream } from "../api.ts";
+import { CallMetadata } from "../call-metadata.ts";
 import { type CheckContext, encodeCheckRequest, type ShownBody, shownFields } from "./check-request.ts";
 import { HttpAttempts } from "./http-attempts.ts";
 import type { AuthzServiceSpec, GrpcAuthzSpec, HttpAuthzSpec } from "./spec.ts";
@@ -41,19 +42,21 @@ export function matchersOf(specs: readonly StringMatcherSpec[]): StringMatcher[]
 class GrpcAuthz implements AuthzService {
   readonly #spec: GrpcAuthzSpec;
   readonly #clusters: (name: string) => Cluster | null;
+  readonly #metadata: CallMetadata;
 
   constructor(spec: GrpcAuthzSpec, clusters: (name: string) => Cluster | null) {
     this.#spec = spec;
     this.#clusters = clusters;
+    this.#metadata = new CallMetadata(spec.service, spec.timeoutMs);
   }
 
   ask(stream: FilterStream, context: CheckContext, body: ShownBody | null, sink: VerdictSink): AuthzCall {
     const { timeoutMs, service } = this.#spec;
     const cluster = this.#clusters(service.cluster);
     if (cluster === null) return fail(sink);
-    const { metadata, authority, skipsEnvoyHeaders } = service;
-    const limit: [string, string][] = timeoutMs > 0 ? [["grpc-timeout", `${timeoutMs}m`]] : [];
-    const target = { cluster, path: checkPath, metadata: [...limit, ...metadata], authority, skipsEnvoyHeaders };
+    const { authority, skipsEnvoyHeaders } = service;
+    const metadata = this.#metadata.of(stream.info);
+    const target = { cluster, path: checkPath, metadata, authority, skipsEnvoyHeaders };
     return new GrpcCall(target, encodeCheckRequest(stream, context, body), timeoutMs, new GrpcAnswer(sink));
   }
 }

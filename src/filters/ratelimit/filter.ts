@@ -8,6 +8,7 @@ import { isInFraction } from "../../router/runtime-fraction.ts";
 import type { RuntimeFractionSpec } from "../../router/spec.ts";
 import { compileTemplate } from "../../router/template-value.ts";
 import { type Filter, type FilterStream, HeadersStatus } from "../api.ts";
+import { CallMetadata } from "../call-metadata.ts";
 import { ClusterCounters } from "../cluster-counters.ts";
 import type { FilterDeps } from "../linkers.ts";
 import { routeCluster } from "../route-cluster.ts";
@@ -21,6 +22,7 @@ export class RateLimitFilter implements Filter, LimitSettings {
   readonly spec: RateLimitFilterSpec;
   readonly responseHeaders: HeaderMutations;
   readonly counters: ClusterCounters;
+  readonly metadata: CallMetadata;
   readonly #slot: number;
   readonly #deps: FilterDeps;
   readonly #rateLimits: RateLimits | null;
@@ -31,6 +33,7 @@ export class RateLimitFilter implements Filter, LimitSettings {
     this.#deps = deps;
     this.#rateLimits = linkOrNull(spec.rateLimits);
     this.responseHeaders = new HeaderMutations(spec.responseHeaders, [], compileTemplate);
+    this.metadata = new CallMetadata(spec.service, spec.timeoutMs);
     this.counters = new ClusterCounters(deps.slab, `ratelimit.${spec.statPrefix}`);
   }
 

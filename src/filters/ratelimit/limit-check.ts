@@ -21,6 +21,7 @@ import { asciiLower, wire } from "../../router/text.ts";
 import type { Cluster } from "../../upstream/cluster.ts";
 import { GrpcCall, type GrpcCallSink } from "../../upstream/grpc-call.ts";
 import type { FilterStream } from "../api.ts";
+import type { CallMetadata } from "../call-metadata.ts";
 import type { ClusterCounters } from "../cluster-counters.ts";
 import { limitHeaders, retryAfterSeconds } from "./limit-headers.ts";
 import type { RateLimitFilterSpec } from "./parse.ts";
@@ -31,6 +32,7 @@ export interface LimitSettings {
   readonly responseHeaders: HeaderMutations;
   readonly limitedReply: LocalReply;
   readonly counters: ClusterCounters;
+  readonly metadata: CallMetadata;
   isIn(fraction: RuntimeFractionSpec): boolean;
 }
 
@@ -67,9 +69,9 @@ export class LimitCheck implements GrpcCallSink {
       return true;
     }
     const { timeoutMs } = spec;
-    const { metadata, authority, skipsEnvoyHeaders } = spec.service;
-    const limit: [string, string][] = timeoutMs > 0 ? [["grpc-timeout", `${timeoutMs}m`]] : [];
-    const target = { cluster: service, path, metadata: [...limit, ...metadata], authority, skipsEnvoyHeaders };
+    const { authority, skipsEnvoyHeaders } = spec.service;
+    const metadata = this.#settings.metadata.of(this.#stream.info);
+    const target = { cluster: service, path, metadata, authority, skipsEnvoyHeaders };
     this.#call = new GrpcCall(target, encode(domain, descriptors), timeoutMs, this);
     this.#isBeginning = false;
     return this.#isOver;

@@ -15,6 +15,7 @@ import { parseRateLimits } from "../../router/parse-rate-limits.ts";
 import type { RateLimitSpec } from "../../router/rate-limit-spec.ts";
 import type { HeaderAddSpec, RuntimeFractionSpec } from "../../router/spec.ts";
 import { compileTemplate } from "../../router/template-value.ts";
+import { checkMetadata } from "../call-metadata.ts";
 import { type VhRateLimits, vhRateLimitsOptions } from "../route-rate-limits.ts";
 
 /** extensions.filters.http.ratelimit.v3.RateLimit. */
@@ -64,6 +65,7 @@ export function parseRateLimit(message: RateLimit, problems: Problems): RateLimi
   if (grpcService === undefined) return null;
   const service = parseGrpcService(grpcService, at.at("grpc_service"));
   if (service === null) return null;
+  checkMetadata(grpcService, at.at("grpc_service"));
   const { google, ...rest } = service;
   if (google !== null) {
     at.error("grpc_service.google_grpc", "is not implemented for filters in Nuncio yet; envoy_grpc names a cluster");

@@ -18,6 +18,17 @@ const grpcService = (cluster_name: string, timeout = "2s"): Json => ({
   grpc_service: { envoy_grpc: { cluster_name }, timeout },
   transport_api_version: "V3",
 });
+/** Fields of calls, of which the service tells. */
+export const metadata: Json[] = [
+  { key: "x-meta-plain", value: "a%%b" },
+  { key: "X-Meta-Path", value: "%REQ(:path)% of %REQ(:method)%" },
+  { key: "x-meta-field", value: "%REQ(x-a)%" },
+  { key: "x-meta-missing", value: "%REQ(x-none)%" },
+  { key: "x-meta-partly", value: "<%REQ(x-none)%>" },
+  { key: "x-meta-route", value: "%ROUTE_NAME% %REQUESTED_SERVER_NAME% %PROTOCOL%" },
+  { key: "x-meta-twice", value: "1" },
+  { key: "x-meta-twice", value: "%REQ(:authority)%" },
+];
 const httpService = (cluster: string, more: Json = {}, timeout = "2s"): Json => ({
   http_service: {
     server_uri: { uri: "http://authz.test/check", cluster, timeout },
@@ -214,6 +225,10 @@ export const extAuthzSetups: Record<string, Setup> = {
       },
     },
   ),
+  authzMetadata: setup({
+    grpc_service: { envoy_grpc: { cluster_name: "grpc{lane}" }, timeout: "2s", initial_metadata: metadata },
+    transport_api_version: "V3",
+  }),
   authzHttp: byHttp(),
   authzHttpAll: byHttp(
     {
@@ -281,6 +296,10 @@ const stats = (setupName: string): Case => ({
 });
 
 export const extAuthzCases: Case[] = [
+  ...["/", "/path?a=b", "/extended"].flatMap((path) => [
+    get("authzMetadata", path),
+    get("authzMetadata", path, "", "x-a: 1", "x-a: \u00e9"),
+  ]),
   ...[
     "/",
     "/direct",

@@ -2,6 +2,7 @@ import { startToldService } from "../../rate-limit-service.ts";
 import { cluster } from "../bootstrap.ts";
 import { request, withBody } from "../bytes.ts";
 import type { Case, Json, Setup } from "../setup.ts";
+import { metadata } from "./ext-authz.ts";
 
 const type = "type.googleapis.com/envoy.extensions.filters.http.ratelimit.v3.";
 const name = "envoy.filters.http.ratelimit";
@@ -106,6 +107,12 @@ const setup = (more: Json, rest: Partial<Setup> = {}): Setup => ({
 
 export const ratelimitSetups: Record<string, Setup> = {
   limitService: setup({}),
+  limitServiceMetadata: setup({
+    rate_limit_service: {
+      grpc_service: { envoy_grpc: { cluster_name: "service{lane}" }, initial_metadata: metadata },
+      transport_api_version: "V3",
+    },
+  }),
   limitServiceHeaders: setup({
     enable_x_ratelimit_headers: "DRAFT_VERSION_03",
     disable_x_envoy_ratelimited_header: true,
@@ -171,6 +178,8 @@ const get = (setupName: string, path: string, told = "", ...fields: string[]): C
 });
 
 export const ratelimitCases: Case[] = [
+  get("limitServiceMetadata", "/"),
+  get("limitServiceMetadata", "/plain", "", "x-a: 1", "x-a: 2"),
   ...[
     "/",
     "/direct",
