@@ -11,6 +11,12 @@ export type BorrowFailure =
   | "remote_connection_failure"
   | "connection_timeout";
 
+/** Of one stream, heads of frames included. */
+export interface WireBytes {
+  sent: number;
+  received: number;
+}
+
 /** What a borrower may know of the connection it was lent; valid until its stream ends. */
 export interface UpstreamConnectionInfo {
   readonly id: number;
@@ -22,6 +28,8 @@ export interface UpstreamConnectionInfo {
   readonly isRequestStarted: boolean;
   /** null for plain text. */
   readonly tls: TlsInfo | null;
+  /** Of the stream so far, and of one that is over too. null over HTTP/1, where nobody asks. */
+  readonly wireBytes: WireBytes | null;
   /** "HTTP/1.1" or "HTTP/2". */
   readonly protocol: string;
 }

@@ -21,6 +21,7 @@ import { connectErrorText } from "./system-error.ts";
 export class ConnectionH1 implements TransportSink, ResponseSink, RequestWriter, UpstreamConnectionInfo {
   readonly id: number;
   readonly protocol = "HTTP/1.1";
+  readonly wireBytes = null;
   localAddress = "";
   tls: TlsInfo | null = null;
   isRequestStarted = false;

@@ -3,7 +3,7 @@ import { StreamReset } from "../http/codec.ts";
 import type { Http2ClientCodec, Http2ClientStream } from "../http/h2/client-codec.ts";
 import type { HeaderBlock, RequestHead, ResponseHead } from "../http/header-block.ts";
 import type { TlsInfo } from "../net/tls/tls-info.ts";
-import type { Borrower, UpstreamConnectionInfo } from "./borrower.ts";
+import type { Borrower, UpstreamConnectionInfo, WireBytes } from "./borrower.ts";
 import type { ConnectionH2 } from "./connection-h2.ts";
 import { HostStat } from "./host-stats.ts";
 
@@ -33,6 +33,11 @@ export class ExchangeH2 implements ResponseSink, RequestWriter, UpstreamConnecti
 
   get tls(): TlsInfo | null {
     return this.#connection.tls;
+  }
+
+  get wireBytes(): WireBytes | null {
+    const stream = this.#stream;
+    return stream === null ? null : { sent: stream.wireBytesSent, received: stream.wireBytesReceived };
   }
 
   begin(codec: Http2ClientCodec): void {

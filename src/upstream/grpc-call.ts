@@ -1,5 +1,6 @@
 import { eventClock } from "../net/event-clock.ts";
 import { LazyTimer } from "../net/lazy-timer.ts";
+import type { WireBytes } from "./borrower.ts";
 import { type GrpcSink, GrpcStream, type GrpcTarget } from "./grpc-stream.ts";
 
 /** Hears the end of a call, once, perhaps before call() returns. */
@@ -27,6 +28,11 @@ export class GrpcCall implements GrpcSink {
     if (this.#isOver) return;
     this.#stream = stream;
     stream.send(message, true);
+  }
+
+  /** null before there was a connection. */
+  get wireBytes(): WireBytes | null {
+    return this.#stream?.wireBytes ?? null;
   }
 
   /** The sink hears nothing more. */

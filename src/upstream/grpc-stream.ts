@@ -1,7 +1,7 @@
 import { type RequestWriter, StreamReset } from "../http/codec.ts";
 import type { HeaderBlock, ResponseHead } from "../http/header-block.ts";
 import { RequestHead } from "../http/header-block.ts";
-import type { Borrower, BorrowFailure } from "./borrower.ts";
+import type { Borrower, BorrowFailure, UpstreamConnectionInfo, WireBytes } from "./borrower.ts";
 import type { Cluster } from "./cluster.ts";
 import { frameGrpc, GrpcMessages } from "./grpc-messages.ts";
 import type { Host } from "./host-set.ts";
@@ -39,6 +39,7 @@ export class GrpcStream implements Borrower {
   /** The last of them ends our side. */
   #isSent = false;
   #writer: RequestWriter | null = null;
+  #connection: UpstreamConnectionInfo | null = null;
   #isOver = false;
   readonly #messages = new GrpcMessages(maxMessage);
 
@@ -68,10 +69,16 @@ export class GrpcStream implements Borrower {
     else this.#writer.reset(StreamReset.localReset);
   }
 
+  /** null before there was a connection. */
+  get wireBytes(): WireBytes | null {
+    return this.#connection?.wireBytes ?? null;
+  }
+
   // From the pool.
 
-  onReady(writer: RequestWriter): void {
+  onReady(writer: RequestWriter, _host: Host, connection: UpstreamConnectionInfo): void {
     this.#writer = writer;
+    this.#connection = connection;
     const { cluster, path, metadata, authority, skipsEnvoyHeaders } = this.#target;
     const head = new RequestHead();
     head.method = "POST";

@@ -32,7 +32,7 @@ export const ofExtAuthz: readonly FilterConfigCase[] = [
       ...grpc,
       grpc_service: { envoy_grpc: { cluster_name: "c" }, initial_metadata: [{ key: "a", value }] },
     }),
-    // Envoy finds it when it is asked for the first time.
+    // Envoy's validation takes it.
     error: { path: `${path}.grpc_service.initial_metadata[0].value`, says: "", envoySays: null },
   })),
   {

@@ -1,6 +1,8 @@
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import { Agent, createServer, request } from "node:http";
 import { type AddressInfo, connect } from "node:net";
+import { join } from "node:path";
 import { expect, type TestContext, test } from "vitest";
 import { type AuthzService, startAuthzService } from "../authz-service.ts";
 import { type Nuncio, startNuncio } from "../proxy/nuncio.ts";
@@ -66,6 +68,32 @@ for (const kind of ["grpc", "http"] as const) {
   });
 }
 
+test("the filter state tells the bytes of a check by gRPC, and none of one by HTTP", async (context) => {
+  const service = await startAuthzService();
+  context.onTestFinished(() => service.close());
+  const checks = [1000, 1100, 1100].map((length) => "x".repeat(length));
+  for (const kind of ["grpc", "http"] as const) {
+    const proxy = await start(context, service, kind, { emit_filter_state_stats: true }, "60s");
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    context.onTestFinished(() => agent.destroy());
+    // The first ones fill HPACK's table.
+    for (const words of [...checks, ...checks]) await send(proxy, agent, `unasked ${words}`, Buffer.alloc(0));
+    const lines = async () => readFileSync(join(proxy.folder, "log"), "latin1").trim().split("\n");
+    await expect.poll(async () => (await lines()).length).toBe(6);
+    const [sent, received] = [0, 1].map(
+      (at) => async () => (await lines()).slice(3).map((line) => line.split(" ")[at]),
+    );
+    if (kind === "http") {
+      expect([await sent?.(), await received?.()]).toEqual([Array(3).fill("-"), Array(3).fill("-")]);
+      continue;
+    }
+    const bytes = ((await sent?.()) ?? []).map(Number);
+    // Nothing but the field is longer, and the lengths of messages around it have as many digits.
+    expect([(bytes[1] ?? 0) - (bytes[0] ?? 0), (bytes[2] ?? 0) - (bytes[1] ?? 0)]).toEqual([100, 0]);
+    expect(new Set(await received?.()).size).toBe(1);
+  }
+});
+
 async function start(
   context: TestContext,
   service: AuthzService,
@@ -84,7 +112,9 @@ async function start(
   const { port } = backend.address() as AddressInfo;
   const proxy = await startNuncio({
     backendPort: port,
-    args: ["--concurrency", "1"],
+    args: ["--concurrency", "1", "--file-flush-interval-msec", "20"],
+    accessLog: "log",
+    logFormat: "%FILTER_STATE(authz:FIELD:bytesSent)% %FILTER_STATE(authz:FIELD:bytesReceived)%",
     manager: { http_filters: filters(kind, config, timeout) },
     clusters: [
       cluster("backend", port),

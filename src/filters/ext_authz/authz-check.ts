@@ -6,7 +6,7 @@ import type { Cluster } from "../../upstream/cluster.ts";
 import type { FilterStream } from "../api.ts";
 import type { ClusterCounters } from "../cluster-counters.ts";
 import type { CheckContext, ShownBody } from "./check-request.ts";
-import { CheckLatency, ShadowDecision } from "./filter-state.ts";
+import { CheckStats, ShadowDecision } from "./filter-state.ts";
 import type { MutationRules } from "./mutation-rules.ts";
 import { changeRequest, isTooLarge, isValid } from "./request-changes.ts";
 import type { AuthzCall, AuthzService, VerdictSink } from "./services.ts";
@@ -44,6 +44,8 @@ export class AuthzCheck implements VerdictSink {
   isWaiting = false;
   #isOver = false;
   #startMs = 0;
+  /** null where nothing is told. */
+  #told: CheckStats | null = null;
   /** For the upstream's response. */
   #fields: readonly FieldChange[] = [];
 
@@ -69,6 +71,7 @@ export class AuthzCheck implements VerdictSink {
   /** `last`: what of the body is not held yet; null where it is not shown. */
   begin(service: AuthzService, context: CheckContext, last: Buffer | null): void {
     this.#startMs = performance.now();
+    if (this.#settings.spec.tellsStats) this.#told = this.#openStats();
     this.isWaiting = true;
     this.#isBeginning = true;
     this.#call = service.ask(this.#stream, context, this.#shown(last), this);
@@ -101,7 +104,8 @@ export class AuthzCheck implements VerdictSink {
     this.isWaiting = false;
     this.#isOver = true;
     const { spec } = this.#settings;
-    if (spec.tellsLatency) this.#tellLatency();
+    const tookUs = Math.round((performance.now() - this.#startMs) * 1000);
+    this.#told?.onVerdict(tookUs, this.#call?.wireBytes ?? null);
     if (verdict.hasUnknownAction && spec.validatesMutations) {
       this.#reject();
       return;
@@ -226,12 +230,20 @@ export class AuthzCheck implements VerdictSink {
     this.#stream.info.addMetadata("envoy.filters.http.ext_authz", { ...metadata, ...duration });
   }
 
-  #tellLatency(): void {
+  /** null where another has put something under the name. A redirected request goes on with what was told of it. */
+  #openStats(): CheckStats | null {
     const { info } = this.#stream;
     const { name, values, stats } = this.#settings;
     info.filterState ??= new Map();
-    if (info.filterState.has(name)) values[stats.filter_state_name_collision]++;
-    else info.filterState.set(name, new CheckLatency(Math.round((performance.now() - this.#startMs) * 1000)));
+    const known = info.filterState.get(name);
+    if (known instanceof CheckStats) return known;
+    if (known !== undefined) {
+      values[stats.filter_state_name_collision]++;
+      return null;
+    }
+    const told = new CheckStats();
+    info.filterState.set(name, told);
+    return told;
   }
 
   #shown(last: Buffer | null): ShownBody | null {

@@ -1,12 +1,17 @@
 import type { FilterStateObject } from "../../observability/filter-state.ts";
+import type { WireBytes } from "../../upstream/borrower.ts";
 import type { FieldChange } from "./verdict.ts";
 
 /** What a check took. Envoy: ExtAuthzLoggingInfo. */
-export class CheckLatency implements FilterStateObject {
-  readonly #latencyUs: number;
+export class CheckStats implements FilterStateObject {
+  readonly isOfRequest = true;
+  #latencyUs: number | null = null;
+  #wireBytes: WireBytes | null = null;
 
-  constructor(latencyUs: number) {
+  /** `wireBytes`: null where they are not known. */
+  onVerdict(latencyUs: number, wireBytes: WireBytes | null): void {
     this.#latencyUs = latencyUs;
+    this.#wireBytes = wireBytes ?? this.#wireBytes;
   }
 
   text(): null {
@@ -18,7 +23,16 @@ export class CheckLatency implements FilterStateObject {
   }
 
   field(name: string): string | null {
-    return name === "latency_us" ? String(this.#latencyUs) : null;
+    switch (name) {
+      case "latency_us":
+        return textOf(this.#latencyUs);
+      case "bytesSent":
+        return textOf(this.#wireBytes?.sent);
+      case "bytesReceived":
+        return textOf(this.#wireBytes?.received);
+      default:
+        return null;
+    }
   }
 
   hashText(): null {
@@ -62,4 +76,8 @@ export class ShadowDecision implements FilterStateObject {
   hashText(): null {
     return null;
   }
+}
+
+function textOf(value: number | null | undefined): string | null {
+  return value == null ? null : String(value);
 }

@@ -91,7 +91,7 @@ export function parseExtAuthz(message: ExtAuthz, problems: Problems): ExtAuthzSp
     chargesCluster: message.chargeClusterResponseStats ?? true,
     rules: parseRules(message.decoderHeaderMutationRules, problems.at("decoder_header_mutation_rules")),
     isShadow: message.shadowMode,
-    tellsLatency: message.emitFilterStateStats,
+    tellsStats: message.emitFilterStateStats,
     maxDeniedBodyBytes: message.maxDeniedResponseBodyBytes,
   };
 }

@@ -37,8 +37,8 @@ export interface ExtAuthzSpec {
   rules: MutationRulesSpec | null;
   /** What the service says has no effect. */
   isShadow: boolean;
-  /** How long a check took is left in the filter state. */
-  tellsLatency: boolean;
+  /** What a check took is left in the filter state. */
+  tellsStats: boolean;
   /** 0 for all. */
   maxDeniedBodyBytes: number;
 }

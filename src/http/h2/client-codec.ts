@@ -95,7 +95,7 @@ export class Http2ClientCodec extends Http2Connection {
     if (head.authority !== "") sender.field(":authority", head.authority);
     if (protocol !== "") sender.field(":protocol", protocol);
     sender.fields(head);
-    sender.endBlock(stream.id, endStream);
+    sender.endBlock(stream, endStream);
     if (!endStream) return;
     stream.isWritten = true;
     stream.isLocalDone = true;
@@ -114,6 +114,7 @@ export class Http2ClientCodec extends Http2Connection {
   protected override onBlock(): void {
     const { block } = this;
     const stream = this.streams.get(block.streamId) as Http2ClientStream | undefined;
+    if (stream !== undefined) stream.wireBytesReceived += block.wireBytes;
     if (stream === undefined) this.#onLateHead(block.streamId);
     else if (stream.isRemoteDone) {
       block.reader.startNothing();

@@ -3,7 +3,16 @@ import type { HeaderBlock } from "../header-block.ts";
 import { ConnectionCore, type Http2Callbacks, type Http2Shared, pingMark } from "./connection-core.ts";
 import { canGrow, receive } from "./flow-control.ts";
 import { FrameReader, type FrameSink } from "./frame-reader.ts";
-import { defaultMaxFrameSize, ErrorCode, FrameFlag, FrameType, maxInt31, readUint31, readUint32 } from "./frames.ts";
+import {
+  defaultMaxFrameSize,
+  ErrorCode,
+  FrameFlag,
+  FrameType,
+  frameHeaderSize,
+  maxInt31,
+  readUint31,
+  readUint32,
+} from "./frames.ts";
 import { HeaderBlockReader } from "./header-block-reader.ts";
 import { brokenRule } from "./message-head.ts";
 import { SettingId, settingSize, settingValue } from "./settings.ts";
@@ -95,6 +104,7 @@ export abstract class Http2Connection extends ConnectionCore implements FrameSin
     this.#dataStream = null;
     const stream = this.streams.get(streamId);
     if (stream === undefined) return this.#onLateData(streamId, length) && this.#checkOutbound();
+    stream.wireBytesReceived += frameHeaderSize + length;
     if (stream.isRemoteDone) {
       return this.failStream(
         stream,

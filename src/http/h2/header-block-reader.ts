@@ -1,5 +1,5 @@
 import type { Http2Counters } from "./counters.ts";
-import { ErrorCode, FrameFlag, readUint31 } from "./frames.ts";
+import { ErrorCode, FrameFlag, frameHeaderSize, readUint31 } from "./frames.ts";
 import { HpackDecoder } from "./hpack-decoder.ts";
 import { MessageReader } from "./message-head.ts";
 import type { Http2Options } from "./settings.ts";
@@ -16,6 +16,8 @@ export class HeaderBlockReader {
   isSelfDependent = false;
   /** What is wrong when start or continue do not answer NO_ERROR. */
   detail = "";
+  /** Of its frames, their heads included. */
+  wireBytes = 0;
   readonly decoder: HpackDecoder;
   readonly reader: MessageReader;
   readonly #maxBytes: number;
@@ -35,6 +37,7 @@ export class HeaderBlockReader {
     let begin = from;
     let end = to;
     this.streamId = streamId;
+    this.wireBytes = frameHeaderSize + to - from;
     this.endStream = (flags & FrameFlag.endStream) !== 0;
     this.isSelfDependent = false;
     if (streamId === 0) return this.#fail(ErrorCode.protocolError, "HEADERS: stream_id == 0");
@@ -61,6 +64,7 @@ export class HeaderBlockReader {
   continue(bytes: Buffer, from: number, to: number, flags: number): number {
     this.isFrameEmpty = from === to;
     const size = to - from;
+    this.wireBytes += frameHeaderSize + size;
     if (++this.#frames > maxContinuations) return this.#fail(ErrorCode.enhanceYourCalm, "too many CONTINUATION frames");
     if (this.#to + size > this.#maxBytes) {
       return this.#fail(ErrorCode.enhanceYourCalm, "http2.header_list_size_too_large");

@@ -72,18 +72,21 @@ export class FrameSender {
     this.#blockAt = at;
   }
 
-  endBlock(streamId: number, endStream: boolean): void {
+  endBlock(stream: Http2Stream, endStream: boolean): void {
+    const streamId = stream.id;
     const output = this.#output;
     const flags = endStream ? FrameFlag.endStream : 0;
     if (this.#isDirect) {
       const length = this.#blockAt - output.at - frameHeaderSize;
       output.endFrame(length, FrameType.headers, flags | FrameFlag.endHeaders, streamId);
+      stream.wireBytesSent += frameHeaderSize + length;
     } else {
       for (let from = 0; from < this.#blockAt || from === 0; from += defaultMaxFrameSize) {
         const to = Math.min(this.#blockAt, from + defaultMaxFrameSize);
         const end = to === this.#blockAt ? FrameFlag.endHeaders : 0;
         const type = from === 0 ? FrameType.headers : FrameType.continuation;
         output.frame(type, from === 0 ? flags | end : end, streamId, this.#block.subarray(from, to));
+        stream.wireBytesSent += frameHeaderSize + to - from;
       }
     }
     this.#block = none;
@@ -191,6 +194,7 @@ export class FrameSender {
     output.endFrame(size, FrameType.data, endStream ? FrameFlag.endStream : 0, stream.id);
     this.window -= size;
     stream.sendWindow -= size;
+    stream.wireBytesSent += frameHeaderSize + size;
     this.#abuse.onDataSent();
     if (endStream) stream.isLocalDone = true;
   }
@@ -200,7 +204,7 @@ export class FrameSender {
     dropConnectionFields(block);
     this.startBlock(block, 0);
     this.fields(block);
-    this.endBlock(stream.id, true);
+    this.endBlock(stream, true);
     stream.isLocalDone = true;
     this.#onLocalDone(stream);
   }

@@ -81,7 +81,7 @@ export class Http2ServerCodec extends Http2Connection {
     this.sender.startBlock(head, 10);
     this.sender.field(":status", statusText(status));
     this.sender.fields(head);
-    this.sender.endBlock(stream.id, endStream && isFinal);
+    this.sender.endBlock(stream, endStream && isFinal);
     if (!isFinal) return;
     stream.isHeadDone = true;
     if (!endStream) return;

@@ -41,6 +41,9 @@ export abstract class Http2Stream implements Receiver {
   /** Bytes of data that content-length promised, -1 for none, and what came. */
   expectedLength = -1;
   receivedLength = 0;
+  /** Of its HEADERS, CONTINUATION and DATA frames, their heads included. A server does not count what requests begin with. */
+  wireBytesSent = 0;
+  wireBytesReceived = 0;
   beginMs = 0;
   pauses = 0;
   /** What came while the sink paused. */

@@ -219,7 +219,7 @@ export const extAuthzSetups: Record<string, Setup> = {
     { emit_filter_state_stats: true },
     {
       routeConfig: {
-        response_headers_to_add: ["PLAIN", "TYPED", "FIELD:none"].map((how) => ({
+        response_headers_to_add: ["PLAIN", "TYPED", "FIELD:none", "FIELD:bytesReceived"].map((how) => ({
           header: { key: `x-${how}`, value: `<%FILTER_STATE(${name}:${how})%>` },
         })),
       },
