@@ -156,7 +156,11 @@ export class Listener implements ConnectionOwner, InspectionOwner {
     }
     const { hcm } = chain;
     this.#stats.onBegin();
-    if (!chain.networkFilters.isEmpty && !this.#admit(chain, inspected.socket)) return;
+    if (
+      !chain.networkFilters.isEmpty &&
+      !this.#admit(chain, inspected.socket, (listener) => inspected.whenClosed(listener))
+    )
+      return;
     if (chain.tlsId === null) {
       this.#serve(chain, null, false, proxied, (sink) => inspected.plain(sink, hcm.bufferLimitBytes));
       inspected.deliver();
@@ -278,7 +282,7 @@ export class Listener implements ConnectionOwner, InspectionOwner {
     }
     let transport: Transport | null = null;
     const socket = acceptSocket(handle, { receive: (length, bytes) => transport?.receive(length, bytes) ?? true });
-    if (!this.#admit(chain, socket)) return;
+    if (!this.#admit(chain, socket, (listener) => socket.once("close", listener))) return;
     this.#serve(chain, null, false, null, (sink) => {
       transport = new Transport(socket, sink, bufferLimitBytes);
       return transport;
@@ -286,8 +290,12 @@ export class Listener implements ConnectionOwner, InspectionOwner {
   }
 
   /** False: a network filter refused it, and it is taken care of. */
-  #admit({ networkFilters, hcm, tlsId }: LinkedChain, socket: Socket): boolean {
-    const delayMs = networkFilters.admit(socket);
+  #admit(
+    { networkFilters, hcm, tlsId }: LinkedChain,
+    socket: Socket,
+    whenClosed: (listener: () => void) => void,
+  ): boolean {
+    const delayMs = networkFilters.admit(whenClosed);
     if (delayMs === admitted) return true;
     this.#connections.add(new RefusedConnection(this, hcm, socket, tlsId !== null, delayMs));
     return false;

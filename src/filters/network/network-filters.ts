@@ -1,4 +1,3 @@
-import type { Socket } from "node:net";
 import type { StreamInfo } from "../../observability/stream-info.ts";
 import { admitted, type NetworkFilter } from "./api.ts";
 
@@ -30,11 +29,11 @@ export class NetworkFilters {
     return admitted;
   }
 
-  /** Asks one after the other until one refuses. `admitted`, or in how many ms `socket` is to be closed. */
-  admit(socket: Socket): number {
+  /** Asks one after the other until one refuses. `admitted`, or in how many ms it is to be closed; `whenClosed` hears of its end. */
+  admit(whenClosed: (listener: () => void) => void): number {
     for (const filter of this.#filters) {
       const delayMs = filter.onNewConnection?.() ?? admitted;
-      if (filter.onEnd !== undefined) socket.once("close", () => filter.onEnd?.());
+      if (filter.onEnd !== undefined) whenClosed(() => filter.onEnd?.());
       if (delayMs !== admitted) return delayMs;
     }
     return admitted;

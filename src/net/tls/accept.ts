@@ -40,6 +40,7 @@ export class InspectedSocket implements Reader {
   /** What it became. */
   #transport: Transport | null = null;
   #secured: AcceptedTlsSocket | null = null;
+  readonly #closeListeners: (() => void)[] = [];
   readonly #onEnd = (): void => this.#fail(false);
 
   /** `timeoutMs`: 0 for none; after it the connection is closed, or goes on as it is known by then. */
@@ -95,6 +96,12 @@ export class InspectedSocket implements Reader {
     if (this.#bytes.length > 0) this.#look();
   }
 
+  /** Of the connection, whatever it becomes. */
+  whenClosed(listener: () => void): void {
+    this.#socket.once("close", listener);
+    this.#closeListeners.push(listener);
+  }
+
   /** What is to be closed without being served. */
   get socket(): net.Socket {
     return this.#socket;
@@ -131,6 +138,8 @@ export class InspectedSocket implements Reader {
       rejectUnauthorized: false,
       ...(alpn === null ? {} : { ALPNProtocols: alpnWire(alpn) }),
     });
+    // The first socket is left without its handle.
+    for (const listener of this.#closeListeners) socket.once("close", listener);
     let isOver = false;
     let isTlsError = false;
     const onClose = () => end(false);
