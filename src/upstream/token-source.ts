@@ -1,3 +1,4 @@
+import { laterIfAlive } from "../net/weak-timer.ts";
 import type { StatsSlab } from "../observability/stats.ts";
 import type { HttpUriSpec } from "../proto/http-uri.ts";
 import type { Cluster } from "./cluster.ts";
@@ -114,12 +115,7 @@ export class TokenSource {
 
   /** The timer does not keep it alive: where no config has it any more, nothing is asked for. */
   #fetchIn(ms: number): void {
-    const self = new WeakRef(this);
-    const onDue = () => {
-      const source = self.deref();
-      if (source !== undefined) source.#fetch();
-    };
-    setTimeout(onDue, Math.min(ms, maxTimerMs)).unref();
+    laterIfAlive(this, ms, (source) => source.#fetch());
   }
 
   #count(name: StatName): void {
@@ -145,5 +141,3 @@ const requestFields = [
 ] as const;
 /** Of a token that is too old as it comes. */
 const minRefetchMs = 1000;
-/** What setTimeout takes. */
-const maxTimerMs = 2 ** 31 - 1;

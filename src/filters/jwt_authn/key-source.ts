@@ -1,3 +1,4 @@
+import { laterIfAlive } from "../../net/weak-timer.ts";
 import type { StatsSlab } from "../../observability/stats.ts";
 import type { Cluster } from "../../upstream/cluster.ts";
 import { HttpFetch } from "../../upstream/http-fetch.ts";
@@ -93,10 +94,11 @@ export class KeySource {
     this.#tell(null);
   }
 
+  /** Not where no config has it any more. */
   #fetchLater(ms: number): void {
-    setTimeout(() => {
-      if (!this.#isFetching) this.#fetchNow(0);
-    }, ms).unref();
+    laterIfAlive(this, ms, (source) => {
+      if (!source.#isFetching) source.#fetchNow(0);
+    });
   }
 
   #tell(keys: Keys | null): void {
