@@ -1,3 +1,4 @@
+import { ByteCounts } from "../http/byte-counts.ts";
 import type { HeaderBlock } from "../http/header-block.ts";
 import { RequestHead, type ResponseHead } from "../http/header-block.ts";
 import type { ProxiedAddresses } from "../net/proxy-protocol.ts";
@@ -42,14 +43,9 @@ export class StreamInfo {
   bytesReceived = 0;
   bytesSent = 0;
   responseTrailersBytes = 0;
-  downstreamWireBytesReceived = 0;
-  downstreamWireBytesSent = 0;
-  upstreamWireBytesReceived = 0;
-  upstreamWireBytesSent = 0;
-  downstreamHeaderBytesReceived = 0;
-  downstreamHeaderBytesSent = 0;
-  upstreamHeaderBytesReceived = 0;
-  upstreamHeaderBytesSent = 0;
+  readonly downstreamBytes: ByteCounts = new ByteCounts();
+  /** Of all attempts together. */
+  readonly upstreamBytes: ByteCounts = new ByteCounts();
   /** 0: no response was begun. */
   responseCode = 0;
   /** Bits of ResponseFlag. */
@@ -150,7 +146,7 @@ export class StreamInfo {
   restart(): void {
     const { requestEnd, bytesReceived, downstreamRemoteAddress, internalRedirects, redirectSteps } = this;
     const lasting = [...(this.filterState ?? [])].filter(([, object]) => object.isOfRequest);
-    this.reset();
+    this.#resetPass();
     if (lasting.length > 0) this.filterState = new Map(lasting);
     this.requestEnd = requestEnd;
     this.bytesReceived = bytesReceived;
@@ -160,6 +156,11 @@ export class StreamInfo {
   }
 
   reset(): void {
+    this.downstreamBytes.reset();
+    this.#resetPass();
+  }
+
+  #resetPass(): void {
     this.request = emptyRequest;
     this.response = null;
     this.responseTrailers = null;
@@ -179,14 +180,7 @@ export class StreamInfo {
     this.bytesReceived = 0;
     this.bytesSent = 0;
     this.responseTrailersBytes = 0;
-    this.downstreamWireBytesReceived = 0;
-    this.downstreamWireBytesSent = 0;
-    this.upstreamWireBytesReceived = 0;
-    this.upstreamWireBytesSent = 0;
-    this.downstreamHeaderBytesReceived = 0;
-    this.downstreamHeaderBytesSent = 0;
-    this.upstreamHeaderBytesReceived = 0;
-    this.upstreamHeaderBytesSent = 0;
+    this.upstreamBytes.reset();
     this.responseCode = 0;
     this.responseFlags = 0;
     this.details = "";

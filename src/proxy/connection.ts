@@ -289,6 +289,7 @@ export class HttpConnection implements TransportSink, StreamConnection {
     const stream = this.hcm.takeStream();
     this.#stream = stream;
     stream.begin(this, writer);
+    this.#codec.countInto(stream.info.downstreamBytes);
     return stream;
   }
 

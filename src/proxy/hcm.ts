@@ -166,6 +166,13 @@ export class Hcm {
     return this.spec.upgrades[type] ?? false;
   }
 
+  /** Whether a 1xx head of the upstream goes to the client. Envoy: HeaderUtility::isSpecial1xx. */
+  passesInterim(head: ResponseHead, request: RequestHead): boolean {
+    if (!this.spec.proxy100Continue || head.status > 104) return false;
+    this.responsePolicy.applyToInterim(head, request);
+    return true;
+  }
+
   mapLocalReply(head: ResponseHead, info: StreamInfo, body: string): MappedReply {
     if (this.#localReplies === null) return { body, contentType: "" };
     return this.#localReplies.map(head, info, body);

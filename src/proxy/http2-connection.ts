@@ -131,6 +131,7 @@ export class Http2ServerConnection implements TransportSink, Http2ServerCallback
     if (this.#owner.sendsAway) this.#sendAway();
     const stream = this.hcm.takeStream();
     stream.begin(new Http2StreamConnection(this, writer), writer);
+    writer.bytes = stream.info.downstreamBytes;
     return stream;
   }
 

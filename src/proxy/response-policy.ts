@@ -12,20 +12,7 @@ export class ResponseHeaderPolicy {
 
   apply(head: ResponseHead, mustClose: boolean, request: RequestHead): void {
     const spec = this.#spec;
-    const isUpgrade = head.status === 101;
-    if (!isUpgrade) {
-      if (head.has(Known.connection)) head.remove("connection", Known.connection);
-      if (head.has(Known.upgrade)) head.remove("upgrade", Known.upgrade);
-    }
-    if (head.has(Known["keep-alive"])) head.remove("keep-alive", Known["keep-alive"]);
-    if (head.has(Known["proxy-connection"])) head.remove("proxy-connection", Known["proxy-connection"]);
-    if (head.has(Known["transfer-encoding"])) head.remove("transfer-encoding", Known["transfer-encoding"]);
-    // RFC 9110 section 8.6: neither 1xx nor 204 has a length.
-    if ((head.status === 204 || isUpgrade) && head.has(contentLength)) head.remove("content-length", contentLength);
-    if (spec.alwaysSetRequestIdInResponse || request.has(Known["x-envoy-force-trace"])) {
-      const requestId = request.get(Known["x-request-id"]);
-      if (requestId !== null) head.set("x-request-id", requestId, Known["x-request-id"]);
-    }
+    this.applyToInterim(head, request);
     if (!head.has(Known.date)) head.append("date", httpDate(), Known.date);
     if (spec.serverHeaderTransformation === "OVERWRITE") head.set("server", spec.serverName, Known.server);
     else if (spec.serverHeaderTransformation === "APPEND_IF_ABSENT" && !head.has(Known.server)) {
@@ -36,6 +23,26 @@ export class ResponseHeaderPolicy {
       head.set("via", present === null ? spec.via : `${present}, ${spec.via}`, Known.via);
     }
     if (mustClose) head.set("connection", "close", Known.connection);
+  }
+
+  /** What a 1xx head gets of it. */
+  applyToInterim(head: ResponseHead, request: RequestHead): void {
+    const isUpgrade = head.status === 101;
+    if (!isUpgrade) {
+      if (head.has(Known.connection)) head.remove("connection", Known.connection);
+      if (head.has(Known.upgrade)) head.remove("upgrade", Known.upgrade);
+    }
+    if (head.has(Known["keep-alive"])) head.remove("keep-alive", Known["keep-alive"]);
+    if (head.has(Known["proxy-connection"])) head.remove("proxy-connection", Known["proxy-connection"]);
+    if (head.has(Known["transfer-encoding"])) head.remove("transfer-encoding", Known["transfer-encoding"]);
+    // RFC 9110 section 8.6: neither 1xx nor 204 has a length.
+    if ((head.status === 204 || head.status < 200) && head.has(contentLength)) {
+      head.remove("content-length", contentLength);
+    }
+    if (this.#spec.alwaysSetRequestIdInResponse || request.has(Known["x-envoy-force-trace"])) {
+      const requestId = request.get(Known["x-request-id"]);
+      if (requestId !== null) head.set("x-request-id", requestId, Known["x-request-id"]);
+    }
   }
 }
 

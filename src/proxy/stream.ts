@@ -201,8 +201,9 @@ export class Stream implements RequestSink, TerminalStream {
   }
 
   respondInformational(head: ResponseHead): void {
-    if (head.status === 100 && this.hcm.spec.proxy100Continue) this.answer100Continue();
+    if (!this.isResponseStarted && this.hcm.passesInterim(head, this.request)) this.#writer?.writeHead(head, false);
   }
+
   answer100Continue(): void {
     if (this.isActive && !this.isResponseStarted) this.#writer?.write100Continue();
   }

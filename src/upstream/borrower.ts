@@ -1,3 +1,4 @@
+import type { ByteCounts } from "../http/byte-counts.ts";
 import type { RequestWriter, ResponseSink } from "../http/codec.ts";
 import type { ProxiedAddresses } from "../net/proxy-protocol.ts";
 import type { TlsInfo } from "../net/tls/tls-info.ts";
@@ -11,12 +12,6 @@ export type BorrowFailure =
   | "remote_connection_failure"
   | "connection_timeout";
 
-/** Of one stream, heads of frames included. */
-export interface WireBytes {
-  sent: number;
-  received: number;
-}
-
 /** What a borrower may know of the connection it was lent; valid until its stream ends. */
 export interface UpstreamConnectionInfo {
   readonly id: number;
@@ -28,8 +23,6 @@ export interface UpstreamConnectionInfo {
   readonly isRequestStarted: boolean;
   /** null for plain text. */
   readonly tls: TlsInfo | null;
-  /** Of the stream so far, and of one that is over too. null over HTTP/1, where nobody asks. */
-  readonly wireBytes: WireBytes | null;
   /** "HTTP/1.1" or "HTTP/2". */
   readonly protocol: string;
 }
@@ -47,6 +40,8 @@ export interface Borrower extends ResponseSink {
   readonly isHttp2: boolean;
   /** The downstream connection, for a PROXY header; null where the proxy itself asks. */
   readonly source: ProxiedAddresses | null;
+  /** Where the bytes of its stream are counted; null for nobody. */
+  readonly bytes: ByteCounts | null;
   onReady(writer: RequestWriter, host: Host, connection: UpstreamConnectionInfo): void;
   /** `detail` is the transport's own reason, "" for none; `host` is null when none was chosen. */
   onBorrowFailed(reason: BorrowFailure, detail: string, host: Host | null): void;

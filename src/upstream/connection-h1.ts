@@ -21,7 +21,6 @@ import { connectErrorText } from "./system-error.ts";
 export class ConnectionH1 implements TransportSink, ResponseSink, RequestWriter, UpstreamConnectionInfo {
   readonly id: number;
   readonly protocol = "HTTP/1.1";
-  readonly wireBytes = null;
   localAddress = "";
   tls: TlsInfo | null = null;
   isRequestStarted = false;
@@ -96,7 +95,7 @@ export class ConnectionH1 implements TransportSink, ResponseSink, RequestWriter,
     this.#isRequestDone = false;
     this.#isHeadReceived = false;
     this.#isConnect = false;
-    this.#codec.newStream(this);
+    this.#codec.newStream(this, borrower.bytes);
     borrower.onReady(this, this.#pool.host, this);
   }
 

@@ -3,7 +3,7 @@ import { StreamReset } from "../http/codec.ts";
 import type { Http2ClientCodec, Http2ClientStream } from "../http/h2/client-codec.ts";
 import type { HeaderBlock, RequestHead, ResponseHead } from "../http/header-block.ts";
 import type { TlsInfo } from "../net/tls/tls-info.ts";
-import type { Borrower, UpstreamConnectionInfo, WireBytes } from "./borrower.ts";
+import type { Borrower, UpstreamConnectionInfo } from "./borrower.ts";
 import type { ConnectionH2 } from "./connection-h2.ts";
 import { HostStat } from "./host-stats.ts";
 
@@ -35,13 +35,9 @@ export class ExchangeH2 implements ResponseSink, RequestWriter, UpstreamConnecti
     return this.#connection.tls;
   }
 
-  get wireBytes(): WireBytes | null {
-    const stream = this.#stream;
-    return stream === null ? null : { sent: stream.wireBytesSent, received: stream.wireBytesReceived };
-  }
-
   begin(codec: Http2ClientCodec): void {
     this.#stream = codec.newStream(this);
+    this.#stream.bytes = this.#borrower?.bytes ?? null;
     this.#borrower?.onReady(this, this.#connection.pool.host, this);
   }
 

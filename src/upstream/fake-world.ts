@@ -120,6 +120,7 @@ export class FakeWorld {
 export class FakeBorrower implements Borrower {
   readonly isHttp2 = false;
   readonly source = null;
+  readonly bytes = null;
 
   readonly events: string[] = [];
   writer: RequestWriter | null = null;

@@ -1,6 +1,6 @@
+import type { ByteCounts } from "../http/byte-counts.ts";
 import { eventClock } from "../net/event-clock.ts";
 import { LazyTimer } from "../net/lazy-timer.ts";
-import type { WireBytes } from "./borrower.ts";
 import { type GrpcSink, GrpcStream, type GrpcTarget } from "./grpc-stream.ts";
 
 /** Hears the end of a call, once, perhaps before call() returns. */
@@ -31,7 +31,7 @@ export class GrpcCall implements GrpcSink {
   }
 
   /** null before there was a connection. */
-  get wireBytes(): WireBytes | null {
+  get wireBytes(): ByteCounts | null {
     return this.#stream?.wireBytes ?? null;
   }
 

@@ -1,7 +1,8 @@
+import { ByteCounts } from "../http/byte-counts.ts";
 import { type RequestWriter, StreamReset } from "../http/codec.ts";
 import type { HeaderBlock, ResponseHead } from "../http/header-block.ts";
 import { RequestHead } from "../http/header-block.ts";
-import type { Borrower, BorrowFailure, UpstreamConnectionInfo, WireBytes } from "./borrower.ts";
+import type { Borrower, BorrowFailure, UpstreamConnectionInfo } from "./borrower.ts";
 import type { Cluster } from "./cluster.ts";
 import { frameGrpc, GrpcMessages } from "./grpc-messages.ts";
 import type { Host } from "./host-set.ts";
@@ -32,6 +33,7 @@ export interface GrpcTarget {
 export class GrpcStream implements Borrower {
   readonly isHttp2 = true;
   readonly source = null;
+  readonly bytes = new ByteCounts();
   readonly #sink: GrpcSink;
   readonly #target: GrpcTarget;
   /** Sent before there was a connection. */
@@ -70,8 +72,8 @@ export class GrpcStream implements Borrower {
   }
 
   /** null before there was a connection. */
-  get wireBytes(): WireBytes | null {
-    return this.#connection?.wireBytes ?? null;
+  get wireBytes(): ByteCounts | null {
+    return this.#connection === null ? null : this.bytes;
   }
 
   // From the pool.

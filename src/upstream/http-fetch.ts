@@ -35,6 +35,7 @@ export interface FetchSink {
 export class HttpFetch implements Borrower {
   readonly isHttp2 = false;
   readonly source = null;
+  readonly bytes = null;
   readonly #request: FetchRequest;
   readonly #sink: FetchSink;
   readonly #timer: NodeJS.Timeout | undefined;

@@ -71,7 +71,7 @@ function manager(setup: Setup, lane: Lane): Json {
         typed_config: {
           "@type": "type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog",
           path: lane.logFile,
-          log_format: { json_format: logFields },
+          log_format: { json_format: { ...logFields, ...setup.log } },
         },
       },
     ],

@@ -22,6 +22,8 @@ export interface Setup {
   /** static_resources.secrets. */
   secrets?: readonly Json[];
   runtime?: Json;
+  /** What the access log tells besides. */
+  log?: Json;
   /** Admin paths to POST to before the cases. */
   admin?: readonly string[];
 }

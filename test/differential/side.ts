@@ -121,6 +121,7 @@ async function readLog(lane: Lane, observations: readonly Observation[]): Promis
     const observation = observations.find((one) => one.localPort === port);
     // How long a compressed body is, is its compressor's affair.
     if (observation?.messages.some(({ body }) => body.startsWith("compressed: "))) delete parsed.sent;
+    if (parsed.protocol === "HTTP/2") hideOwnFraming(parsed);
     observation?.log.push(parsed);
   }
 }
@@ -131,6 +132,14 @@ function parseLine(line: string): LogLine {
   } catch {
     return { unreadable: line };
   }
+}
+
+/** How short a head is in HTTP/2, and in how many frames a body goes out, is each proxy's own affair. */
+function hideOwnFraming(line: LogLine): void {
+  const { wireSent, headerSent, sent } = line;
+  if (typeof wireSent !== "number" || typeof headerSent !== "number") return;
+  line.wireSent = (wireSent - headerSent - Number(sent)) % 9 === 0 ? "whole frames" : wireSent;
+  line.headerSent = headerSent > 0 ? "some" : "none";
 }
 
 const nothing: Observation = { messages: [], rest: "", ending: "open", localPort: 0, seen: [], log: [], stats: [] };

@@ -1,15 +1,15 @@
+import type { ByteCounts } from "../../http/byte-counts.ts";
 import type { FilterStateObject } from "../../observability/filter-state.ts";
-import type { WireBytes } from "../../upstream/borrower.ts";
 import type { FieldChange } from "./verdict.ts";
 
 /** What a check took. Envoy: ExtAuthzLoggingInfo. */
 export class CheckStats implements FilterStateObject {
   readonly isOfRequest = true;
   #latencyUs: number | null = null;
-  #wireBytes: WireBytes | null = null;
+  #wireBytes: ByteCounts | null = null;
 
   /** `wireBytes`: null where they are not known. */
-  onVerdict(latencyUs: number, wireBytes: WireBytes | null): void {
+  onVerdict(latencyUs: number, wireBytes: ByteCounts | null): void {
     this.#latencyUs = latencyUs;
     this.#wireBytes = wireBytes ?? this.#wireBytes;
   }
@@ -27,9 +27,9 @@ export class CheckStats implements FilterStateObject {
       case "latency_us":
         return textOf(this.#latencyUs);
       case "bytesSent":
-        return textOf(this.#wireBytes?.sent);
+        return textOf(this.#wireBytes?.wireSent);
       case "bytesReceived":
-        return textOf(this.#wireBytes?.received);
+        return textOf(this.#wireBytes?.wireReceived);
       default:
         return null;
     }

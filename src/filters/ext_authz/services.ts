@@ -1,9 +1,9 @@
+import type { ByteCounts } from "../../http/byte-counts.ts";
 import { HeaderBlock, type ResponseHead } from "../../http/header-block.ts";
 import { HeaderMutations } from "../../router/header-mutation.ts";
 import { StringMatcher } from "../../router/matchers.ts";
 import type { StringMatcherSpec } from "../../router/spec.ts";
 import { compileTemplate } from "../../router/template-value.ts";
-import type { WireBytes } from "../../upstream/borrower.ts";
 import type { Cluster } from "../../upstream/cluster.ts";
 import { GrpcCall, type GrpcCallSink } from "../../upstream/grpc-call.ts";
 import { type FetchSink, HttpFetch } from "../../upstream/http-fetch.ts";
@@ -26,7 +26,7 @@ export interface VerdictSink {
 
 export interface AuthzCall {
   /** Of a call by gRPC. */
-  readonly wireBytes?: WireBytes | null;
+  readonly wireBytes?: ByteCounts | null;
   /** The sink hears nothing more. */
   cancel(): void;
 }

@@ -1,3 +1,4 @@
+import type { ByteCounts } from "../../http/byte-counts.ts";
 import { type RequestWriter, StreamReset } from "../../http/codec.ts";
 import type { HeaderBlock, RequestHead, ResponseHead } from "../../http/header-block.ts";
 import { eventClock } from "../../net/event-clock.ts";
@@ -32,6 +33,7 @@ export interface AttemptOwner {
  *     begin -> waiting -> ready (writer) -> response head -> end | abandon(), reset
  */
 export class Attempt implements Borrower {
+  readonly bytes: ByteCounts;
   readonly #owner: AttemptOwner;
   #cluster: Cluster | null = null;
   #connection: UpstreamConnectionInfo | null = null;
@@ -53,7 +55,8 @@ export class Attempt implements Borrower {
   requestStart = -1;
   requestEnd = -1;
 
-  constructor(owner: AttemptOwner) {
+  constructor(owner: AttemptOwner, bytes: ByteCounts) {
+    this.bytes = bytes;
     this.#owner = owner;
   }
 

@@ -1,21 +1,25 @@
+import type { ByteCounts } from "../../http/byte-counts.ts";
 import { Attempt, type AttemptOwner } from "./attempt.ts";
 
 /** The attempts of one request that are alive: one, or with hedging the older ones beside it. */
 export class Attempts {
   readonly #owner: AttemptOwner;
+  readonly #bytes: ByteCounts;
   readonly #spare: Attempt[] = [];
   /** null while a retry is waited for. */
   newest: Attempt | null = null;
   #older: Attempt[] = [];
 
-  constructor(owner: AttemptOwner) {
+  /** `bytes`: of all attempts together. */
+  constructor(owner: AttemptOwner, bytes: ByteCounts) {
     this.#owner = owner;
+    this.#bytes = bytes;
   }
 
   /** Another one; those alive go on beside it. */
   next(): Attempt {
     if (this.newest !== null) this.#older.push(this.newest);
-    this.newest = this.#spare.pop() ?? new Attempt(this.#owner);
+    this.newest = this.#spare.pop() ?? new Attempt(this.#owner, this.#bytes);
     return this.newest;
   }
 

@@ -39,7 +39,7 @@ export class RouterRequest implements Terminal, AttemptOwner, RetryOwner {
   readonly #clusters: ClusterDirectory;
   readonly #stats: RouterStats;
   readonly #options: RouterOptions;
-  readonly #attempts: Attempts = new Attempts(this);
+  readonly #attempts: Attempts;
   readonly #feed: RequestFeed;
   readonly #timeouts: Timeouts = new Timeouts();
   readonly #charges = new Charges();
@@ -63,6 +63,7 @@ export class RouterRequest implements Terminal, AttemptOwner, RetryOwner {
     this.#clusters = clusters;
     this.#stats = stats;
     this.#options = options;
+    this.#attempts = new Attempts(this, stream.info.upstreamBytes);
     this.#feed = new RequestFeed(stream, options.bufferLimitBytes);
   }
 

@@ -56,6 +56,7 @@ export class Shadows {
 class Shadow implements Borrower {
   readonly isHttp2: boolean;
   readonly source = null;
+  readonly bytes = null;
   readonly #cluster: Cluster;
   readonly #head: RequestHead;
   readonly #isHeadOnly: boolean;

@@ -63,6 +63,11 @@ export class BodyDecoder {
     if (this.trailers.size > 0) this.trailers.reset();
   }
 
+  /** Of trailers: see HeadParser.fieldBytes. */
+  get trailerBytes(): number {
+    return this.#trailerParser.fieldBytes;
+  }
+
   get endsWithConnection(): boolean {
     return this.#mode === "untilClose" && !this.isDone;
   }

@@ -1,3 +1,4 @@
+import type { ByteCounts } from "../byte-counts.ts";
 import type { ByteOutput, RequestWriter, ResponseSink } from "../codec.ts";
 import { StreamReset } from "../codec.ts";
 import type { HeaderBlock, RequestHead } from "../header-block.ts";
@@ -46,6 +47,8 @@ export class Http1ClientCodec implements RequestWriter {
   #isConnect = false;
   #isUpgrade = false;
   #pauses = 0;
+  /** Where the bytes of the exchange are counted; null for nobody. */
+  #bytes: ByteCounts | null = null;
 
   constructor(output: ByteOutput, callbacks: Http1ClientCallbacks, options: Http1Options) {
     this.#output = output;
@@ -62,9 +65,10 @@ export class Http1ClientCodec implements RequestWriter {
     return this.#state === "idle" && this.#keepsAlive && this.#isRequestDone;
   }
 
-  /** Begins an exchange; only while canReuse. */
-  newStream(sink: ResponseSink): RequestWriter {
+  /** Begins an exchange; only while canReuse. Its bytes are added to `bytes`. */
+  newStream(sink: ResponseSink, bytes: ByteCounts | null = null): RequestWriter {
     this.#sink = sink;
+    this.#count(bytes);
     this.#state = "head";
     this.#isRequestDone = false;
     this.#isHeadRequest = false;
@@ -83,7 +87,8 @@ export class Http1ClientCodec implements RequestWriter {
     if (hasConnectionOption(head.get(connectionId), "close")) this.#keepsAlive = false;
     const hostName = headerCase === "proper" && head.rawNames === null ? "Host" : head.hostName;
     const target = this.#isConnect ? head.authority : head.path;
-    let text = `${method} ${target} HTTP/1.1\r\n${hostName}: ${head.authority}\r\n`;
+    const line = `${method} ${target} HTTP/1.1\r\n`;
+    let text = `${line}${hostName}: ${head.authority}\r\n`;
     text = appendFields(text, head, headerCase);
     if (head.has(contentLengthId)) this.#body.startLength(head.get(contentLengthId) as string);
     else if (endStream) {
@@ -95,6 +100,7 @@ export class Http1ClientCodec implements RequestWriter {
       this.#body.startChunked();
     }
     this.#output.writeText(`${text}\r\n`);
+    this.#body.addHead(line.length + 2, text.length - line.length);
     if (endStream) this.#endRequest();
   }
 
@@ -132,6 +138,7 @@ export class Http1ClientCodec implements RequestWriter {
   /** Takes bytes[0, length); the buffer is the caller's again afterwards. */
   feed(bytes: Buffer, length: number): void {
     let at = 0;
+    if (this.#bytes !== null) this.#bytes.wireReceived += length;
     while (at < length) {
       const state = this.#state;
       if (state === "head") {
@@ -197,6 +204,7 @@ export class Http1ClientCodec implements RequestWriter {
     const head = parser.head;
     const status = head.status;
     const sink = this.#sink as ResponseSink;
+    this.#bytes?.addHttp1Head(parser.fieldBytes);
     if (status < 200) {
       if (status !== 101) {
         sink.onHead(head, false);
@@ -233,20 +241,24 @@ export class Http1ClientCodec implements RequestWriter {
   #onBody(bytes: Buffer, hasMore: boolean): boolean {
     const decoder = this.#decoder;
     const sink = this.#sink as ResponseSink;
+    const counts = this.#bytes;
     if (!decoder.isDone) {
       if (decoder.to > decoder.from) sink.onData(bytes.subarray(decoder.from, decoder.to), false);
       return this.#sink === sink;
     }
     this.#endResponse(hasMore);
     const piece = bytes.subarray(decoder.from, decoder.to);
-    if (decoder.trailers.size > 0 && this.#options.enableTrailers) sink.onTrailers(decoder.trailers);
-    else sink.onData(piece, true);
+    if (decoder.trailers.size > 0 && this.#options.enableTrailers) {
+      if (counts !== null) counts.headerReceived += decoder.trailerBytes;
+      sink.onTrailers(decoder.trailers);
+    } else sink.onData(piece, true);
     return false;
   }
 
   /** In front of the last event, so that the sink may start the next exchange from within it. */
   #endResponse(hasMore: boolean): void {
     this.#sink = null;
+    this.#count(null);
     if (hasMore) this.#keepsAlive = false;
     this.#state = hasMore ? "closed" : "idle";
     while (this.#pauses > 0) this.resumeReading();
@@ -269,7 +281,13 @@ export class Http1ClientCodec implements RequestWriter {
     this.#state = "closed";
     this.#keepsAlive = false;
     this.#sink = null;
+    this.#count(null);
     this.#callbacks.closeNow();
+  }
+
+  #count(bytes: ByteCounts | null): void {
+    this.#bytes = bytes;
+    this.#body.bytes = bytes;
   }
 }
 

@@ -25,12 +25,15 @@ export abstract class HeadParser {
   error: ProtocolError | null = null;
   /** Bytes taken for this head so far. */
   used = 0;
+  /** What Envoy counts of the fields once the head is whole: names, values and three bytes each. */
+  fieldBytes = 0;
   /** The number of Content-Length and Transfer-Encoding fields. */
   protected lengthFields = 0;
   protected codingFields = 0;
   protected hostFields = 0;
   protected fields = 0;
   protected isFirstLineDone = false;
+  #textBytes = 0;
   readonly #maxFields: number;
   readonly #tooMany: ProtocolError;
   readonly #tooLarge: ProtocolError;
@@ -55,6 +58,8 @@ export abstract class HeadParser {
   reset(): void {
     this.error = null;
     this.used = 0;
+    this.fieldBytes = 0;
+    this.#textBytes = 0;
     this.lengthFields = 0;
     this.codingFields = 0;
     this.hostFields = 0;
@@ -245,6 +250,7 @@ export abstract class HeadParser {
     value: string,
   ): ProtocolError | null {
     if (++this.fields > this.#maxFields) return this.#tooMany;
+    this.#textBytes += to - from + value.length;
     const slot = fieldNames.slotOf(bytes, from, to, hash);
     const id = fieldNames.id(slot);
     const name = fieldNames.lower(slot);
@@ -273,6 +279,8 @@ export abstract class HeadParser {
 
   #finish(end: number): number {
     this.at = end;
+    // A head without fields counts as one that is empty.
+    this.fieldBytes = this.#textBytes + 3 * (this.fields || 1);
     const error = this.finish();
     return error === null ? done : this.fail(error);
   }

@@ -1,3 +1,4 @@
+import type { ByteCounts } from "../byte-counts.ts";
 import type { ByteOutput, RequestSink, ResponseWriter } from "../codec.ts";
 import { StreamReset } from "../codec.ts";
 import type { HeaderBlock, ResponseHead } from "../header-block.ts";
@@ -57,6 +58,10 @@ export class Http1ServerCodec implements ResponseWriter {
   #isHttp10 = false;
   #streamPauses = 0;
   #pauses = 0;
+  /** Where the bytes of the stream are counted; null while there is none, and for nobody. */
+  #bytes: ByteCounts | null = null;
+  /** What came of a head whose stream has not begun. */
+  #headBytes = 0;
   /** Bytes that came before their turn; the input is paused while there are any. */
   #held: Buffer | null = null;
   readonly #feedHeld = (): void => this.#takeHeld();
@@ -82,6 +87,16 @@ export class Http1ServerCodec implements ResponseWriter {
   /** True for a request that came as HTTP/1.0. */
   get isHttp10(): boolean {
     return this.#isHttp10;
+  }
+
+  /** A stream has begun, for a whole head or for a part of one. */
+  countInto(bytes: ByteCounts): void {
+    this.#bytes = bytes;
+    bytes.wireReceived = this.#headBytes;
+    this.#headBytes = 0;
+    const { parser, body } = this.#taken();
+    body.bytes = bytes;
+    if (parser.fieldBytes > 0) bytes.addHttp1Head(parser.fieldBytes);
   }
 
   /** Takes bytes[0, length); the buffer is the caller's again afterwards. */
@@ -114,7 +129,9 @@ export class Http1ServerCodec implements ResponseWriter {
    */
   rest(): void {
     this.#sink = null;
+    this.#bytes = null;
     const exchange = this.#exchange;
+    if (exchange !== null) exchange.body.bytes = null;
     if (exchange === null || (this.#state !== "closed" && (this.#state !== "head" || !this.#isParserUsed))) return;
     this.#exchanges.give(exchange);
     this.#exchange = null;
@@ -122,7 +139,9 @@ export class Http1ServerCodec implements ResponseWriter {
   }
 
   write100Continue(): void {
-    if (!this.isResponseStarted) this.#output.writeText("HTTP/1.1 100 Continue\r\n\r\n");
+    if (this.isResponseStarted) return;
+    this.#output.writeText(continueHead);
+    if (this.#bytes !== null) this.#bytes.wireSent += continueHead.length;
   }
 
   writeHead(head: ResponseHead, endStream: boolean): void {
@@ -130,9 +149,13 @@ export class Http1ServerCodec implements ResponseWriter {
     const headerCase = this.#options.headerCase;
     if (head.has(transferEncodingId)) head.remove("transfer-encoding", transferEncodingId);
     let text = statusLine(status);
+    const lineBytes = text.length;
     if (this.#isHttp10) text = `HTTP/1.0${text.slice(8)}`;
+    const body = this.#taken().body;
     if (status < 200 && status !== 101) {
-      this.#output.writeText(`${appendFields(text, head, headerCase)}\r\n`);
+      text = appendFields(text, head, headerCase);
+      this.#output.writeText(`${text}\r\n`);
+      body.addHead(lineBytes + 2, text.length - lineBytes);
       return;
     }
     this.isResponseStarted = true;
@@ -148,7 +171,6 @@ export class Http1ServerCodec implements ResponseWriter {
       head.set("connection", this.shouldClose ? "close" : "keep-alive", connectionId);
     }
     text = appendFields(text, head, headerCase);
-    const body = this.#taken().body;
     if (isTunnel) body.startRaw();
     else if (hasNoBody) {
       // Envoy says how the body to a GET would be framed.
@@ -166,6 +188,7 @@ export class Http1ServerCodec implements ResponseWriter {
       body.startChunked();
     }
     this.#output.writeText(`${text}\r\n`);
+    body.addHead(lineBytes + 2, text.length - lineBytes);
     if (isTunnel) this.becomeTunnel();
     if (endStream && !isTunnel) this.#endResponse();
   }
@@ -214,6 +237,8 @@ export class Http1ServerCodec implements ResponseWriter {
     const wasFeeding = this.#isFeeding;
     this.#isFeeding = true;
     let at = 0;
+    if (this.#bytes === null) this.#headBytes += length;
+    else if (this.#state !== "waiting") this.#bytes.wireReceived += length;
     while (at < length) {
       const state = this.#state;
       if (state === "head") {
@@ -222,6 +247,8 @@ export class Http1ServerCodec implements ResponseWriter {
           parser.reset();
           this.#startMessage();
         }
+        // Envoy counts a pipelined request with the one in front of it, and again in its own turn.
+        if (this.#headBytes === 0) this.#headBytes = length - at;
         at = parser.feed(bytes, at, length);
         if (at === needMore) break;
         if (at < 0) {
@@ -305,8 +332,10 @@ export class Http1ServerCodec implements ResponseWriter {
     }
     const isUpgrade = this.#isUpgrade && !this.#isResponseDone;
     this.#state = "waiting";
-    if (decoder.trailers.size > 0 && this.#options.enableTrailers) sink?.onTrailers(decoder.trailers);
-    else if (hasData || !isUpgrade) sink?.onData(bytes.subarray(decoder.from, decoder.to), !isUpgrade);
+    if (decoder.trailers.size > 0 && this.#options.enableTrailers) {
+      if (this.#bytes !== null) this.#bytes.headerReceived += decoder.trailerBytes;
+      sink?.onTrailers(decoder.trailers);
+    } else if (hasData || !isUpgrade) sink?.onData(bytes.subarray(decoder.from, decoder.to), !isUpgrade);
     if (sink === null && this.#isResponseDone) this.#state = this.shouldClose ? "closed" : "head";
   }
 
@@ -363,6 +392,7 @@ export class Http1ServerCodec implements ResponseWriter {
 }
 
 const empty = Buffer.alloc(0);
+const continueHead = "HTTP/1.1 100 Continue\r\n\r\n";
 const connectionId = Known.connection;
 const contentLengthId = Known["content-length"];
 const transferEncodingId = Known["transfer-encoding"];

@@ -35,6 +35,7 @@ export class ServerExchanges {
   give(exchange: ServerExchange): void {
     exchange.parser.reset();
     exchange.body.output = null;
+    exchange.body.bytes = null;
     if (this.#idle.length < maxIdle) this.#idle.push(exchange);
   }
 }

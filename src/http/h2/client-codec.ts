@@ -114,7 +114,6 @@ export class Http2ClientCodec extends Http2Connection {
   protected override onBlock(): void {
     const { block } = this;
     const stream = this.streams.get(block.streamId) as Http2ClientStream | undefined;
-    if (stream !== undefined) stream.wireBytesReceived += block.wireBytes;
     if (stream === undefined) this.#onLateHead(block.streamId);
     else if (stream.isRemoteDone) {
       block.reader.startNothing();
@@ -156,6 +155,7 @@ export class Http2ClientCodec extends Http2Connection {
   }
 
   #onResponse(stream: Http2ClientStream, head: ResponseHead): void {
+    if (stream.bytes !== null) this.block.countInto(stream.bytes);
     const { reader, endStream } = this.block;
     const status = head.status;
     if (reader.isRefused) {
@@ -242,6 +242,7 @@ export class Http2ClientStream extends Http2Stream implements RequestWriter {
 
   /** Nobody looks at the response's head and trailers any more: another stream may have them. */
   rest(): void {
+    this.bytes = null;
     const head = this.#head;
     this.#head = null;
     if (head !== null) this.#heads.giveResponse(head);

@@ -104,7 +104,7 @@ export abstract class Http2Connection extends ConnectionCore implements FrameSin
     this.#dataStream = null;
     const stream = this.streams.get(streamId);
     if (stream === undefined) return this.#onLateData(streamId, length) && this.#checkOutbound();
-    stream.wireBytesReceived += frameHeaderSize + length;
+    if (stream.bytes !== null) stream.bytes.wireReceived += length + frameHeaderSize;
     if (stream.isRemoteDone) {
       return this.failStream(
         stream,
@@ -180,6 +180,7 @@ export abstract class Http2Connection extends ConnectionCore implements FrameSin
   /** The trailers in `block`, read by its reader, of an open stream. */
   protected onTrailersRead(stream: Http2Stream, trailers: HeaderBlock): void {
     const { reader, endStream } = this.block;
+    if (stream.bytes !== null) this.block.countInto(stream.bytes);
     const isShort = stream.expectedLength >= 0 && stream.receivedLength !== stream.expectedLength;
     if (reader.isRefused) {
       this.failStream(stream, ErrorCode.internalError, StreamReset.localReset, reader.detail);

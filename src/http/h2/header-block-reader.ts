@@ -1,3 +1,4 @@
+import type { ByteCounts } from "../byte-counts.ts";
 import type { Http2Counters } from "./counters.ts";
 import { ErrorCode, FrameFlag, frameHeaderSize, readUint31 } from "./frames.ts";
 import { HpackDecoder } from "./hpack-decoder.ts";
@@ -10,14 +11,14 @@ export class HeaderBlockReader {
   endStream = false;
   /** CONTINUATION must follow. */
   isOpen = false;
+  /** Of its frames. */
+  frameBytes = 0;
   /** The last frame said nothing: no fragment, no END_STREAM. */
   isFrameEmpty = false;
   /** The HEADERS frame says that its stream depends on itself. */
   isSelfDependent = false;
   /** What is wrong when start or continue do not answer NO_ERROR. */
   detail = "";
-  /** Of its frames, their heads included. */
-  wireBytes = 0;
   readonly decoder: HpackDecoder;
   readonly reader: MessageReader;
   readonly #maxBytes: number;
@@ -37,7 +38,7 @@ export class HeaderBlockReader {
     let begin = from;
     let end = to;
     this.streamId = streamId;
-    this.wireBytes = frameHeaderSize + to - from;
+    this.frameBytes = to - from + frameHeaderSize;
     this.endStream = (flags & FrameFlag.endStream) !== 0;
     this.isSelfDependent = false;
     if (streamId === 0) return this.#fail(ErrorCode.protocolError, "HEADERS: stream_id == 0");
@@ -64,7 +65,7 @@ export class HeaderBlockReader {
   continue(bytes: Buffer, from: number, to: number, flags: number): number {
     this.isFrameEmpty = from === to;
     const size = to - from;
-    this.wireBytes += frameHeaderSize + size;
+    this.frameBytes += size + frameHeaderSize;
     if (++this.#frames > maxContinuations) return this.#fail(ErrorCode.enhanceYourCalm, "too many CONTINUATION frames");
     if (this.#to + size > this.#maxBytes) {
       return this.#fail(ErrorCode.enhanceYourCalm, "http2.header_list_size_too_large");
@@ -85,6 +86,13 @@ export class HeaderBlockReader {
     if (!this.decoder.decode(this.#bytes, this.#from, this.#to, this.reader)) return false;
     this.reader.finish(this.endStream);
     return true;
+  }
+
+  /** The block is the stream's whose bytes these are. */
+  countInto(bytes: ByteCounts): void {
+    bytes.wireReceived += this.frameBytes;
+    bytes.headerReceived += this.frameBytes;
+    bytes.decompressedReceived += this.reader.fieldBytes;
   }
 
   /** The block was handled. */

@@ -43,6 +43,11 @@ export class MessageReader implements FieldSink {
       (options.disallowsObsText ? FieldFault.obsText : 0);
   }
 
+  /** Of the names and values so far. */
+  get fieldBytes(): number {
+    return this.#bytes;
+  }
+
   startRequest(head: RequestHead): void {
     this.#start(head);
     this.#request = head;

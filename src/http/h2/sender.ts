@@ -24,6 +24,8 @@ export class FrameSender {
   #block: Buffer = none;
   #blockAt = 0;
   #isDirect = false;
+  /** Of its names and values. */
+  #fieldBytes = 0;
 
   /** `watermark`: bytes of output at which writers are told to stop. */
   constructor(
@@ -42,10 +44,12 @@ export class FrameSender {
 
   /** Begins a header block of `block` and `pseudoBytes` bytes of names and values in front of it. */
   startBlock(block: HeaderBlock, pseudoBytes: number): void {
-    let bound = pseudoBytes + blockSlack;
+    let fieldBytes = 0;
     for (let i = 0; i < block.size; i++) {
-      bound += (block.names[i] as string).length + (block.values[i] as string).length + fieldSlack;
+      fieldBytes += (block.names[i] as string).length + (block.values[i] as string).length;
     }
+    this.#fieldBytes = fieldBytes;
+    const bound = pseudoBytes + blockSlack + fieldBytes + block.size * fieldSlack;
     this.#isDirect = bound <= defaultMaxFrameSize;
     if (this.#isDirect) {
       this.#output.reserve(frameHeaderSize + bound);
@@ -59,6 +63,7 @@ export class FrameSender {
   }
 
   field(name: string, value: string): void {
+    this.#fieldBytes += name.length + value.length;
     this.#blockAt = this.encoder.encode(name, value, this.#block, this.#blockAt);
   }
 
@@ -73,29 +78,35 @@ export class FrameSender {
   }
 
   endBlock(stream: Http2Stream, endStream: boolean): void {
-    const streamId = stream.id;
     const output = this.#output;
+    let size = frameHeaderSize;
     const flags = endStream ? FrameFlag.endStream : 0;
     if (this.#isDirect) {
       const length = this.#blockAt - output.at - frameHeaderSize;
-      output.endFrame(length, FrameType.headers, flags | FrameFlag.endHeaders, streamId);
-      stream.wireBytesSent += frameHeaderSize + length;
+      size += length;
+      output.endFrame(length, FrameType.headers, flags | FrameFlag.endHeaders, stream.id);
     } else {
+      size = this.#blockAt + Math.max(1, Math.ceil(this.#blockAt / defaultMaxFrameSize)) * frameHeaderSize;
       for (let from = 0; from < this.#blockAt || from === 0; from += defaultMaxFrameSize) {
         const to = Math.min(this.#blockAt, from + defaultMaxFrameSize);
         const end = to === this.#blockAt ? FrameFlag.endHeaders : 0;
         const type = from === 0 ? FrameType.headers : FrameType.continuation;
-        output.frame(type, from === 0 ? flags | end : end, streamId, this.#block.subarray(from, to));
-        stream.wireBytesSent += frameHeaderSize + to - from;
+        output.frame(type, from === 0 ? flags | end : end, stream.id, this.#block.subarray(from, to));
       }
     }
     this.#block = none;
+    const { bytes } = stream;
+    if (bytes === null || stream.isRestCounted) return;
+    bytes.wireSent += size;
+    bytes.headerSent += size;
+    bytes.decompressedSent += this.#fieldBytes;
   }
 
   /** False: stop until onWritable. All of `bytes` was taken. */
   data(stream: Http2Stream, bytes: Buffer, endStream: boolean): boolean {
     if (stream.queuedBytes > 0) {
       stream.enqueue(bytes);
+      if (endStream) countRest(stream);
       return this.#wait(stream);
     }
     const sent = this.#send(stream, bytes, endStream, bytes.length + 1);
@@ -105,6 +116,7 @@ export class FrameSender {
     }
     if (sent < bytes.length) {
       stream.enqueue(sent === 0 ? bytes : bytes.subarray(sent));
+      if (endStream) countRest(stream);
       return this.#wait(stream);
     }
     return this.#output.bytes < this.#watermark || this.#wait(stream);
@@ -113,6 +125,7 @@ export class FrameSender {
   trailers(stream: Http2Stream, block: HeaderBlock): void {
     if (stream.queuedBytes > 0) {
       stream.queuedTrailers = copyBlock(block);
+      countRest(stream);
       return;
     }
     this.#sendTrailers(stream, block);
@@ -192,9 +205,9 @@ export class FrameSender {
     output.reserve(frameHeaderSize + size);
     if (size > 0) bytes.copy(output.chunk, output.at + frameHeaderSize, from, from + size);
     output.endFrame(size, FrameType.data, endStream ? FrameFlag.endStream : 0, stream.id);
+    if (stream.bytes !== null && !stream.isRestCounted) stream.bytes.wireSent += size + frameHeaderSize;
     this.window -= size;
     stream.sendWindow -= size;
-    stream.wireBytesSent += frameHeaderSize + size;
     this.#abuse.onDataSent();
     if (endStream) stream.isLocalDone = true;
   }
@@ -218,6 +231,19 @@ export class FrameSender {
     }
     return false;
   }
+}
+
+/** As if it went out in whole frames, and trailers without compression. */
+function countRest(stream: Http2Stream): void {
+  const { bytes, queuedBytes, queuedTrailers } = stream;
+  if (bytes === null) return;
+  stream.isRestCounted = true;
+  bytes.wireSent += queuedBytes + Math.ceil(queuedBytes / defaultMaxFrameSize) * frameHeaderSize;
+  if (queuedTrailers === null) return;
+  const size = queuedTrailers.byteSize();
+  bytes.wireSent += size + frameHeaderSize;
+  bytes.headerSent += size + frameHeaderSize;
+  bytes.decompressedSent += size;
 }
 
 /** Takes out what HTTP/2 has no place for (RFC 9113 section 8.2.2). */

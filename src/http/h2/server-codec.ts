@@ -146,6 +146,7 @@ export class Http2ServerCodec extends Http2Connection {
     this.addStream(stream, id);
     const sink = this.#newStream(stream);
     stream.sink = sink;
+    if (stream.bytes !== null) this.block.countInto(stream.bytes);
     if (stream.isClosed) return;
     if (reader.isRefused) {
       this.failStream(stream, ErrorCode.internalError, StreamReset.localReset, reader.detail);
@@ -228,6 +229,7 @@ export class Http2ServerStream extends Http2Stream implements ResponseWriter {
    */
   rest(): void {
     this.sink = null;
+    this.bytes = null;
     if (this.pauses > 0) {
       this.pauses = 0;
       this.owner.onResume(this);

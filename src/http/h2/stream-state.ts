@@ -1,3 +1,4 @@
+import type { ByteCounts } from "../byte-counts.ts";
 import type { RequestSink, StreamReset } from "../codec.ts";
 import { HeaderBlock } from "../header-block.ts";
 import { ByteQueue, type Receiver } from "./flow-control.ts";
@@ -27,6 +28,10 @@ export abstract class Http2Stream implements Receiver {
   readonly owner: StreamOwner;
   /** null when nothing is told any more. */
   sink: StreamSink | null = null;
+  /** Where its frames of heads and data are counted; null for nobody, and when the owner is done with the stream. */
+  bytes: ByteCounts | null = null;
+  /** What waits to be sent is counted: the owner has written its last, and may be gone before it is sent. */
+  isRestCounted = false;
   isClosed = false;
   /** END_STREAM came, or our own was sent. */
   isRemoteDone = false;
@@ -41,9 +46,6 @@ export abstract class Http2Stream implements Receiver {
   /** Bytes of data that content-length promised, -1 for none, and what came. */
   expectedLength = -1;
   receivedLength = 0;
-  /** Of its HEADERS, CONTINUATION and DATA frames, their heads included. A server does not count what requests begin with. */
-  wireBytesSent = 0;
-  wireBytesReceived = 0;
   beginMs = 0;
   pauses = 0;
   /** What came while the sink paused. */

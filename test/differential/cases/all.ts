@@ -46,6 +46,7 @@ import { setMetadataCases, setMetadataSetups } from "./set-metadata.ts";
 import { statefulSessionCases, statefulSessionSetups } from "./stateful-session.ts";
 import { upstreamsCases, upstreamsSetups } from "./upstreams.ts";
 import { virtualClustersCases, virtualClustersSetups } from "./virtual-clusters.ts";
+import { wireBytesCases, wireBytesSetups } from "./wire-bytes.ts";
 
 /** The same requests by HTTP/2, where HTTP/2 can say them: it is another codec's way to the same behaviour. */
 function byHttp2(cases: readonly Case[]): Case[] {
@@ -122,6 +123,7 @@ const casesOfHttp1 = [
   ...setFilterStateCases,
   ...statefulSessionCases,
   ...credentialInjectorCases,
+  ...wireBytesCases,
 ];
 
 /** Every case of the differential test. */
@@ -178,4 +180,5 @@ export const allSetups: Readonly<Record<string, Setup>> = {
   ...setFilterStateSetups,
   ...statefulSessionSetups,
   ...credentialInjectorSetups,
+  ...wireBytesSetups,
 };
