@@ -1,6 +1,7 @@
 import { stripTrailingDot } from "../http/authority.ts";
 import type { RequestHead } from "../http/header-block.ts";
 import { hostPort } from "../net/address.ts";
+import { noListener } from "../observability/facts.ts";
 import { localReplies } from "../observability/local-replies.ts";
 import { StreamInfo } from "../observability/stream-info.ts";
 import { ClientCert } from "../proxy/client-cert.ts";
@@ -69,7 +70,7 @@ export function admit(
     },
   };
   const facts = { addresses, tls: isTls ? info : null, clientCert: new ClientCert(spec.clientCert, null) };
-  const policy = new RequestHeaderPolicy(spec);
+  const policy = new RequestHeaderPolicy(spec, {});
   const refusedWith = policy.apply(head, info, facts, admission.upgrade !== "", internalOnlyHeaders());
   if (refusedWith !== 0) admission.answer = answerOf(refusedWith, "original_ip_detection_extensions found no address");
   return admission;
@@ -84,7 +85,7 @@ function streamInfo(head: RequestHead, { name, address }: ListenerSpec, source: 
   info.request = head;
   info.protocol = "HTTP/1.1";
   info.startTimeMs = Date.now();
-  info.listenerName = name;
+  info.listener = { ...noListener, name };
   info.downstreamLocalAddress = info.downstreamDirectLocalAddress = hostPort(address.host, address.port);
   info.downstreamDirectRemoteAddress = info.downstreamConnectionAddress = hostPort(source, sourcePort);
   return info;

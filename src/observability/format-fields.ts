@@ -20,7 +20,7 @@ export const textFields: Record<string, (info: StreamInfo) => string | null> = {
   ROUTE_NAME: (info) => named(info.routeName),
   VIRTUAL_CLUSTER_NAME: (info) => named(info.virtualClusterName),
   FILTER_CHAIN_NAME: (info) => named(info.filterChainName),
-  LISTENER_NAME: (info) => named(info.listenerName),
+  LISTENER_NAME: (info) => named(info.listener.name),
   UPSTREAM_CLUSTER: (info) => named(info.clusterName),
   UPSTREAM_CLUSTER_RAW: (info) => named(info.clusterName),
   HOSTNAME: () => ownHostname,

@@ -116,7 +116,7 @@ const makers: Record<string, Maker> = {
   },
   DYNAMIC_METADATA: (args) => metadataOperator(args.split(":"), (info) => info.dynamicMetadata),
   CLUSTER_METADATA: (args) => metadataOperator(args.split(":"), (info) => info.clusterMetadata),
-  UPSTREAM_METADATA: (args) => metadataOperator(args.split(":"), (info) => info.upstreamHostMetadata),
+  UPSTREAM_METADATA: (args) => metadataOperator(args.split(":"), metadataSources.UPSTREAM_HOST as MetadataSource),
   METADATA: (args) => {
     const [type = "", ...path] = args.split(":");
     const source = metadataSources[type];
@@ -153,8 +153,8 @@ const metadataSources: Record<string, MetadataSource> = {
   DYNAMIC: (info) => info.dynamicMetadata,
   CLUSTER: (info) => info.clusterMetadata,
   ROUTE: (info) => info.routeMetadata,
-  UPSTREAM_HOST: (info) => info.upstreamHostMetadata,
-  LISTENER: (info) => info.listenerMetadata,
+  UPSTREAM_HOST: (info) => info.upstreamHostFacts?.metadata ?? null,
+  LISTENER: (info) => info.listener.metadata,
   VIRTUAL_HOST: (info) => info.virtualHostMetadata,
   LISTENER_FILTER_CHAIN: () => null,
 };

@@ -3,6 +3,7 @@ import type { HeaderBlock } from "../http/header-block.ts";
 import { RequestHead, type ResponseHead } from "../http/header-block.ts";
 import type { ProxiedAddresses } from "../net/proxy-protocol.ts";
 import type { TlsInfo } from "../net/tls/tls-info.ts";
+import { type HostFacts, type ListenerFacts, noListener } from "./facts.ts";
 import type { FilterStateObject } from "./filter-state.ts";
 import type { LocalReply } from "./local-replies.ts";
 
@@ -87,7 +88,7 @@ export class StreamInfo {
   connectionId = 0;
   streamId = "";
   filterChainName = "";
-  listenerName = "";
+  listener: ListenerFacts = noListener;
   isHealthCheck = false;
   /** Filter name to a JSON-like value, null until a filter writes. */
   dynamicMetadata: Map<string, Record<string, unknown>> | null = null;
@@ -104,11 +105,11 @@ export class StreamInfo {
   accessLogType = "DownstreamEnd";
   downstreamTransportFailureReason = "";
   upstreamLocalCloseReason = "";
-  /** filter_metadata of the cluster, the chosen host, the virtual host and the listener; null for none. */
+  /** filter_metadata of the cluster and the virtual host; null for none. */
   clusterMetadata: Record<string, Record<string, unknown>> | null = null;
-  upstreamHostMetadata: Record<string, Record<string, unknown>> | null = null;
   virtualHostMetadata: Record<string, Record<string, unknown>> | null = null;
-  listenerMetadata: Record<string, Record<string, unknown>> | null = null;
+  /** The chosen host; null for none. */
+  upstreamHostFacts: HostFacts | null = null;
 
   /** By SNI; "" for none. */
   get requestedServerName(): string {
@@ -210,7 +211,7 @@ export class StreamInfo {
     this.connectionId = 0;
     this.streamId = "";
     this.filterChainName = "";
-    this.listenerName = "";
+    this.listener = noListener;
     this.isHealthCheck = false;
     this.dynamicMetadata = null;
     this.routeMetadata = null;
@@ -222,9 +223,8 @@ export class StreamInfo {
     this.downstreamTransportFailureReason = "";
     this.upstreamLocalCloseReason = "";
     this.clusterMetadata = null;
-    this.upstreamHostMetadata = null;
+    this.upstreamHostFacts = null;
     this.virtualHostMetadata = null;
-    this.listenerMetadata = null;
   }
 }
 

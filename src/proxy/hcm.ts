@@ -5,11 +5,11 @@ import type { RequestHead, ResponseHead } from "../http/header-block.ts";
 import { eventClock } from "../net/event-clock.ts";
 import type { TlsInfo } from "../net/tls/tls-info.ts";
 import type { AccessLog } from "../observability/access-log.ts";
+import type { ListenerFacts } from "../observability/facts.ts";
 import type { StatsSlab } from "../observability/stats.ts";
 import type { StreamInfo } from "../observability/stream-info.ts";
 import type { Route } from "../router/route.ts";
 import type { RouteTable } from "../router/route-table.ts";
-import type { MetadataSpec } from "../router/spec.ts";
 import type { Cluster } from "../upstream/cluster.ts";
 import { ClientCert } from "./client-cert.ts";
 import type { FilterChain } from "./filter-chain.ts";
@@ -28,8 +28,7 @@ export type Routing = RouteTable | ScopedTables;
 /** What a linked connection manager is made of. */
 export interface HcmParts {
   spec: HcmSpec;
-  listenerName: string;
-  listenerMetadata: MetadataSpec | null;
+  listener: ListenerFacts;
   listenerStatName: string;
   filterChainName: string;
   bufferLimitBytes: number;
@@ -48,8 +47,7 @@ export interface HcmParts {
 /** An HTTP connection manager, linked: immutable but for its routes and filters, shared by the connections that were accepted under it. */
 export class Hcm {
   readonly spec: HcmSpec;
-  readonly listenerName: string;
-  readonly listenerMetadata: MetadataSpec | null;
+  readonly listener: ListenerFacts;
   readonly filterChainName: string;
   readonly bufferLimitBytes: number;
   readonly stats: HcmStats;
@@ -71,8 +69,7 @@ export class Hcm {
   constructor(parts: HcmParts) {
     const spec = parts.spec;
     this.spec = spec;
-    this.listenerName = parts.listenerName;
-    this.listenerMetadata = parts.listenerMetadata;
+    this.listener = parts.listener;
     this.filterChainName = parts.filterChainName;
     this.bufferLimitBytes = parts.bufferLimitBytes;
     this.answersMisdirected = parts.answersMisdirected;
@@ -81,7 +78,7 @@ export class Hcm {
     this.chain = parts.chain;
     this.#clusters = parts.clusters;
     this.#noClientCert = new ClientCert(spec.clientCert, null);
-    this.requestPolicy = new RequestHeaderPolicy(spec);
+    this.requestPolicy = new RequestHeaderPolicy(spec, parts.listener.node);
     this.responsePolicy = new ResponseHeaderPolicy(spec);
     this.#routes = parts.routes;
     this.#accessLogs = parts.accessLogs;
@@ -144,8 +141,7 @@ export class Hcm {
     info.start = eventClock.now;
     info.startTimeMs = eventClock.wallNow;
     info.filterChainName = this.filterChainName;
-    info.listenerName = this.listenerName;
-    info.listenerMetadata = this.listenerMetadata;
+    info.listener = this.listener;
   }
 
   /** Where a request is led to now; its log tells of it. */

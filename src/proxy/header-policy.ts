@@ -4,6 +4,7 @@ import { Known } from "../http/names.ts";
 import { hostPort } from "../net/address.ts";
 import { CidrSet, isLoopback } from "../net/cidr.ts";
 import { localIp } from "../net/local-ip.ts";
+import type { NodeFacts } from "../observability/facts.ts";
 import type { StreamInfo } from "../observability/stream-info.ts";
 import type { ClientCert } from "./client-cert.ts";
 import type { ConnectionAddresses } from "./connection-addresses.ts";
@@ -22,8 +23,10 @@ export class RequestHeaderPolicy {
   readonly #localIp: string;
   readonly #early: OrderedMutations | null;
   readonly #originalIp: OriginalIpDetection | null;
+  readonly #node: NodeFacts;
 
-  constructor(spec: HcmSpec) {
+  constructor(spec: HcmSpec, node: NodeFacts) {
+    this.#node = node;
     this.#spec = spec;
     this.#internal = spec.internalCidrs.length > 0 ? new CidrSet(spec.internalCidrs) : null;
     this.#localIp = localIp();
@@ -107,6 +110,7 @@ export class RequestHeaderPolicy {
       removeExternal(head);
       for (const name of internalOnly) head.remove(name);
     }
+    if (spec.addUserAgent) this.#addUserAgent(head);
     if (isEdge) head.set("x-envoy-external-address", remote, Known["x-envoy-external-address"]);
     this.#setRequestId(head, isEdge);
     facts.clientCert.apply(head);
@@ -117,6 +121,14 @@ export class RequestHeaderPolicy {
   /** What x-forwarded-for is told of a peer. */
   #hopOf(address: string): string {
     return isLoopback(address) ? this.#localIp : address;
+  }
+
+  /** What add_user_agent adds. */
+  #addUserAgent(head: RequestHead): void {
+    const { id = "", cluster = "" } = this.#node;
+    head.set("x-envoy-downstream-service-cluster", cluster, Known["x-envoy-downstream-service-cluster"]);
+    if (!head.find("user-agent")) head.set("user-agent", cluster);
+    if (id !== "") head.set("x-envoy-downstream-service-node", id, Known["x-envoy-downstream-service-node"]);
   }
 
   #setScheme(head: RequestHead, proto: string): void {

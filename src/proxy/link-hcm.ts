@@ -11,6 +11,7 @@ import { threadChunks } from "../net/transport.ts";
 import { linkAccessLogs } from "../observability/access-log.ts";
 import type { FilterContext } from "../observability/access-log-filter.ts";
 import type { AccessLogSinks } from "../observability/access-log-sink.ts";
+import type { NodeFacts } from "../observability/facts.ts";
 import { compileFormat } from "../observability/format.ts";
 import type { StatsSlab } from "../observability/stats.ts";
 import { noMutations } from "../router/empty-specs.ts";
@@ -29,6 +30,7 @@ import type { FilterChainSpec, HcmSpec, ListenerSpec, ScopeSpec } from "./spec.t
 /** What linking takes from the worker. */
 export interface HcmDeps {
   slab: StatsSlab;
+  node: NodeFacts;
   /** The worker's index. */
   worker: number;
   clusters: ClusterDirectory;
@@ -57,6 +59,9 @@ export interface LinkedHcm {
   relinkFilters: () => void;
 }
 
+/** As core.v3.TrafficDirection numbers them. */
+const trafficDirections: readonly ListenerSpec["trafficDirection"][] = ["UNSPECIFIED", "INBOUND", "OUTBOUND"];
+
 /** Spec to the live connection manager of one filter chain. Cannot fail on what parse gave. */
 export function linkHcm(listener: ListenerSpec, chain: FilterChainSpec, deps: HcmDeps): LinkedHcm {
   const spec = chain.hcm;
@@ -75,8 +80,12 @@ export function linkHcm(listener: ListenerSpec, chain: FilterChainSpec, deps: Hc
   };
   const hcm = new Hcm({
     spec,
-    listenerName: listener.name,
-    listenerMetadata: listener.metadata,
+    listener: {
+      name: listener.name,
+      metadata: listener.metadata,
+      direction: trafficDirections.indexOf(listener.trafficDirection),
+      node: deps.node,
+    },
     listenerStatName: listener.statName,
     filterChainName: chain.name,
     bufferLimitBytes: listener.bufferLimitBytes,

@@ -102,6 +102,7 @@ export interface HcmSpec {
   /** early_header_mutation_extensions. */
   earlyMutations: HeaderMutationSpec[];
   via: string;
+  addUserAgent: boolean;
   serverName: string;
   serverHeaderTransformation: "OVERWRITE" | "APPEND_IF_ABSENT" | "PASS_THROUGH";
   proxy100Continue: boolean;

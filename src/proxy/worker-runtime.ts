@@ -3,6 +3,7 @@ import { addressText } from "../net/address.ts";
 import { eventClock } from "../net/event-clock.ts";
 import type { TlsContextSpec } from "../net/tls/contexts.ts";
 import { AccessLogSinks } from "../observability/access-log-sink.ts";
+import type { NodeFacts } from "../observability/facts.ts";
 import { Http2Stats } from "../observability/http2-stats.ts";
 import type { StatsSlab } from "../observability/stats.ts";
 import { joinRoutes } from "../router/route-parts.ts";
@@ -58,9 +59,7 @@ export interface RuntimeOptions {
   fileFlushIntervalMs: number;
   /** 0: Envoy's default of 64. */
   fileFlushMinSizeKb: number;
-  /** node.cluster */
-  nodeCluster: string;
-  nodeMetadata: Record<string, unknown>;
+  node: NodeFacts;
   localZone: LocalZoneSpec;
   drainTimeS: number;
   drainStrategy: string;
@@ -93,8 +92,7 @@ export class WorkerRuntime {
   readonly #environment: UpstreamEnvironment;
   readonly #tokens: TokenSources;
   readonly #http2: Http2Stats;
-  readonly #nodeCluster: string;
-  readonly #nodeMetadata: Record<string, unknown>;
+  readonly #node: NodeFacts;
   readonly #drainPlan: DrainPlan;
   readonly #localZone: LocalZone;
   #isHealthFailed = false;
@@ -103,8 +101,7 @@ export class WorkerRuntime {
     this.#index = options.index;
     this.#slab = options.slab;
     this.#report = options.report;
-    this.#nodeCluster = options.nodeCluster;
-    this.#nodeMetadata = options.nodeMetadata;
+    this.#node = options.node;
     this.#localZone = new LocalZone(options.localZone);
     this.#drainPlan = { isGradual: options.drainStrategy !== "immediate", timeMs: options.drainTimeS * 1000 };
     this.#values = new RuntimeValues(options.runtime);
@@ -252,6 +249,7 @@ export class WorkerRuntime {
   #applyListener(spec: ListenerSpec): void {
     const linked = linkChains(spec, {
       slab: this.#slab,
+      node: this.#node,
       worker: this.#index,
       clusters: (name) => this.#clusters.get(name) ?? null,
       routes: (name) => this.#routes.get(name) ?? null,
@@ -261,8 +259,8 @@ export class WorkerRuntime {
       logs: this.#logs,
       filters: {
         isHealthFailed: () => this.#isHealthFailed,
-        nodeCluster: this.#nodeCluster,
-        nodeMetadata: this.#nodeMetadata,
+        nodeCluster: this.#node.cluster ?? "",
+        nodeMetadata: this.#node.metadata ?? {},
         secretText: ({ id, spec }) => this.#secretTexts.get(id) ?? spec,
         slab: this.#slab,
         runtime: this.#values,

@@ -95,7 +95,8 @@ export function localZoneOf(bootstrap: Bootstrap | null, node: Node | null): Loc
   };
 }
 
-function nodeJson(bootstrap: Bootstrap, flags: Flags): Json {
+/** The node, by the names of its fields. */
+export function nodeJson(bootstrap: Bootstrap, flags: Flags): Json {
   const node = (protoJson(BootstrapSchema, bootstrap).node ?? {}) as Json;
   if (flags.serviceNode !== "") node.id = flags.serviceNode;
   if (flags.serviceCluster !== "") node.cluster = flags.serviceCluster;

@@ -27,7 +27,7 @@ function hostStatus(host: HostSpec, locality: LocalitySpec): HostStatus {
     region: locality.region,
     zone: locality.zone,
     subZone: locality.subZone,
-    canary: host.lbMetadata?.canary === true,
+    canary: host.metadata?.["envoy.lb"]?.canary === true,
     priority: locality.priority,
     successRate: -1,
     localOriginSuccessRate: -1,

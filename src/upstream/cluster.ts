@@ -258,8 +258,8 @@ export class Cluster {
         if (hosts.has(address)) return [];
         const last = before.get(address);
         const known = last?.socket === hostSpec.socket ? last : undefined;
-        const host = known ?? new Host(hostSpec, this.#worker, now);
-        known?.update(hostSpec, now);
+        const host = known ?? new Host(hostSpec, spec, this.#worker, now);
+        known?.update(hostSpec, spec, now);
         hosts.set(address, host);
         return [host];
       }),

@@ -171,7 +171,7 @@ export function fakeHost(port: number, change: Partial<HostSpec> = {}): HostSpec
     weight: 1,
     health: "HEALTHY",
     healthStatus: 0,
-    lbMetadata: null,
+    metadata: null,
     tlvs: [],
     shared: allocateHostStats(1),
     ...change,

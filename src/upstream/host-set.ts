@@ -24,7 +24,9 @@ export class Host {
   /** "ip:port" or the path. */
   readonly addressText: string;
   readonly stats: HostStats;
-  lbMetadata: HostSpec["lbMetadata"];
+  metadata: HostSpec["metadata"];
+  /** Where it was last said to be. */
+  locality: LocalitySpec;
   hostname: string;
   weight: number;
   health: HostHealth;
@@ -47,12 +49,13 @@ export class Host {
   healthySinceMs = -1;
 
   /** `now`: monotonic milliseconds. */
-  constructor(spec: HostSpec, worker: number, now: number) {
+  constructor(spec: HostSpec, locality: LocalitySpec, worker: number, now: number) {
     this.address = spec.address;
     this.addressText = addressText(spec.address);
     this.stats = new HostStats(spec.shared, worker);
     this.socket = spec.socket;
-    this.lbMetadata = spec.lbMetadata;
+    this.metadata = spec.metadata;
+    this.locality = locality;
     this.hostname = spec.hostname;
     this.weight = spec.weight;
     this.health = spec.health;
@@ -61,10 +64,16 @@ export class Host {
     if (spec.health === "HEALTHY") this.healthySinceMs = now;
   }
 
+  /** Null without. */
+  get lbMetadata(): Record<string, unknown> | null {
+    return this.metadata?.["envoy.lb"] ?? null;
+  }
+
   /** Takes over what an update may change; the address is the same. */
-  update(spec: HostSpec, now: number): void {
+  update(spec: HostSpec, locality: LocalitySpec, now: number): void {
     if (spec.health === "HEALTHY" && this.healthySinceMs < 0) this.healthySinceMs = now;
-    this.lbMetadata = spec.lbMetadata;
+    this.metadata = spec.metadata;
+    this.locality = locality;
     this.hostname = spec.hostname;
     this.weight = spec.weight;
     this.health = spec.health;

@@ -21,6 +21,7 @@ import {
   ClusterLoadAssignmentSchema,
 } from "../proto/generated/envoy/config/endpoint/v3/endpoint_pb.ts";
 import type { Problems } from "../proto/problems.ts";
+import type { MetadataSpec } from "../router/spec.ts";
 import { allocateHostStats } from "./host-stats.ts";
 import type { Discovery } from "./parse-discovery.ts";
 import type { SocketChoice } from "./parse-socket-matches.ts";
@@ -118,7 +119,6 @@ function parseHost(
   });
   const address = parseAddress(endpoint.address, kind, problems.at("endpoint.address"));
   if (address === null) return null;
-  const lbMetadata = (entry.metadata?.filterMetadata["envoy.lb"] as Record<string, unknown> | undefined) ?? null;
   const isName = (kind === "STRICT_DNS" || kind === "LOGICAL_DNS") && address.path === null;
   return {
     address,
@@ -127,7 +127,7 @@ function parseHost(
     weight: entry.loadBalancingWeight ?? 1,
     health: healthOf(entry.healthStatus),
     healthStatus: entry.healthStatus,
-    lbMetadata,
+    metadata: (entry.metadata?.filterMetadata as MetadataSpec | undefined) ?? null,
     socket: socketOf(entry.metadata, localityMetadata),
     tlvs: hostTlvs(entry.metadata, problems.at("metadata")),
     shared: allocateHostStats(workers),

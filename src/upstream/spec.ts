@@ -208,8 +208,8 @@ export interface HostSpec {
   health: HostHealth;
   /** What health is made of: a core.v3.HealthStatus. */
   healthStatus: number;
-  /** filter_metadata["envoy.lb"]; null without it. */
-  lbMetadata: Record<string, unknown> | null;
+  /** filter_metadata; null for none. */
+  metadata: MetadataSpec | null;
   /** Index into the cluster's socketMatches; -1 for its own transport socket. */
   socket: number;
   /** For a PROXY header. Envoy: core.v3.PerHostConfig. */

@@ -14,7 +14,7 @@ export interface Lane {
 export function bootstrapOf(setup: Setup, adminPort: number, lanes: readonly Lane[]): object {
   const parts = lanes.map((lane, index) => laneOf(setup, lane, `_L${index}`));
   return {
-    node: { id: "differential", cluster: "differential-cluster" },
+    node: { id: "differential", cluster: "differential-cluster", ...setup.node },
     admin: { address: address(adminPort) },
     ...(setup.runtime === undefined
       ? {}

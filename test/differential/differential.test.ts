@@ -1,7 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { peer } from "../peers.ts";
 import { allCases, allSetups } from "./cases/all.ts";
-import { refusedSetups } from "./pending.ts";
 import { bySetup, candidateCommand, describeDifferences, isAsExpected, runSetup, type Verdict } from "./suite.ts";
 
 /** The same bytes to Nuncio and to real Envoy. Skipped where Envoy is not installed (`npm run peers`); under CI=true that fails. */
@@ -11,14 +10,6 @@ describe.skipIf(envoyCommand === null && process.env.CI !== "true")("the same as
   let sameTotal = 0;
   afterAll(() => console.log(`same ${sameTotal}/${allCases.length}`));
   for (const [name, cases] of bySetup(allCases)) {
-    const refused = refusedSetups[name];
-    if (refused !== undefined) {
-      test(`${name}: ${refused}`, () =>
-        expect(runSetup(envoyCommand ?? "", candidateCommand, name, allSetups[name], cases)).rejects.toThrow(
-          "is not implemented in Nuncio yet",
-        ));
-      continue;
-    }
     describe(name, () => {
       let verdicts: Verdict[] = [];
       beforeAll(async () => {

@@ -8,11 +8,6 @@ export const pendingCases: Readonly<Record<string, string>> = {
   "HTTP/0.9 is refused": "Nuncio refuses HTTP/0.9 always",
 };
 
-/** Setups that Nuncio refuses in words, as it does not implement a field of theirs. */
-export const refusedSetups: Readonly<Record<string, string>> = {
-  userAgent: "add_user_agent is not implemented",
-};
-
 /** Cases of h1-malformed.json by id. */
 export const pendingMalformed: Readonly<Record<string, string>> = {
   "CH-09": "the request stays incomplete, as the case's own check asks and Envoy does it; the list wants a status",

@@ -22,6 +22,8 @@ export interface Setup {
   /** static_resources.secrets. */
   secrets?: readonly Json[];
   runtime?: Json;
+  /** Merged over the node. */
+  node?: Json;
   /** What the access log tells besides. */
   log?: Json;
   /** Admin paths to POST to before the cases. */

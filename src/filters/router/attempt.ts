@@ -106,6 +106,7 @@ export class Attempt implements Borrower {
   describe(info: StreamInfo): void {
     const { host } = this;
     info.upstreamHost = host === null ? "" : host.addressText;
+    info.upstreamHostFacts = host;
     info.upstreamHostName = host === null ? "" : host.hostname;
     info.upstreamRequestStart = this.requestStart;
     info.upstreamRequestEnd = this.requestEnd;

@@ -5,6 +5,7 @@ import type { HeaderBlock } from "../../http/header-block.ts";
 import { queryOf } from "../../http/query.ts";
 import { alternativeNames, rfc2253 } from "../../net/tls/alternative-names.ts";
 import type { TlsInfo } from "../../net/tls/tls-info.ts";
+import type { NodeFacts } from "../facts.ts";
 import { tlsFields } from "../format-tls.ts";
 import { anyGrpcStatus, portOf } from "../format-values.ts";
 import type { StreamInfo } from "../stream-info.ts";
@@ -172,6 +173,8 @@ const upstreamAttributes: AttributeTable = {
   transport_failure_reason: ({ upstreamHost, upstreamTransportFailureReason }) =>
     upstreamHost === "" ? undefined : upstreamTransportFailureReason,
   request_attempt_count: ({ attemptCount }) => celUint(BigInt(attemptCount)),
+  locality: ({ upstreamHostFacts: host }) =>
+    host === null ? undefined : localityOf(host.locality.region, host.locality.zone, host.locality.subZone),
   cx_pool_ready_duration: ({ start, upstreamRequestStart }) => durationOf(start, upstreamRequestStart),
   ...tlsAttributes("UPSTREAM", (info) => info.upstreamTls),
 };
@@ -181,9 +184,12 @@ const xdsAttributes: AttributeTable = {
   cluster_metadata: ({ clusterMetadata }) => metadataOrNone(clusterMetadata),
   route_name: ({ routeName }) => some(routeName),
   route_metadata: ({ routeMetadata }) => metadataOrNone(routeMetadata),
-  upstream_host_metadata: ({ upstreamHostMetadata }) => metadataOrNone(upstreamHostMetadata),
+  upstream_host_metadata: ({ upstreamHostFacts: host }) =>
+    host === null ? undefined : metadataOf(host.metadata ?? {}),
   filter_chain_name: ({ filterChainName }) => filterChainName,
-  listener_metadata: ({ listenerMetadata }) => metadataOrNone(listenerMetadata),
+  listener_metadata: ({ listener }) => metadataOrNone(listener.metadata),
+  listener_direction: ({ listener }) => BigInt(listener.direction),
+  node: ({ listener }) => nodeOf(listener.node),
   virtual_host_name: ({ virtualHostName }) => some(virtualHostName),
   virtual_host_metadata: ({ virtualHostMetadata }) => metadataOrNone(virtualHostMetadata),
 };
@@ -218,6 +224,27 @@ function metadataOf(metadata: Map<string, unknown> | Record<string, unknown>): C
 
 function metadataOrNone(metadata: Record<string, unknown> | null): CelInput | undefined {
   return metadata === null ? undefined : metadataOf(metadata);
+}
+
+function localityOf(region: string, zone: string, subZone: string): CelInput {
+  return new Map([
+    ["region", region],
+    ["zone", zone],
+    ["sub_zone", subZone],
+  ]);
+}
+
+function nodeOf({ id = "", cluster = "", metadata = {}, locality, user_agent_name = "" }: NodeFacts): CelInput {
+  const node = new Map<string, CelInput>([
+    ["id", id],
+    ["cluster", cluster],
+    ["metadata", new Map(Object.entries(metadata)) as Map<string, CelInput>],
+    ["user_agent_name", user_agent_name],
+  ]);
+  if (locality !== undefined) {
+    node.set("locality", localityOf(locality.region ?? "", locality.zone ?? "", locality.sub_zone ?? ""));
+  }
+  return node;
 }
 
 function withPseudo(map: HeaderMap, request: StreamInfo["request"]): HeaderMap {

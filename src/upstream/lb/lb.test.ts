@@ -15,7 +15,7 @@ const first = (): number => 0;
 const drawing = (random: () => number): PickerContext => ({ random, now: () => 0 });
 
 function hosts(...weights: number[]): Host[] {
-  return weights.map((weight, i) => new Host(fakeHost(i + 1, { weight }), 0, 0));
+  return weights.map((weight, i) => new Host(fakeHost(i + 1, { weight }), fakeLocality([]), 0, 0));
 }
 
 function picks(pick: () => Host | null, times: number): string {
@@ -112,7 +112,7 @@ function hostSet(
   ...localities: LocalitySpec[]
 ): { set: HostSet; panics: number[] } {
   const panics: number[] = [];
-  const live = localities.map((spec) => ({ spec, hosts: spec.hosts.map((host) => new Host(host, 0, 0)) }));
+  const live = localities.map((spec) => ({ spec, hosts: spec.hosts.map((host) => new Host(host, spec, 0, 0)) }));
   return {
     set: new HostSet({ ...lb, ...change }, live, {
       overprovisioningPct: 140,

@@ -40,6 +40,30 @@ const expressions = [
   "xds.listener_metadata.filter_metadata['l']['k']",
   "xds.virtual_host_metadata.filter_metadata['vm']['k']",
   "xds.cluster_metadata.filter_metadata['cm']['k']",
+  "xds.upstream_host_metadata.filter_metadata['hm']['k']",
+  "xds.upstream_host_metadata.filter_metadata['hm']['nope']",
+  "has(xds.upstream_host_metadata)",
+  "xds.node.id",
+  "xds.node.cluster",
+  "xds.node.nope",
+  "xds.node.metadata['a']",
+  "xds.node.metadata['n']['l'][1]",
+  "xds.node.locality.zone",
+  "xds.node.locality.region",
+  "xds.node.locality.sub_zone",
+  "xds.node.user_agent_name",
+  "has(xds.node.locality)",
+  "xds.listener_direction",
+  "xds.listener_direction == 1",
+  "xds.upstream_host_locality",
+  "upstream.locality.zone",
+  "upstream.locality.region",
+  "upstream.locality.sub_zone",
+  "has(upstream.locality)",
+  "'locality' in upstream",
+  "'node' in xds",
+  "'listener_direction' in xds",
+  "'upstream_host_metadata' in xds",
   "1.5",
   "1.0",
   "3u",
@@ -87,7 +111,16 @@ const headers = (prefix: string): Json[] =>
 
 export const celSetups: Record<string, Setup> = {
   cel: {
-    listener: { metadata: { filter_metadata: { l: { k: "of the listener" } } } },
+    node: { metadata: { a: "b", n: { l: [1, 2] } }, locality: { region: "here", zone: "z1" } },
+    listener: { traffic_direction: "INBOUND", metadata: { filter_metadata: { l: { k: "of the listener" } } } },
+    log: {
+      host: "%UPSTREAM_METADATA(hm:k)%",
+      hostAll: "%METADATA(UPSTREAM_HOST:hm)%",
+      hostText: "of %UPSTREAM_METADATA(hm)%",
+      hostNone: "%UPSTREAM_METADATA(nope:k)%",
+      direction: "%CEL(xds.listener_direction)%",
+      locality: "%CEL(upstream.locality.zone)%",
+    },
     clusters: [
       {
         name: "told{lane}",
@@ -97,8 +130,12 @@ export const celSetups: Record<string, Setup> = {
           cluster_name: "told",
           endpoints: [
             {
+              locality: { region: "r", zone: "z" },
               lb_endpoints: [
-                { endpoint: { address: { socket_address: { address: "127.0.0.1", port_value: "{port}" } } } },
+                {
+                  endpoint: { address: { socket_address: { address: "127.0.0.1", port_value: "{port}" } } },
+                  metadata: { filter_metadata: { hm: { k: "of the endpoint" } } },
+                },
               ],
             },
           ],

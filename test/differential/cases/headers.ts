@@ -72,6 +72,8 @@ export const headersSetups: Record<string, Setup> = {
   },
   properCase: { manager: { http_protocol_options: { header_key_format: { proper_case_words: {} } } } },
   userAgent: { manager: { add_user_agent: true } },
+  userAgentEdge: { manager: { add_user_agent: true, use_remote_address: true } },
+  userAgentOfNobody: { manager: { add_user_agent: true }, node: { id: "", cluster: "" } },
   quietRouter: { router: { suppress_envoy_headers: true } },
   proxy100: { manager: { proxy_100_continue: true } },
   clientCert: { manager: { use_remote_address: true, forward_client_cert_details: "SANITIZE" } },
@@ -170,6 +172,15 @@ export const headersCases: readonly Case[] = [
   c("properCase", "names get capitals downstream", request("GET /x", "x-do: header:x-answer-field=1")),
   c("userAgent", "an absent user agent is added", request("GET /x")),
   c("userAgent", "a user agent is kept", request("GET /x", "user-agent: me")),
+  c("userAgent", "an empty user agent is replaced", request("GET /x", "user-agent:")),
+  ...["userAgent", "userAgentEdge", "userAgentOfNobody"].map((setup) =>
+    c(
+      setup,
+      "who sends is said anew with add_user_agent",
+      request("GET /x", "x-envoy-downstream-service-cluster: c", "x-envoy-downstream-service-node: n"),
+    ),
+  ),
+  c("userAgentOfNobody", "a node without a name has no user agent", request("GET /x")),
   c("sidecar", "a user agent passes", request("GET /x", "user-agent: me")),
   c("quietRouter", "no x-envoy fields either way", request("GET /x")),
   c(
