@@ -1,5 +1,6 @@
 import net from "node:net";
 import type { SocketAddress } from "./address.ts";
+import type { TcpKeepaliveSpec } from "./tcp-keepalive.ts";
 
 /** The operating system's side of a connection that was accepted: for acceptTransport. */
 export type AcceptedHandle = object;
@@ -10,11 +11,13 @@ export type AcceptedHandle = object;
  */
 export function listen(
   address: SocketAddress,
-  options: { backlog: number; reusePort: boolean; ipv6Only: boolean },
+  options: { backlog: number; reusePort: boolean; ipv6Only: boolean; keepalive: () => TcpKeepaliveSpec | null },
   onConnection: (handle: AcceptedHandle) => void,
 ): Promise<net.Server> {
   const server = net.createServer({ noDelay: true, pauseOnConnect: true, allowHalfOpen: true }, (socket) => {
-    onConnection(takeHandle(socket));
+    const handle = takeHandle(socket);
+    keepAlive(handle, options.keepalive());
+    onConnection(handle);
   });
   return new Promise((resolve, reject) => {
     server.once("error", reject);
@@ -30,7 +33,7 @@ export function listen(
           },
       () => {
         server.off("error", reject);
-        acceptHandles(server, onConnection);
+        acceptHandles(server, options.keepalive, onConnection);
         resolve(server);
       },
     );
@@ -38,14 +41,24 @@ export function listen(
 }
 
 /** Saves the net.Socket that Node makes for each connection and that acceptTransport would make again. */
-function acceptHandles(server: net.Server, onConnection: (handle: AcceptedHandle) => void): void {
+function acceptHandles(
+  server: net.Server,
+  keepalive: () => TcpKeepaliveSpec | null,
+  onConnection: (handle: AcceptedHandle) => void,
+): void {
   const listening = (server as unknown as { _handle: ListeningHandle | null })._handle;
   if (typeof listening?.onconnection !== "function") return;
   listening.onconnection = (status, client) => {
     if (status !== 0 || client === undefined) return;
     client.setNoDelay?.(true);
+    keepAlive(client, keepalive());
     onConnection(client);
   };
+}
+
+/** Node before 26 leaves interval and probes to libuv. A pipe has none of it. */
+function keepAlive(handle: AcceptedHandle, spec: TcpKeepaliveSpec | null): void {
+  if (spec !== null) (handle as TcpHandle).setKeepAlive?.(true, spec.timeS, spec.intervalS, spec.probes);
 }
 
 /** Takes a connection out of its socket, which is left without one. */
@@ -56,7 +69,13 @@ export function takeHandle(socket: net.Socket): AcceptedHandle {
   return handle;
 }
 
+interface TcpHandle {
+  setNoDelay?: (isOn: boolean) => void;
+  /** Seconds. */
+  setKeepAlive?: (isOn: boolean, initialDelay: number, interval: number, count: number) => void;
+}
+
 /** What Node keeps inside a net.Server. `status`: 0 or a negative errno. */
 interface ListeningHandle {
-  onconnection?: (status: number, client?: AcceptedHandle & { setNoDelay?: (isOn: boolean) => void }) => void;
+  onconnection?: (status: number, client?: TcpHandle) => void;
 }

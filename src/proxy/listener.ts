@@ -63,10 +63,16 @@ export class Listener implements ConnectionOwner, InspectionOwner {
 
   /** Opens the socket; `port` is the one the system chose where the config says 0. */
   async open(port: number): Promise<number> {
+    if (!this.spec.bindsToPort) return this.spec.address.port;
     const address = { ...this.spec.address, port: port || this.spec.address.port };
     this.#server = await listen(
       address,
-      { backlog: this.spec.backlog, reusePort: address.path === null, ipv6Only: false },
+      {
+        backlog: this.spec.backlog,
+        reusePort: address.path === null,
+        ipv6Only: false,
+        keepalive: () => this.spec.tcpKeepalive,
+      },
       (handle) => this.#accept(handle),
     );
     const bound = this.#server.address();

@@ -29,6 +29,7 @@ import { parseMatch } from "./parse-filter-chain-match.ts";
 import { parseFilterChainMatcher } from "./parse-filter-chain-matcher.ts";
 import { parseHcm } from "./parse-hcm.ts";
 import { parseListenerFilters } from "./parse-listener-filters.ts";
+import { parseListenerKeepalive } from "./parse-socket-options.ts";
 import type { FilterChainSpec, HcmSpec, ListenerSpec } from "./spec.ts";
 
 /** Listener to its Spec; null when a fault was found. */
@@ -43,6 +44,7 @@ export function parseListener(message: Listener, problems: Problems, contexts: T
       envoyText: `error adding listener '${text}': no filter chains specified`,
     });
   }
+  const tcpKeepalive = parseListenerKeepalive(message, problems);
   const listenerFilters = parseListenerFilters(message.listenerFilters, problems);
   const matcher = message.filterChainMatcher;
   const context: ChainContext = { contexts, owner: `listener.${statName}.`, hasMatcher: matcher !== undefined };
@@ -70,6 +72,8 @@ export function parseListener(message: Listener, problems: Problems, contexts: T
     trafficDirection: trafficDirections[message.trafficDirection] ?? "UNSPECIFIED",
     drainType: message.drainType === Listener_DrainType.MODIFY_ONLY ? "MODIFY_ONLY" : "DEFAULT",
     backlog: message.tcpBacklogSize ?? 4096,
+    tcpKeepalive,
+    bindsToPort: message.bindToPort ?? true,
     filterChains,
     filterChainMatcher,
     defaultFilterChain,
@@ -182,6 +186,9 @@ const honoured = [
   "listener_filters_timeout",
   "continue_on_listener_filters_timeout",
   "metadata",
+  "tcp_keepalive",
+  "socket_options",
+  "bind_to_port",
 ];
 const harmless = [
   // Of connections that no filter chain serves, or of a TCP proxy.

@@ -3,6 +3,7 @@ import type { HttpFilterSpec } from "../filters/http-filters.ts";
 import type { NetworkFilterSpec } from "../filters/network/parsers.ts";
 import type { SocketAddress } from "../net/address.ts";
 import type { ProxyProtocolSpec } from "../net/inspector.ts";
+import type { TcpKeepaliveSpec } from "../net/tcp-keepalive.ts";
 import type { Fingerprints } from "../net/tls/client-hello.ts";
 import type { TlsContextSpec } from "../net/tls/contexts.ts";
 import type { DownstreamTlsSpec } from "../net/tls/spec.ts";
@@ -31,6 +32,10 @@ export interface ListenerSpec {
   /** MODIFY_ONLY: POST /healthcheck/fail changes nothing. */
   drainType: "DEFAULT" | "MODIFY_ONLY";
   backlog: number;
+  /** Of its connections; null for none. */
+  tcpKeepalive: TcpKeepaliveSpec | null;
+  /** False: nothing connects to it. */
+  bindsToPort: boolean;
   filterChains: FilterChainSpec[];
   /** filter_chain_matcher gives the name of the chain; null: the chains' own filter_chain_match chooses. */
   filterChainMatcher: MatcherSpec<string> | null;

@@ -272,7 +272,7 @@ export class WorkerRuntime {
       tables: this.#tables,
     });
     const open = this.#listeners.get(spec.name);
-    if (open !== undefined && addressText(open.spec.address) === addressText(spec.address)) {
+    if (open !== undefined && isSameSocket(open.spec, spec)) {
       open.replace(spec, linked, this.#drainPlan);
       return;
     }
@@ -292,4 +292,9 @@ export class WorkerRuntime {
         }),
     );
   }
+}
+
+/** What is open serves on. */
+function isSameSocket(a: ListenerSpec, b: ListenerSpec): boolean {
+  return addressText(a.address) === addressText(b.address) && a.bindsToPort === b.bindsToPort;
 }

@@ -10,6 +10,7 @@ import { ofJwtAuthn } from "./jwt-authn-configs.ts";
 import { ofLocalRateLimit } from "./local-ratelimit-configs.ts";
 import { ofManager } from "./manager-configs.ts";
 import { ofMatchDelegate } from "./match-delegate-configs.ts";
+import { ofListenerSockets, ofManager } from "./manager-configs.ts";
 import { ofMetadata } from "./metadata-configs.ts";
 import { ofRateLimit } from "./ratelimit-configs.ts";
 import { ofRbac } from "./rbac-configs.ts";
@@ -376,4 +377,5 @@ export const configCases: readonly FilterConfigCase[] = [
   ...ofMetadata,
   ...ofManager,
   ...ofMatchDelegate,
+  ...ofListenerSockets,
 ];

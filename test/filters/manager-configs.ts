@@ -18,6 +18,26 @@ const refused = (name: string, manager: Json, path: string, text: string): Filte
 });
 const detection = "original_ip_detection_extensions";
 
+/** Sockets of the listener. */
+export const ofListenerSockets: readonly FilterConfigCase[] = [
+  {
+    name: "listener: keepalive by socket options, no delay, keepalive by its own field, bind_to_port",
+    listener: {
+      bind_to_port: true,
+      tcp_keepalive: { keepalive_time: 5 },
+      socket_options: [
+        { level: 1, name: 9, int_value: 1, state: "STATE_LISTENING" },
+        { level: 6, name: 1, int_value: 1 },
+      ],
+    },
+  },
+  {
+    name: "listener: a socket option that Node cannot set",
+    listener: { socket_options: [{ level: 0, name: 1, int_value: 32 }] },
+    error: { path: "socket_options[0]", says: "Node can set keepalive options only", envoySays: null },
+  },
+];
+
 /** Extensions of the connection manager. */
 export const ofManager: readonly FilterConfigCase[] = [
   {

@@ -1,0 +1,70 @@
+import { readFileSync } from "node:fs";
+import { connect, type Socket } from "node:net";
+import { expect, test } from "vitest";
+import { peer } from "../peers.ts";
+import { startNuncio } from "./nuncio.ts";
+
+const keepalive = { keepalive_time: 30, keepalive_interval: 7, keepalive_probes: 4 };
+// SO_KEEPALIVE, TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_KEEPCNT, as control planes write them.
+const asOptions = [
+  [1, 9, 1],
+  [6, 4, 30],
+  [6, 5, 7],
+  [6, 6, 4],
+].map(([level, name, int_value]) => ({ level, name, int_value, state: "STATE_LISTENING" }));
+const cases = [
+  { name: "tcp_keepalive", listener: { tcp_keepalive: keepalive }, seconds: 30 },
+  { name: "socket_options", listener: { socket_options: asOptions }, seconds: 30 },
+  { name: "neither", listener: {}, seconds: null },
+];
+const envoy = peer("envoy");
+
+for (const binary of [undefined, envoy].filter((one) => one !== null)) {
+  for (const { name, listener, seconds } of cases) {
+    test(`${binary === undefined ? "Nuncio" : "Envoy"}: ${name} sets the keepalive timer of a connection`, async () => {
+      const nuncio = await startNuncio({ backendPort: 9, listener, ...(binary === undefined ? {} : { binary }) });
+      const socket = await opened(nuncio.port);
+      try {
+        await expect.poll(() => keepaliveSeconds(nuncio.port), { timeout: 5000 }).toBe(seconds);
+      } finally {
+        socket.destroy();
+        await nuncio.stop();
+      }
+    });
+  }
+
+  test(`${binary === undefined ? "Nuncio" : "Envoy"}: bind_to_port: false takes no connections`, async () => {
+    const nuncio = await startNuncio({
+      backendPort: 9,
+      listener: { bind_to_port: false },
+      ...(binary === undefined ? {} : { binary }),
+    });
+    try {
+      await expect(opened(nuncio.port)).rejects.toThrow("ECONNREFUSED");
+      const { body } = await nuncio.admin("/listeners");
+      expect(body).toContain(`::127.0.0.1:${nuncio.port}`);
+    } finally {
+      await nuncio.stop();
+    }
+  });
+}
+
+function opened(port: number): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(port, "127.0.0.1", () => resolve(socket));
+    socket.on("error", reject);
+  });
+}
+
+/** Until the next probe of the server's end of the one connection to a port, rounded up to tens; null where there is none, -1 without a connection. */
+function keepaliveSeconds(port: number): number | null {
+  const end = `:${port.toString(16).toUpperCase().padStart(4, "0")}`;
+  for (const line of readFileSync("/proc/net/tcp", "utf8").split("\n")) {
+    const [, local = "", , state, , timer = ""] = line.trim().split(/\s+/);
+    if (!local.endsWith(end) || state !== "01") continue;
+    const [kind, left = ""] = timer.split(":");
+    // Hundredths of a second.
+    return kind === "02" ? Math.ceil(Number.parseInt(left, 16) / 1000) * 10 : null;
+  }
+  return -1;
+}
