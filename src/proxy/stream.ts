@@ -203,7 +203,6 @@ export class Stream implements RequestSink, TerminalStream {
   respondInformational(head: ResponseHead): void {
     if (!this.isResponseStarted && this.hcm.passesInterim(head, this.request)) this.#writer?.writeHead(head, false);
   }
-
   answer100Continue(): void {
     if (this.isActive && !this.isResponseStarted) this.#writer?.write100Continue();
   }
