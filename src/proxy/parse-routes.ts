@@ -6,7 +6,7 @@ import type { Route } from "../proto/generated/envoy/config/route/v3/route_compo
 import type { RouteConfiguration, Vhds } from "../proto/generated/envoy/config/route/v3/route_pb.ts";
 import type { Problems } from "../proto/problems.ts";
 import type { CompileValue } from "../router/header-mutation.ts";
-import { parseRouteConfig } from "../router/parse.ts";
+import { type ParseDeps, parseRouteConfig } from "../router/parse.ts";
 import type { RouteConfigSpec } from "../router/spec.ts";
 
 /** RouteConfiguration to its Spec, with the overrides of the filters that there are; null after telling a fault. `refused`: of IsolatedRoutes. */
@@ -15,7 +15,7 @@ export function parseRoutes(
   problems: Problems,
   refused: ReadonlyMap<Route, string> = new Map(),
 ): RouteConfigSpec | null {
-  return parseRouteConfig(message, problems, { parsePerRoute, parseLegacyCors, compileValue, refused });
+  return parseRouteConfig(message, problems, { ...routeDeps, refused });
 }
 
 /** Routes that stand in a listener. */
@@ -39,3 +39,6 @@ const compileValue: CompileValue = (template, missing = "") => {
   const formatter = compileFormat(template, { missing });
   return typeof formatter === "string" ? { error: formatter } : formatter;
 };
+
+/** What parsing routes takes from outside. */
+export const routeDeps = { parsePerRoute, parseLegacyCors, compileValue } satisfies ParseDeps;

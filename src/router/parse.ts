@@ -74,12 +74,7 @@ export function parseRouteConfig(
     ],
     harmless: [],
   });
-  const context: RouteContext = {
-    routeConfigName: message.name,
-    maxBodyBytes: message.maxDirectResponseBodySizeBytes ?? 4096,
-    compileValue: deps.compileValue ?? null,
-    actions: new Map(),
-  };
+  const context = routeContext(message, deps);
   checkDomains(message, problems);
   const spec: RouteConfigSpec = {
     name: message.name,
@@ -103,14 +98,22 @@ export function parseRouteConfig(
 
 /** What the parts need of the whole. */
 export interface RouteContext {
-  routeConfigName: string;
   maxBodyBytes: number;
   compileValue: CompileValue | null;
   /** By what they do. */
   actions: Map<string, ClusterActionSpec>;
 }
 
-function parseVirtualHost(
+export function routeContext(message: RouteConfiguration, deps: ParseDeps): RouteContext {
+  return {
+    maxBodyBytes: message.maxDirectResponseBodySizeBytes ?? 4096,
+    compileValue: deps.compileValue ?? null,
+    actions: new Map(),
+  };
+}
+
+/** One of a route configuration. Its domains are checked among all. */
+export function parseVirtualHost(
   message: VirtualHost,
   problems: Problems,
   deps: ParseDeps,
@@ -189,7 +192,7 @@ function parseVirtualHost(
   };
 }
 
-function parseRoute(message: Route, problems: Problems, deps: ParseDeps, context: RouteContext): RouteSpec {
+export function parseRoute(message: Route, problems: Problems, deps: ParseDeps, context: RouteContext): RouteSpec {
   checkCoverage(RouteSchema, message, problems, {
     honoured: [
       "name",
@@ -256,7 +259,10 @@ function parseCors(policy: CorsPolicy | undefined, problems: Problems, deps: Par
 }
 
 /** Domains are unique in a route configuration, without regard to case. */
-export function checkDomains(message: RouteConfiguration, problems: Problems): void {
+export function checkDomains(
+  message: { name: string; virtualHosts: readonly { domains: readonly string[] }[] },
+  problems: Problems,
+): void {
   const seen = new Set<string>();
   for (const [v, vhost] of message.virtualHosts.entries()) {
     for (const [d, given] of vhost.domains.entries()) {

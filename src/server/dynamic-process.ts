@@ -121,14 +121,14 @@ function dumped(record: ResourceRecord, schema: DescMessage): DumpedDynamic {
   const json = (message: Message | null) => (message === null ? {} : typedJson(schema, message));
   return {
     name,
-    json: json(message),
+    json: json(message?.() ?? null),
     versionInfo: version,
     updatedAt,
     isWarming,
     isAccepted: message !== null,
     before:
       isWarming && before !== null
-        ? { json: json(before.message), versionInfo: before.version, updatedAt: before.updatedAt }
+        ? { json: json(before.message?.() ?? null), versionInfo: before.version, updatedAt: before.updatedAt }
         : null,
     refusal: refusal && dumpedRefusal(refusal, json),
   };

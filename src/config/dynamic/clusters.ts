@@ -71,7 +71,7 @@ export class DynamicClusters implements ResourceTaker {
   addStatic(spec: ClusterSpec, message: Cluster): void {
     const record: ResourceRecord = {
       name: spec.name,
-      message,
+      message: () => message,
       version: "",
       updatedAt: new Date(),
       bytes: null,
@@ -209,7 +209,7 @@ export class DynamicClusters implements ResourceTaker {
     const warnings = warningText(problems);
     if (warnings !== "") this.#target.log("info", `cluster ${message.name}: ${warnings}`);
     this.#target.count(known === undefined ? "cluster_manager.cluster_added" : "cluster_manager.cluster_modified");
-    const record = this.records.accept(message.name, version, message, bytes, true);
+    const record = this.records.accept(message.name, version, () => message, bytes, true);
     const serving = known === undefined ? null : known.record.isWarming ? known.serving : known;
     const entry: Entry = {
       spec,
@@ -286,7 +286,7 @@ class EndpointTaker implements ResourceTaker {
       if (message !== null && !problems.hasErrors && !this.records.confirm(name, value.value)) {
         this.#clusters.onEndpoints(name, message, problems);
         if (!problems.hasErrors) {
-          this.records.accept(name, version, message, value.value, false);
+          this.records.accept(name, version, () => message, value.value, false);
           this.assignments.set(name, message);
         }
       }

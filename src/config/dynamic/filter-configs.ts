@@ -165,7 +165,7 @@ export class DynamicFilters {
     if (problems.hasErrors) return this.#refuse(name, this.records.refuse(name, version, problems, message, bytes));
     wanted.isSettled = true;
     if (config === null || message === null) return "";
-    this.records.accept(name, version, message, bytes, false);
+    this.records.accept(name, version, () => message, bytes, false);
     wanted.stats.count("config_reload");
     this.#target.putFilterConfig({ name, ...config });
     return "";

@@ -27,7 +27,8 @@ class Taker {
       if (problems.hasErrors && this.takesParts)
         return this.records.acceptPartly(message.name, version, message, problems, message, bytes);
       if (problems.hasErrors) return this.records.refuse(message.name, version, problems, message, bytes);
-      if (!this.records.confirm(message.name, bytes)) this.records.accept(message.name, version, message, bytes, false);
+      if (!this.records.confirm(message.name, bytes))
+        this.records.accept(message.name, version, () => message, bytes, false);
       return "";
     });
     return refusals.filter((text) => text !== "").join("\n");

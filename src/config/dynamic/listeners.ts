@@ -184,7 +184,7 @@ export class DynamicListeners implements ResourceTaker {
     const warnings = warningText(problems);
     if (warnings !== "") this.#target.log("info", `listener ${message.name}: ${warnings}`);
     this.#target.count(known === undefined ? "listener_manager.listener_added" : "listener_manager.listener_modified");
-    const record = this.records.accept(spec.name, version, message, bytes, true);
+    const record = this.records.accept(spec.name, version, () => message, bytes, true);
     const serving = known === undefined ? null : known.record.isWarming ? known.serving : known.spec;
     this.#entries.set(spec.name, { spec, serving, record, isStatic: false });
     this.#askForParts(spec);

@@ -13,7 +13,7 @@ const routes = (name: string): RouteConfiguration => create(RouteConfigurationSc
 
 test("a version that is refused stands beside the accepted one, until that one is confirmed or another accepted", () => {
   const records = new ResourceRecords();
-  records.accept("a", "1", routes("a"), bytesOf("a"), false);
+  records.accept("a", "1", () => routes("a"), bytesOf("a"), false);
   const problems = new Problems();
   problems.error("name", "is wrong");
   problems.warning("name", "is odd");
@@ -28,13 +28,13 @@ test("a version that is refused stands beside the accepted one, until that one i
 
 test("what is in force while another version is warming is the last one that was warm", () => {
   const records = new ResourceRecords();
-  const first = records.accept("a", "1", routes("a"), bytesOf("a"), true);
+  const first = records.accept("a", "1", () => routes("a"), bytesOf("a"), true);
   expect(first.before).toBe(null);
-  expect(records.accept("a", "2", routes("a"), bytesOf("a"), true).before).toBe(null);
-  const third = records.accept("a", "3", routes("a"), bytesOf("a"), true);
+  expect(records.accept("a", "2", () => routes("a"), bytesOf("a"), true).before).toBe(null);
+  const third = records.accept("a", "3", () => routes("a"), bytesOf("a"), true);
   third.isWarming = false;
-  expect(records.accept("a", "4", routes("a"), bytesOf("a"), true).before).toMatchObject({ version: "3" });
-  expect(records.accept("a", "5", routes("a"), bytesOf("a"), true).before).toMatchObject({ version: "3" });
+  expect(records.accept("a", "4", () => routes("a"), bytesOf("a"), true).before).toMatchObject({ version: "3" });
+  expect(records.accept("a", "5", () => routes("a"), bytesOf("a"), true).before).toMatchObject({ version: "3" });
   expect(records.get("a")?.before).not.toHaveProperty("before");
 });
 
@@ -45,7 +45,7 @@ test("what is refused without a name is over with the next update", () => {
   records.refuse("", "1", problems, null);
   expect(records.takeChanges()).toMatchObject([{ name: "", outcome: "REFUSED" }]);
   expect(records.all()).toHaveLength(1);
-  records.accept("a", "2", routes("a"), bytesOf("a"), false);
+  records.accept("a", "2", () => routes("a"), bytesOf("a"), false);
   expect(records.takeChanges()).toMatchObject([{ name: "a", outcome: "ADDED" }]);
   expect(records.all()).toHaveLength(1);
 });

@@ -44,8 +44,8 @@ export interface Refusal {
 
 /** A version that was taken. */
 interface AcceptedVersion {
-  /** null while none was. */
-  readonly message: Message | null;
+  /** Gives it; null while none was. */
+  readonly message: (() => Message) | null;
   readonly version: string;
   readonly updatedAt: Date;
 }
@@ -85,7 +85,7 @@ export class ResourceRecords {
   accept(
     name: string,
     version: string,
-    message: Message,
+    message: () => Message,
     bytes: Uint8Array | null,
     isWarming: boolean,
   ): ResourceRecord {
@@ -136,7 +136,7 @@ export class ResourceRecords {
   ): string {
     const refusal = { ...refusalOf(version, problems, message, bytes), isPartial: true };
     this.#note("REFUSED", name, version, refusal.problems, bytes, true);
-    this.#keep(name, version, inForce, bytes, false).refusal = refusal;
+    this.#keep(name, version, () => inForce, bytes, false).refusal = refusal;
     return refusal.details;
   }
 
@@ -156,7 +156,13 @@ export class ResourceRecords {
     return changes;
   }
 
-  #keep(name: string, version: string, message: Message, bytes: Uint8Array | null, isWarming: boolean): ResourceRecord {
+  #keep(
+    name: string,
+    version: string,
+    message: () => Message,
+    bytes: Uint8Array | null,
+    isWarming: boolean,
+  ): ResourceRecord {
     const known = this.#records.get(name);
     const before = known === undefined || known.message === null ? null : known.isWarming ? known.before : only(known);
     const record = { name, message, version, updatedAt: new Date(), bytes, isWarming, before, refusal: null };
@@ -186,12 +192,16 @@ export function readResource<Desc extends DescMessage>(
   any: Any,
   problems: Problems,
 ): MessageShape<Desc> | null {
-  // What is read points into the bytes: a resource that stays must not hold the whole response that it came in.
-  if (any.value.byteLength * 2 < any.value.buffer.byteLength) any.value = any.value.slice();
+  keepOnly(any);
   const message = unpackAs(schema, any, problems, "");
   if (message === null) return null;
   validate(schema, message, problems, "warn");
   return message;
+}
+
+/** What is read points into the bytes: a resource that stays must not hold the whole response that it came in. */
+export function keepOnly(any: Any): void {
+  if (any.value.byteLength * 2 < any.value.buffer.byteLength) any.value = any.value.slice();
 }
 
 /** Without what was before it, else none would ever be let go. */

@@ -1,3 +1,4 @@
+import { fromBinary } from "@bufbuild/protobuf";
 import type { StatsSlab } from "../../observability/stats.ts";
 import {
   type RouteConfiguration,
@@ -9,7 +10,8 @@ import { isolateFaults } from "../../router/isolate.ts";
 import type { RouteConfigSpec } from "../../router/spec.ts";
 import type { XdsUpdate } from "../../xds-client/subscription.ts";
 import { SubscriptionStats } from "../subscription-stats.ts";
-import { ResourceRecords, readResource } from "./records.ts";
+import { keepOnly, ResourceRecords, readResource } from "./records.ts";
+import { RouteReader } from "./route-reader.ts";
 import type { ResourceSources, ResourceTaker } from "./sources.ts";
 import { DynamicHosts } from "./virtual-hosts.ts";
 
@@ -34,6 +36,7 @@ export class RouteTaker implements ResourceTaker {
   readonly typeUrl = `type.googleapis.com/${RouteConfigurationSchema.typeName}`;
   readonly records = new ResourceRecords();
   readonly hosts: DynamicHosts;
+  readonly #reader = new RouteReader();
   readonly #target: RouteTarget;
   readonly #onChange: () => void;
   /** Those that came, and those whose time to come is over. */
@@ -46,7 +49,7 @@ export class RouteTaker implements ResourceTaker {
     this.#onChange = onChange;
     this.hosts = new DynamicHosts(sources, {
       putRoutes: (name, version, message, spec) => {
-        this.records.accept(name, version, message, this.records.get(name)?.bytes ?? null, false);
+        this.records.accept(name, version, () => message, this.records.get(name)?.bytes ?? null, false);
         target.putRoutes(spec);
       },
       hostsCame: (names) => target.hostsCame(names),
@@ -84,12 +87,19 @@ export class RouteTaker implements ResourceTaker {
     this.#settled.delete(name);
     this.#stats.delete(name);
     this.records.remove(name);
+    this.#reader.forget(name);
   }
 
   onUpdate(update: XdsUpdate): string {
     const refusals: string[] = [];
     for (const { name: toldName, version, value } of update.resources) {
       if (value === null) continue;
+      keepOnly(value);
+      const sound = this.#reader.read(value.value);
+      if (sound !== null) {
+        this.#takeSound(sound, version, value.value, update.version);
+        continue;
+      }
       const problems = new Problems();
       const message = readResource(RouteConfigurationSchema, value, problems);
       const name = message?.name ?? toldName;
@@ -106,11 +116,14 @@ export class RouteTaker implements ResourceTaker {
         this.#count(name, (stats) => stats.count("update_rejected"));
       } else this.#count(name, (stats) => stats.onSuccess(update.version, Date.now()));
       if (whole === null) continue;
-      if (!problems.hasErrors) this.records.accept(name, version, whole.message, value.value, false);
+      if (!problems.hasErrors) this.records.accept(name, version, () => whole.message, value.value, false);
       this.#count(name, (stats) => stats.count("config_reload"));
       this.#target.putRoutes(whole.spec);
     }
-    for (const name of update.removed) this.records.remove(name);
+    for (const name of update.removed) {
+      this.records.remove(name);
+      this.#reader.forget(name);
+    }
     this.#onChange();
     return refusals.join("\n");
   }
@@ -127,6 +140,18 @@ export class RouteTaker implements ResourceTaker {
     for (const byPrefix of this.#stats.values())
       for (const stats of byPrefix.values()) stats.sync(slab, setTextReadout);
     this.hosts.sync(slab, setTextReadout);
+  }
+
+  /** A message without fault and without VHDS. */
+  #takeSound(spec: RouteConfigSpec, version: string, bytes: Uint8Array, updateVersion: string): void {
+    const { name } = spec;
+    this.#settled.add(name);
+    this.#count(name, (stats) => stats.onSuccess(updateVersion, Date.now()));
+    if (this.records.confirm(name, bytes)) return;
+    this.hosts.forget(name);
+    this.records.accept(name, version, () => fromBinary(RouteConfigurationSchema, bytes), bytes, false);
+    this.#count(name, (stats) => stats.count("config_reload"));
+    this.#target.putRoutes(spec);
   }
 
   /** What of a message can be in force: all of it; where it has faults, and those are to be isolated, what has none; null: nothing. */

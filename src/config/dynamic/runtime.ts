@@ -114,7 +114,7 @@ class LayerTaker implements ResourceTaker {
         else if (layers.length === 0 && this.#isExact)
           refusals.push(`Unexpected RTDS runtime (expecting ${this.#layers[0]?.resourceName}): ${message?.name}`);
         if (message !== null && !problems.hasErrors && layers.length > 0 && !this.records.confirm(name, value.value))
-          this.records.accept(name, version, message, value.value, false);
+          this.records.accept(name, version, () => message, value.value, false);
         for (const layer of layers) {
           if (!problems.hasErrors) {
             this.#target.setRuntimeLayer(layer.name, entries);

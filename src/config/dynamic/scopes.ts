@@ -248,7 +248,7 @@ class ScopeSet implements ResourceTaker {
     const after = this.#routeNames(next);
     this.#scopes = next;
     for (const [name, { version, message, bytes }] of next)
-      if (!this.records.confirm(name, bytes)) this.records.accept(name, version, message, bytes, false);
+      if (!this.records.confirm(name, bytes)) this.records.accept(name, version, () => message, bytes, false);
     for (const { name } of this.records.all()) if (!next.has(name)) this.records.remove(name);
     this.#target.putScopes({ name: this.#setId, scopes: [...next.values()].map(({ spec }) => spec) });
     for (const name of after) if (!before.has(name)) for (const user of this.#users) this.#askForRoutes(user, name);

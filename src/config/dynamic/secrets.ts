@@ -41,7 +41,7 @@ export class DynamicSecrets implements ResourceTaker {
         secret?.offer([message], version, problems);
         // Old secrets are not kept.
         if (secret !== undefined && secret.message !== before)
-          this.records.accept(toldName, version, create(SecretSchema, { name: toldName }), null, false);
+          this.records.accept(toldName, version, () => create(SecretSchema, { name: toldName }), null, false);
       }
       if (problems.hasErrors) refusals.push(`${toldName}: ${this.records.refuse(toldName, version, problems, null)}`);
     }

@@ -175,7 +175,7 @@ export class DynamicHosts implements ResourceTaker {
   #accept(next: ReadonlyMap<string, Host>, changed: ReadonlySet<string>, update: XdsUpdate): void {
     this.#hosts = next;
     for (const [name, { version, message, bytes }] of next)
-      if (!this.records.confirm(name, bytes)) this.records.accept(name, version, message, bytes, false);
+      if (!this.records.confirm(name, bytes)) this.records.accept(name, version, () => message, bytes, false);
     for (const { name } of this.records.all()) if (!next.has(name)) this.records.remove(name);
     for (const name of changed) {
       const config = this.#configs.get(name);
