@@ -11,11 +11,13 @@ import { readResource } from "./records.ts";
 import { RouteReader } from "./route-reader.ts";
 
 /** As it is read where there are faults: the oracle. */
+/** null where there is a fault or a warning. */
 function readWhole(bytes: Uint8Array): RouteConfigSpec | null {
   const problems = new Problems();
   const any = create(AnySchema, { typeUrl: `type.googleapis.com/${RouteConfigurationSchema.typeName}`, value: bytes });
   const message = readResource(RouteConfigurationSchema, any, problems);
-  return message === null || problems.hasErrors ? null : parseRoutes(message, problems);
+  const spec = message === null || problems.hasErrors ? null : parseRoutes(message, problems);
+  return problems.list.length > 0 ? null : spec;
 }
 
 const bytesOf = (json: JsonValue): Uint8Array =>

@@ -35,7 +35,7 @@ import { validate } from "../validate.ts";
 import { PartCache } from "./part-cache.ts";
 
 /**
- * Reads route configurations without fault from their bytes: a virtual host, route, match or action whose bytes stood in the version before, or
+ * Reads route configurations without fault or warning from their bytes: a virtual host, route, match or action whose bytes stood in the version before, or
  * earlier in this one, is taken from there. Gives what parseRoutes gives of the whole message.
  */
 export class RouteReader {
@@ -234,11 +234,9 @@ class Reading {
     return isOwn ? spec : null;
   }
 
+  /** Warnings too are for the whole reading, which names their places. */
   #isFaulty(): boolean {
-    if (this.#problems.hasErrors) return true;
-    // Warnings, of which each route may have one.
-    this.#problems.list.length = 0;
-    return false;
+    return this.#problems.list.length > 0;
   }
 
   /** null where it is not ASCII. */

@@ -10,7 +10,7 @@ import { isolateFaults } from "../../router/isolate.ts";
 import type { RouteConfigSpec } from "../../router/spec.ts";
 import type { XdsUpdate } from "../../xds-client/subscription.ts";
 import { SubscriptionStats } from "../subscription-stats.ts";
-import { keepOnly, ResourceRecords, readResource } from "./records.ts";
+import { keepOnly, ResourceRecords, readResource, warningText } from "./records.ts";
 import { RouteReader } from "./route-reader.ts";
 import type { ResourceSources, ResourceTaker } from "./sources.ts";
 import { DynamicHosts } from "./virtual-hosts.ts";
@@ -117,6 +117,8 @@ export class RouteTaker implements ResourceTaker {
       } else this.#count(name, (stats) => stats.onSuccess(update.version, Date.now()));
       if (whole === null) continue;
       if (!problems.hasErrors) this.records.accept(name, version, () => whole.message, value.value, false);
+      const warnings = warningText(problems);
+      if (warnings !== "") this.#target.log("info", `routes ${name}: ${warnings}`);
       this.#count(name, (stats) => stats.count("config_reload"));
       this.#target.putRoutes(whole.spec);
     }
