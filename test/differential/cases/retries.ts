@@ -540,7 +540,7 @@ export const retriesCases: readonly Case[] = [
   },
   stats(
     "retryPolicies",
-    "^cluster\\.(?!full).*(retry(?!_open)|rq_(1|2|4|5|total|comp|pending_total|cancel|timeout|rx|tx)|cx_(total|connect_fail|none|destroy))",
+    "^cluster\\.[^f].*(retry($|_(success|overflow|limit|backoff))|rq_(1|2|4|5|total|comp|pending_total|cancel|timeout|rx|tx)|cx_(total|connect_fail|none|destroy))",
   ),
   ...["5xx", "reset", "connect", "plain", "long", "equal", "endless", "idle", "both", "overall"].flatMap((path) => [
     slow("tries", `${path}: no answer`, request(`GET /${path}`, "x-do: silent")),
