@@ -184,7 +184,7 @@ export const retriesSetups: Record<string, Setup> = {
           at("/tight", { retry_on: "5xx" }, { cluster: "tight{lane}" }),
           at(
             "/single-late",
-            { retry_on: "5xx", retry_back_off: { base_interval: "100s", max_interval: "100s" } },
+            { retry_on: "5xx", retry_back_off: { base_interval: "100000s", max_interval: "100000s" } },
             { cluster: "single{lane}" },
           ),
           at("/single", { retry_on: "5xx" }, { cluster: "single{lane}" }),
@@ -208,7 +208,7 @@ export const retriesSetups: Record<string, Setup> = {
           at("/nothing", { retry_on: "5xx" }, {}, { request_body_buffer_limit: 0 }),
           at(
             "/slow",
-            { retry_on: "5xx", retry_back_off: { base_interval: "100s", max_interval: "100s" } },
+            { retry_on: "5xx", retry_back_off: { base_interval: "100000s", max_interval: "100000s" } },
             { timeout: "0.3s" },
           ),
           at(
