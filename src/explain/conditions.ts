@@ -2,8 +2,8 @@ import type { RequestHead } from "../http/header-block.ts";
 import type { StreamInfo } from "../observability/stream-info.ts";
 import { matchesEverything } from "../router/empty-specs.ts";
 import { Candidate, type Conditions, linkConditions, trieKey } from "../router/entry.ts";
-import { regexOf } from "../router/link.ts";
 import { cookieValue, queryValue } from "../router/matchers.ts";
+import { regexOf } from "../router/path-regex.ts";
 import type { RuntimeLookup } from "../router/runtime-fraction.ts";
 import type { RouteMatchSpec } from "../router/spec.ts";
 import { asciiLower, pathEnd, wire } from "../router/text.ts";
@@ -66,7 +66,7 @@ function takesPath(match: RouteMatchSpec, { head, ignorePathParameters }: Trial)
   candidate.path = path;
   candidate.end = end;
   if (!path.slice(0, end).startsWith(key)) return false;
-  return candidate.accepts({ order: 0, kind, regex, conditions: null, route: null, weighted: null }, key.length);
+  return candidate.takesPath({ kind, regex }, key.length);
 }
 
 interface Part {

@@ -1,4 +1,4 @@
-import { regexOf } from "../router/link.ts";
+import { regexOf } from "../router/path-regex.ts";
 import {
   type PathMatchSpec,
   type RouteConfigSpec,

@@ -216,4 +216,5 @@ export const emptyRoutes: RouteConfigSpec = {
   perFilterConfig: {},
   mirrors: [],
   metadata: null,
+  compiled: null,
 };

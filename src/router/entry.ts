@@ -3,7 +3,7 @@ import type { RequestHead } from "../http/header-block.ts";
 import { Known } from "../http/names.ts";
 import type { StreamInfo } from "../observability/stream-info.ts";
 import { CookieMatcher, HeaderMatcher, QueryMatcher } from "./matchers.ts";
-import type { Acceptor, Ordered } from "./path-trie.ts";
+import type { Acceptor } from "./path-trie.ts";
 import type { Regex } from "./regex.ts";
 import type { Route } from "./route.ts";
 import { isInFraction, type RuntimeLookup } from "./runtime-fraction.ts";
@@ -12,8 +12,8 @@ import { type StreamCondition, streamConditions } from "./stream-conditions.ts";
 import { wire } from "./text.ts";
 import type { WeightedChoice } from "./weighted.ts";
 
-/** One route in a table: where it stands, when it matches, what it gives. */
-export interface RouteEntry extends Ordered {
+/** One route in a table: when it matches, what it gives. */
+export interface RouteEntry {
   readonly kind: RouteMatchSpec["path"]["kind"];
   readonly regex: Regex | null;
   /** null: the path alone decides. */
@@ -54,8 +54,25 @@ export class Conditions {
   }
 }
 
+/** The routes of a virtual host by their order, each linked when it is first asked for. */
+export class RouteEntries {
+  readonly #link: (order: number) => RouteEntry;
+  readonly #linked = new Map<number, RouteEntry>();
+
+  constructor(link: (order: number) => RouteEntry) {
+    this.#link = link;
+  }
+
+  get(order: number): RouteEntry {
+    let entry = this.#linked.get(order);
+    if (entry === undefined) this.#linked.set(order, (entry = this.#link(order)));
+    return entry;
+  }
+}
+
 /** The request under match. One object serves all lookups: a lookup never begins inside another. */
-export class Candidate implements Acceptor<RouteEntry> {
+export class Candidate implements Acceptor {
+  entries: RouteEntries | null = null;
   head: RequestHead | null = null;
   info: StreamInfo | null = null;
   random = 0;
@@ -63,26 +80,29 @@ export class Candidate implements Acceptor<RouteEntry> {
   path = "";
   end = 0;
 
-  accepts(entry: RouteEntry, depth: number): boolean {
-    switch (entry.kind) {
+  accepts(order: number, depth: number): boolean {
+    const entry = (this.entries as RouteEntries).get(order);
+    return (
+      this.takesPath(entry, depth) &&
+      (entry.conditions === null ||
+        entry.conditions.pass(this.head as RequestHead, this.info as StreamInfo, this.random))
+    );
+  }
+
+  /** Of an entry whose key the path begins with. */
+  takesPath({ kind, regex }: Pick<RouteEntry, "kind" | "regex">, depth: number): boolean {
+    switch (kind) {
       case "prefix":
-        break;
+      case "connect":
+        return true;
       case "path":
-        if (depth !== this.end) return false;
-        break;
+        return depth === this.end;
       case "pathSeparatedPrefix":
-        if (depth !== this.end && this.path.charCodeAt(depth) !== 47) return false;
-        break;
+        return depth === this.end || this.path.charCodeAt(depth) === 47;
       case "regex":
       case "template":
-        if (!(entry.regex as Regex).matches(this.path.slice(0, this.end))) return false;
-        break;
-      case "connect":
-        break;
+        return (regex as Regex).matches(this.path.slice(0, this.end));
     }
-    return (
-      entry.conditions === null || entry.conditions.pass(this.head as RequestHead, this.info as StreamInfo, this.random)
-    );
   }
 }
 

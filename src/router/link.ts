@@ -1,19 +1,19 @@
 import { RequestStats } from "../observability/request-stats.ts";
 import type { StatsSlab } from "../observability/stats.ts";
-import type { RouteEntry } from "./entry.ts";
-import { linkConditions, trieKey } from "./entry.ts";
+import { linkConditions, RouteEntries, type RouteEntry } from "./entry.ts";
 import { HashPolicy } from "./hash-policy.ts";
 import type { CompileValue } from "./header-mutation.ts";
 import { compileKnown, HeaderMutations, mutationOrder } from "./header-mutation.ts";
 import { MetadataCriteria } from "./metadata-criteria.ts";
 import { Mirror } from "./mirror.ts";
+import { regexOf } from "./path-regex.ts";
 import { RateLimits } from "./rate-limits.ts";
-import { Regex } from "./regex.ts";
 import { RetryPolicy } from "./retry-policy.ts";
 import { HostRewrite, linkPathRewrite, Redirect } from "./rewrite.ts";
 import type { PerFilter, RouteData, RouteFilters, RouteIdentity } from "./route.ts";
 import { createRoute, noRouteFilters } from "./route.ts";
-import { routeChoice } from "./route-choice.ts";
+import { matchedRoutes } from "./route-choice.ts";
+import type { RouteSource } from "./route-source.ts";
 import type { RuntimeLookup } from "./runtime-fraction.ts";
 import type { Slices } from "./slices.ts";
 import type {
@@ -28,7 +28,6 @@ import type {
   WeightedEntrySpec,
 } from "./spec.ts";
 import { wire } from "./text.ts";
-import { parseUriTemplate } from "./uri-template.ts";
 import { LinkedVirtualHost } from "./virtual-host.ts";
 import { WeightedChoice } from "./weighted.ts";
 
@@ -42,13 +41,21 @@ export interface LinkDeps {
   linkFilters: ((perFilter: PerFilter) => RouteFilters) | null;
 }
 
-/** The virtual host's table over its routes. */
+/**
+ * The virtual host over its routes. Those that count, that speak to filters or that are regexes are linked at once; the others when a request
+ * first looks at them.
+ */
 export function* linkVirtualHost(
   spec: VirtualHostSpec,
+  routes: RouteSource,
   config: RouteConfigSpec,
   deps: LinkDeps,
 ): Slices<LinkedVirtualHost> {
-  const { choice, setOf } = routeChoice(spec.matcher, config.ignorePathParameters, deps.runtime);
+  const entries = new RouteEntries((order) => linkEntry(routes.route(order), levels));
+  const choice =
+    spec.matcher === null
+      ? routes.set(entries, null)
+      : matchedRoutes(spec.matcher, deps.runtime, (indices) => routes.set(entries, indices));
   const vhost = new LinkedVirtualHost(spec, choice, deps.stats);
   const perFilter = mergePerFilter([spec.perFilterConfig, config.perFilterConfig], noPerFilter);
   const levels: Levels = {
@@ -65,28 +72,34 @@ export function* linkVirtualHost(
     configResponse: responseMutations(config.headers, deps),
     actions: new Map(),
   };
-  for (const [order, route] of spec.routes.entries()) {
-    const regex = regexOf(route.match.path);
-    const entry: RouteEntry = {
-      order,
-      kind: route.match.path.kind,
-      regex,
-      conditions: linkConditions(route.match, deps.runtime),
-      ...linkAction(route, levels),
-    };
-    setOf(order).add(entry, trieKey(route.match, regex), route.match.caseSensitive);
-    if (order % sliceSize === sliceSize - 1) yield;
+  let count = 0;
+  for (const order of routes.telling()) {
+    if (cannotWait(routes.route(order))) entries.get(order);
+    if (++count % sliceSize === 0) yield;
   }
   return vhost;
 }
 
-/** What a path is matched by; null where that is no regex. */
-export function regexOf(path: PathMatchSpec): Regex | null {
-  if (path.kind === "regex") return new Regex(path.value);
-  if (path.kind !== "template") return null;
-  const template = parseUriTemplate(path.value);
-  if ("error" in template) throw new Error(`parse accepted the template ${path.value}`);
-  return new Regex(template.regex);
+function cannotWait({ match, action, perFilterConfig, statPrefix }: RouteSpec): boolean {
+  const { kind } = match.path;
+  return (
+    kind === "regex" ||
+    kind === "template" ||
+    statPrefix !== "" ||
+    Object.keys(perFilterConfig).length > 0 ||
+    (action.kind === "cluster" &&
+      action.target.kind === "weighted" &&
+      action.target.entries.some((entry) => Object.keys(entry.perFilterConfig).length > 0))
+  );
+}
+
+function linkEntry(route: RouteSpec, levels: Levels): RouteEntry {
+  return {
+    kind: route.match.path.kind,
+    regex: regexOf(route.match.path),
+    conditions: linkConditions(route.match, levels.deps.runtime),
+    ...linkAction(route, levels),
+  };
 }
 
 /** What all routes of a virtual host share. */

@@ -2,11 +2,13 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { StreamInfo } from "../observability/stream-info.ts";
 import { asked, plainTable } from "./random-tables.test-kit.ts";
+import { compileRoutes, joinRoutes } from "./route-parts.ts";
+import { finish } from "./slices.ts";
 import type { RouteConfigSpec, RouteMatchSpec, VirtualHostSpec } from "./spec.ts";
 import { deps, linkRouteTable, request } from "./table.test-kit.ts";
 
 // Random tables of a small alphabet, so that routes and hosts collide: the compiled table gives what a walk over all
-// routes gives. The walk knows nothing of tries, analysis or order numbers.
+// routes gives, linked from its routes or compiled ahead for workers. The walk knows nothing of tries, analysis or order numbers.
 
 test("the compiled table gives what walking the routes gives, 100,000 times", () => {
   let lookups = 0;
@@ -14,6 +16,8 @@ test("the compiled table gives what walking the routes gives, 100,000 times", ()
   fc.assert(
     fc.property(plainTable, fc.array(asked, { minLength: 24, maxLength: 40 }), (spec, requests) => {
       const live = linkRouteTable(spec, deps);
+      const { head: config, parts } = structuredClone(compileRoutes(spec));
+      const compiled = linkRouteTable(finish(joinRoutes(config, () => parts.shift())), deps);
       for (const { path, host, headers, hasMetadata } of requests) {
         const head = request(path, headers, host);
         head.method = path === "" ? "CONNECT" : "GET";
@@ -22,6 +26,7 @@ test("the compiled table gives what walking the routes gives, 100,000 times", ()
         const expected = walk(spec, head.method, path, host, headers, hasMetadata);
         const name = live.match(head, info, 0)?.name ?? null;
         if (name !== expected) expect({ path, host, headers, hasMetadata, name }).toEqual({ name: expected });
+        expect(compiled.match(head, info, 0)?.name ?? null).toBe(expected);
         found.add(String(name));
         lookups++;
       }

@@ -92,6 +92,7 @@ export function parseRouteConfig(
     perFilterConfig: deps.parsePerRoute(message.typedPerFilterConfig, problems),
     mirrors: parseMirrors(message.requestMirrorPolicies, problems),
     metadata: parseMetadata(message.metadata),
+    compiled: null,
   };
   return problems.errorCount > before ? null : spec;
 }

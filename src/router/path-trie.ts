@@ -1,130 +1,87 @@
-/** What a trie holds: least order wins, whatever its path. */
-export interface Ordered {
-  readonly order: number;
+/** Decides whether an entry, known by its order, whose key is a prefix of the path takes the request. `depth`: the key's length. */
+export interface Acceptor {
+  accepts(order: number, depth: number): boolean;
 }
 
-/** Decides whether an entry whose key is a prefix of the path takes the request. `depth`: the key's length. */
-export interface Acceptor<E extends Ordered> {
-  accepts(entry: E, depth: number): boolean;
+/** Where tries stand, many in one. On shared memory all threads read the same. */
+export interface TrieStore {
+  /** Nodes, nodeSize of them each, and the orders of nodes. */
+  ints: Int32Array;
+  /** What the labels of nodes point into. */
+  text: Uint8Array;
 }
+
+/** Fields of a node; the children of one stand side by side, by rising `key`. */
+export const TrieNode = {
+  /** First byte of the label. */
+  key: 0,
+  labelStart: 1,
+  labelEnd: 2,
+  /** Least order in and below the node. */
+  minOrder: 3,
+  children: 4,
+  childCount: 5,
+  orders: 6,
+  orderCount: 7,
+} as const;
+export const nodeSize = 8;
 
 /**
- * A compact radix trie from key to entries. find() gives the accepted entry of least order among those whose key is a
- * prefix of the path. Each node knows the least order in and below it, so the walk ends where nothing better can follow.
+ * A compact radix trie from keys, in wire bytes, to orders, as TrieWriter wrote it. find() gives the accepted one of least order among
+ * those whose key is a prefix of the path. Each node knows the least order in and below it, so the walk ends where nothing better can follow.
  */
-export class PathTrie<E extends Ordered> {
-  readonly #root = new TrieNode<E>("");
-  isEmpty = true;
+export class PathTrie {
+  readonly #store: TrieStore;
+  readonly #root: number;
 
-  /** Entries must come by rising order. */
-  insert(key: string, entry: E): void {
-    this.isEmpty = false;
-    let node = this.#root;
-    if (entry.order < node.minOrder) node.minOrder = entry.order;
-    let at = 0;
-    while (at < key.length) {
-      const index = node.indexOf(key.charCodeAt(at));
-      if (index < 0) {
-        const leaf = new TrieNode<E>(key.slice(at));
-        leaf.minOrder = entry.order;
-        leaf.entries = [entry];
-        node.insertChild(leaf);
-        return;
-      }
-      let child = node.children[index] as TrieNode<E>;
-      const shared = sharedLength(child.label, key, at);
-      if (shared < child.label.length) child = node.splitChild(index, shared);
-      if (entry.order < child.minOrder) child.minOrder = entry.order;
-      at += shared;
-      node = child;
-    }
-    if (node.entries.length === 0) node.entries = [entry];
-    else node.entries.push(entry);
+  /** `root`: of TrieWriter. */
+  constructor(store: TrieStore, root: number) {
+    this.#store = store;
+    this.#root = root;
   }
 
-  /** Only orders below `below` count. `end`: how much of the path is looked at. */
-  find(path: string, end: number, below: number, acceptor: Acceptor<E>): E | null {
-    let best: E | null = null;
+  /** -1 for none. Only orders below `below` count. `end`: how much of the path is looked at. */
+  find(path: string, end: number, below: number, acceptor: Acceptor): number {
+    const { ints, text } = this.#store;
+    let best = -1;
     let bound = below;
     let node = this.#root;
     let depth = 0;
     for (;;) {
-      if (node.minOrder >= bound) return best;
-      const entries = node.entries;
-      for (let i = 0; i < entries.length; i++) {
-        const entry = entries[i] as E;
-        if (entry.order >= bound) break;
-        if (!acceptor.accepts(entry, depth)) continue;
-        best = entry;
-        bound = entry.order;
+      if ((ints[node + TrieNode.minOrder] as number) >= bound) return best;
+      const from = ints[node + TrieNode.orders] as number;
+      const to = from + (ints[node + TrieNode.orderCount] as number);
+      for (let i = from; i < to; i++) {
+        const order = ints[i] as number;
+        if (order >= bound) break;
+        if (!acceptor.accepts(order, depth)) continue;
+        best = bound = order;
         break;
       }
       if (depth >= end) return best;
-      const index = node.indexOf(path.charCodeAt(depth));
-      if (index < 0) return best;
-      node = node.children[index] as TrieNode<E>;
-      const next = depth + node.label.length;
-      if (next > end || !path.startsWith(node.label, depth)) return best;
-      depth = next;
+      node = childOf(ints, node, path.charCodeAt(depth));
+      if (node < 0) return best;
+      const labelEnd = ints[node + TrieNode.labelEnd] as number;
+      let at = (ints[node + TrieNode.labelStart] as number) + 1;
+      depth++;
+      if (depth + labelEnd - at > end) return best;
+      for (; at < labelEnd; at++) if (text[at] !== path.charCodeAt(depth++)) return best;
     }
   }
 }
 
-class TrieNode<E extends Ordered> {
-  label: string;
-  minOrder = noOrder;
-  // Most nodes are leaves with one entry: the lists of none are shared, others are as long as they must be.
-  entries: E[] = none;
-  /** First characters of the children's labels, sorted; same places as `children`. */
-  keys: readonly number[] = none;
-  children: readonly TrieNode<E>[] = none;
-
-  constructor(label: string) {
-    this.label = label;
-  }
-
-  indexOf(key: number): number {
-    const at = lowerBound(this.keys, key);
-    return this.keys[at] === key ? at : -1;
-  }
-
-  insertChild(child: TrieNode<E>): void {
-    const key = child.label.charCodeAt(0);
-    const at = lowerBound(this.keys, key);
-    this.keys = this.keys.toSpliced(at, 0, key);
-    this.children = this.children.toSpliced(at, 0, child);
-  }
-
-  /** Puts a node for the first `length` characters above the child. */
-  splitChild(index: number, length: number): TrieNode<E> {
-    const lower = this.children[index] as TrieNode<E>;
-    const upper = new TrieNode<E>(lower.label.slice(0, length));
-    upper.minOrder = lower.minOrder;
-    lower.label = lower.label.slice(length);
-    upper.insertChild(lower);
-    this.children = this.children.with(index, upper);
-    return upper;
-  }
-}
-
-function lowerBound(keys: readonly number[], key: number): number {
+/** -1 for none. */
+function childOf(ints: Int32Array, node: number, key: number): number {
+  const first = ints[node + TrieNode.children] as number;
   let low = 0;
-  let high = keys.length;
+  let high = ints[node + TrieNode.childCount] as number;
   while (low < high) {
     const middle = (low + high) >> 1;
-    if ((keys[middle] as number) < key) low = middle + 1;
+    const at = first + middle * nodeSize;
+    const found = ints[at] as number;
+    if (found === key) return at;
+    if (found < key) low = middle + 1;
     else high = middle;
   }
-  return low;
+  return -1;
 }
-
-function sharedLength(label: string, key: string, at: number): number {
-  const limit = Math.min(label.length, key.length - at);
-  let n = 0;
-  while (n < limit && label.charCodeAt(n) === key.charCodeAt(at + n)) n++;
-  return n;
-}
-
-const none: never[] = [];
-/** Above every order; a small integer, which costs no memory of its own. */
-const noOrder = 0x7fffffff;

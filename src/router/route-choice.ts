@@ -3,7 +3,7 @@ import type { StreamInfo } from "../observability/stream-info.ts";
 import type { RouteEntry } from "./entry.ts";
 import { linkMatcher, type MatchTree } from "./matching/match-tree.ts";
 import type { MatcherSpec } from "./matching/spec.ts";
-import { RouteSet } from "./route-set.ts";
+import type { RouteSet } from "./route-set.ts";
 import type { RuntimeLookup } from "./runtime-fraction.ts";
 
 /** How a virtual host finds the route of a request. */
@@ -12,23 +12,13 @@ export interface RouteChoice {
   find(head: RequestHead, info: StreamInfo, random: number): RouteEntry | null;
 }
 
-/** All routes in their order, or what a matcher chooses of them; `setOf`: where a route, by its index, is to be added. */
-export function routeChoice(
-  matcher: MatcherSpec<number[]> | null,
-  ignorePathParameters: boolean,
+/** Among those that a matcher chooses. `setOf`: the routes of an action, by their indices, compiled. */
+export function matchedRoutes(
+  matcher: MatcherSpec<number[]>,
   runtime: RuntimeLookup,
-): { choice: RouteChoice; setOf: (index: number) => RouteSet } {
-  if (matcher === null) {
-    const all = new RouteSet(ignorePathParameters);
-    return { choice: all, setOf: () => all };
-  }
-  const sets = new Map<number, RouteSet>();
-  const tree = linkMatcher(matcher, runtime, (indices) => {
-    const set = new RouteSet(ignorePathParameters);
-    for (const index of indices) sets.set(index, set);
-    return set;
-  });
-  return { choice: new MatchedRoutes(tree), setOf: (index) => sets.get(index) as RouteSet };
+  setOf: (indices: readonly number[]) => RouteSet,
+): RouteChoice {
+  return new MatchedRoutes(linkMatcher(matcher, runtime, setOf));
 }
 
 class MatchedRoutes implements RouteChoice {

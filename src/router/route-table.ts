@@ -4,6 +4,7 @@ import { HostTrie, withoutPort } from "./host-trie.ts";
 import type { LinkDeps } from "./link.ts";
 import { linkVirtualHost } from "./link.ts";
 import type { Route } from "./route.ts";
+import { routeSources } from "./route-source.ts";
 import type { Slices } from "./slices.ts";
 import type { RouteConfigSpec } from "./spec.ts";
 import { asciiLower } from "./text.ts";
@@ -61,8 +62,9 @@ export function hostToServe(head: RequestHead, vhostHeader: string, ignorePort: 
 /** Spec to live table. Cannot fail on what parseRouteConfig gave. */
 export function* linkRouteTable(spec: RouteConfigSpec, deps: LinkDeps): Slices<RouteTable> {
   const hosts: LinkedVirtualHost[] = [];
+  const sourceOf = routeSources(spec);
   for (const [i, host] of spec.virtualHosts.entries()) {
-    hosts.push(yield* linkVirtualHost(host, spec, deps));
+    hosts.push(yield* linkVirtualHost(host, sourceOf(i), spec, deps));
     if (i % sliceSize === sliceSize - 1) yield;
   }
   return new RouteTable(spec, hosts);

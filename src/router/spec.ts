@@ -1,4 +1,5 @@
 import type { ValueConditionSpec } from "../observability/access-log-spec.ts";
+import type { CompiledTable } from "./compiled-table.ts";
 import type { MatcherSpec } from "./matching/spec.ts";
 import type { RateLimitSpec } from "./rate-limit-spec.ts";
 
@@ -21,6 +22,8 @@ export interface RouteConfigSpec {
   perFilterConfig: PerFilterConfigSpec;
   mirrors: MirrorSpec[];
   metadata: MetadataSpec | null;
+  /** The routes, where they do not stand in the virtual hosts: see splitRoutes. */
+  compiled: CompiledTable | null;
 }
 
 export interface VirtualHostSpec {

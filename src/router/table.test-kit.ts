@@ -107,6 +107,7 @@ export function config(virtualHosts: VirtualHostSpec[], more: Partial<RouteConfi
     perFilterConfig: {},
     mirrors: [],
     metadata: null,
+    compiled: null,
     ...more,
   };
 }

@@ -1,7 +1,7 @@
 import type { RequestHead } from "../../http/header-block.ts";
 import type { StreamInfo } from "../../observability/stream-info.ts";
 import { type Conditions, linkConditions } from "../../router/entry.ts";
-import { regexOf } from "../../router/link.ts";
+import { regexOf } from "../../router/path-regex.ts";
 import type { Regex } from "../../router/regex.ts";
 import type { RuntimeLookup } from "../../router/runtime-fraction.ts";
 import type { PathMatchSpec, RouteMatchSpec } from "../../router/spec.ts";

@@ -2,8 +2,8 @@ import { CidrSet } from "../../net/cidr.ts";
 import { alternativeNames, rfc2253 } from "../../net/tls/alternative-names.ts";
 import { portOf, withoutPort } from "../../observability/format-values.ts";
 import type { StreamInfo } from "../../observability/stream-info.ts";
-import { regexOf } from "../../router/link.ts";
 import { HeaderMatcher, StringMatcher } from "../../router/matchers.ts";
+import { regexOf } from "../../router/path-regex.ts";
 import { FilterStateCondition, MetadataCondition } from "../../router/stream-conditions.ts";
 import type { RuleSpec } from "./spec.ts";
 
