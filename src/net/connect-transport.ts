@@ -2,6 +2,7 @@ import net from "node:net";
 import type { SocketAddress } from "./address.ts";
 import { eventClock } from "./event-clock.ts";
 import type { ProxiedAddresses } from "./proxy-protocol.ts";
+import type { TcpKeepaliveSpec } from "./tcp-keepalive.ts";
 import type { ClientTls, TlsTarget } from "./tls/client-tls.ts";
 import type { TlsInfo } from "./tls/tls-info.ts";
 import { plainIp, readInto, Transport, type TransportSink } from "./transport.ts";
@@ -10,8 +11,8 @@ import { plainIp, readInto, Transport, type TransportSink } from "./transport.ts
 export interface ConnectOptions {
   /** Bytes that may wait for the kernel before writeBytes answers false. */
   watermark: number;
-  /** Milliseconds to the first TCP keep-alive probe; null: off. */
-  keepAliveMs: number | null;
+  /** null: off. */
+  keepalive: TcpKeepaliveSpec | null;
   /** The source address; "" lets the system choose. */
   localAddress: string;
   /** null for plain text. */
@@ -32,9 +33,9 @@ export function connectTransport(address: SocketAddress, options: ConnectOptions
           noDelay: true,
           allowHalfOpen: true,
           ...(options.localAddress === "" ? {} : { localAddress: options.localAddress }),
-          ...(options.keepAliveMs === null ? {} : { keepAlive: true, keepAliveInitialDelay: options.keepAliveMs }),
         };
   const { tls, tlsTarget, proxyHeader, watermark } = options;
+  const keepalive = address.path === null ? options.keepalive : null;
   const onread = readInto({ receive: (length, bytes) => transport.receive(length, bytes) });
   let transport: Transport;
   if (tls !== null) {
@@ -44,10 +45,11 @@ export function connectTransport(address: SocketAddress, options: ConnectOptions
       sink.onConnect();
     };
     if (proxyHeader === null) {
-      transport = new Transport(tls.connect({ ...target, onread }, tlsTarget, onSecure), sink, watermark);
+      const secure = keptAlive(tls.connect({ ...target, onread }, tlsTarget, onSecure), keepalive);
+      transport = new Transport(secure, sink, watermark);
       return transport;
     }
-    const plain = net.connect(target);
+    const plain = keptAlive(net.connect(target), keepalive);
     transport = new Transport(plain, sink, watermark);
     plain.on("connect", () => {
       const header = proxyHeader(endsOf(plain));
@@ -57,7 +59,7 @@ export function connectTransport(address: SocketAddress, options: ConnectOptions
     });
     return transport;
   }
-  const socket = net.connect({ ...target, onread });
+  const socket = keptAlive(net.connect({ ...target, onread }), keepalive);
   transport = new Transport(socket, sink, watermark);
   socket.on("connect", () => {
     eventClock.tick();
@@ -69,6 +71,19 @@ export function connectTransport(address: SocketAddress, options: ConnectOptions
     sink.onConnect();
   });
   return transport;
+}
+
+/** The socket, which is probed once it is connected. */
+function keptAlive<S extends net.Socket>(socket: S, spec: TcpKeepaliveSpec | null): S {
+  if (spec === null) return socket;
+  const probed: ProbedSocket = socket;
+  socket.once("connect", () => probed.setKeepAlive(true, spec.timeS * 1000, spec.intervalS * 1000, spec.probes));
+  return socket;
+}
+
+/** What Node's types do not tell; milliseconds. */
+interface ProbedSocket {
+  setKeepAlive(isOn: boolean, initialDelay: number, interval: number, count: number): unknown;
 }
 
 /** Of a connection that we made: we are the source. */

@@ -61,7 +61,7 @@ async function connectPair(): Promise<Pair> {
     { host: "127.0.0.1", port, path: null },
     {
       watermark,
-      keepAliveMs: null,
+      keepalive: null,
       localAddress: "",
       tls: null,
       tlsTarget: { alpn: [], hostname: "", serverName: "", san: "" },
@@ -201,7 +201,7 @@ it("names a refused connection", async () => {
     { host: "127.0.0.1", port, path: null },
     {
       watermark,
-      keepAliveMs: null,
+      keepalive: null,
       localAddress: "",
       tls: null,
       tlsTarget: { alpn: [], hostname: "", serverName: "", san: "" },

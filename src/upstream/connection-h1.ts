@@ -58,7 +58,7 @@ export class ConnectionH1 implements TransportSink, ResponseSink, RequestWriter,
         pool.host.address,
         {
           watermark: spec.bufferLimitBytes,
-          keepAliveMs: spec.tcpKeepaliveMs,
+          keepalive: spec.tcpKeepalive,
           localAddress: spec.sourceAddress,
           tls: pool.tls,
           tlsTarget: pool.tlsTarget,

@@ -49,7 +49,7 @@ export class ConnectionH2 implements TransportSink, Http2Callbacks {
         pool.host.address,
         {
           watermark: spec.bufferLimitBytes,
-          keepAliveMs: spec.tcpKeepaliveMs,
+          keepalive: spec.tcpKeepalive,
           localAddress: spec.sourceAddress,
           tls: pool.tls,
           tlsTarget: pool.tlsTarget,

@@ -230,7 +230,7 @@ export function fakeSpec(hosts: HostSpec[], change: Partial<ClusterSpec> = {}): 
     maxStreamDurationMs: null,
     maxRequestsPerConnection: 0,
     bufferLimitBytes: 1 << 20,
-    tcpKeepaliveMs: null,
+    tcpKeepalive: null,
     sourceAddress: "",
     tls: null,
     proxyHeader: null,

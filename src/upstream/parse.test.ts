@@ -48,7 +48,7 @@ test("a bare cluster has Envoy's defaults", () => {
     idleTimeoutMs: 3_600_000,
     maxRequestsPerConnection: 0,
     bufferLimitBytes: 1_048_576,
-    tcpKeepaliveMs: null,
+    tcpKeepalive: null,
   });
   expect(spec?.breakers.thresholds[1]).toMatchObject({ maxConnections: 1024, maxRequests: 1024, maxRetries: 3 });
   expect(spec?.localities[0]?.hosts[0]).toMatchObject({
@@ -70,7 +70,7 @@ test("every field that is read arrives", () => {
     circuit_breakers: {
       thresholds: [{ max_requests: 7 }, { priority: "HIGH", max_connections: 8, track_remaining: true }],
     },
-    upstream_connection_options: { tcp_keepalive: { keepalive_time: 30 } },
+    upstream_connection_options: { tcp_keepalive: { keepalive_time: 30, keepalive_probes: 3 } },
     upstream_bind_config: { source_address: { address: "127.0.0.2", port_value: 0 } },
     load_assignment: {
       cluster_name: "a",
@@ -108,7 +108,7 @@ test("every field that is read arrives", () => {
     lb: { policy: "LEAST_REQUEST", choiceCount: 3, panicThresholdPct: 10, isLocalityWeighted: true },
     bufferLimitBytes: 32768,
     breakers: { thresholds: [{ maxRequests: 7 }, { maxConnections: 8, trackRemaining: true }] },
-    tcpKeepaliveMs: 30_000,
+    tcpKeepalive: { timeS: 30, intervalS: 75, probes: 3 },
     sourceAddress: "127.0.0.2",
     overprovisioningPct: 200,
     idleTimeoutMs: null,

@@ -1,3 +1,4 @@
+import { parseTcpKeepalive, type TcpKeepaliveSpec } from "../net/tcp-keepalive.ts";
 import type { TlsContexts } from "../net/tls/contexts.ts";
 import { checkCoverage } from "../proto/coverage.ts";
 import { durationMsOr } from "../proto/duration.ts";
@@ -60,7 +61,7 @@ export function parseCluster(message: Cluster, problems: Problems, options: Clus
     dns: discovery?.dns == null ? null : { ...discovery.dns, template: localities },
     breakers: parseBreakers(message.circuitBreakers, problems.at("circuit_breakers"), options.workers),
     bufferLimitBytes: message.perConnectionBufferLimitBytes ?? 1024 * 1024,
-    tcpKeepaliveMs: parseKeepalive(message, problems),
+    tcpKeepalive: parseKeepalive(message, problems),
     sourceAddress: parseBind(message, problems),
     ...parseTransportSocket(message.transportSocket, problems.at("transport_socket"), options.contexts, owner),
     socketMatches: parseSocketMatches(message.transportSocketMatches, problems, options.contexts, owner),
@@ -74,23 +75,14 @@ export function parseCluster(message: Cluster, problems: Problems, options: Clus
   return problems.errorCount > before ? null : spec;
 }
 
-function parseKeepalive(message: Cluster, problems: Problems): number | null {
+function parseKeepalive(message: Cluster, problems: Problems): TcpKeepaliveSpec | null {
   const options = message.upstreamConnectionOptions;
   if (options === undefined) return null;
-  const scope = problems.at("upstream_connection_options");
-  checkCoverage(UpstreamConnectionOptionsSchema, options, scope, {
+  checkCoverage(UpstreamConnectionOptionsSchema, options, problems.at("upstream_connection_options"), {
     honoured: ["tcp_keepalive"],
     harmless: ["set_local_interface_name_on_upstream_connections", "happy_eyeballs_config"],
   });
-  const keepalive = options.tcpKeepalive;
-  if (keepalive === undefined) return null;
-  for (const name of ["keepaliveProbes", "keepaliveInterval"] as const) {
-    const field = name === "keepaliveProbes" ? "keepalive_probes" : "keepalive_interval";
-    if (keepalive[name] !== undefined)
-      scope.warning(`tcp_keepalive.${field}`, "is left to the system: Node cannot set it");
-  }
-  // Linux: two hours to the first probe.
-  return (keepalive.keepaliveTime ?? 7200) * 1000;
+  return parseTcpKeepalive(options.tcpKeepalive);
 }
 
 function parseBind(message: Cluster, problems: Problems): string {

@@ -2,6 +2,7 @@ import type { Http1Options } from "../http/h1/options.ts";
 import type { SocketAddress } from "../net/address.ts";
 import type { ProxyHeaderSpec } from "../net/proxy-header.ts";
 import type { ProxyTlv } from "../net/proxy-protocol.ts";
+import type { TcpKeepaliveSpec } from "../net/tcp-keepalive.ts";
 import type { TlsContextSpec } from "../net/tls/contexts.ts";
 import type { UpstreamTlsSpec } from "../net/tls/spec.ts";
 import type { ConfigSourceSpec } from "../proto/config-source.ts";
@@ -40,8 +41,8 @@ export interface ClusterSpec extends UpstreamSocketSpec {
   maxRequestsPerConnection: number;
   /** Bytes that may wait for the kernel before a writer answers false. */
   bufferLimitBytes: number;
-  /** Milliseconds to the first TCP keep-alive probe; null: off. */
-  tcpKeepaliveMs: number | null;
+  /** null: off. */
+  tcpKeepalive: TcpKeepaliveSpec | null;
   /** The source address of connections; "" lets the system choose. */
   sourceAddress: string;
   /** transport_socket_matches: of the hosts whose `socket` is their index. */

@@ -1,5 +1,6 @@
+import { once } from "node:events";
 import { readFileSync } from "node:fs";
-import { connect, type Socket } from "node:net";
+import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { expect, test } from "vitest";
 import { peer } from "../peers.ts";
 import { startNuncio } from "./nuncio.ts";
@@ -18,6 +19,7 @@ const cases = [
   { name: "neither", listener: {}, seconds: null },
 ];
 const envoy = peer("envoy");
+const upstreamTls = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext";
 
 for (const binary of [undefined, envoy].filter((one) => one !== null)) {
   for (const { name, listener, seconds } of cases) {
@@ -25,10 +27,35 @@ for (const binary of [undefined, envoy].filter((one) => one !== null)) {
       const nuncio = await startNuncio({ backendPort: 9, listener, ...(binary === undefined ? {} : { binary }) });
       const socket = await opened(nuncio.port);
       try {
-        await expect.poll(() => keepaliveSeconds(nuncio.port), { timeout: 5000 }).toBe(seconds);
+        await expect.poll(() => keepaliveSeconds(nuncio.port, "local"), { timeout: 5000 }).toBe(seconds);
       } finally {
         socket.destroy();
         await nuncio.stop();
+      }
+    });
+  }
+
+  for (const isTls of [false, true]) {
+    const how = isTls ? "a TLS connection" : "a connection";
+    test(`${binary === undefined ? "Nuncio" : "Envoy"}: tcp_keepalive of a cluster sets the timer of ${how} to its host`, async () => {
+      const sockets = new Set<Socket>();
+      const backend = createServer((socket) => sockets.add(socket.on("error", () => {})));
+      await once(backend.listen(0, "127.0.0.1"), "listening");
+      const { port } = backend.address() as AddressInfo;
+      const cluster = {
+        upstream_connection_options: { tcp_keepalive: keepalive },
+        ...(isTls ? { transport_socket: { name: "tls", typed_config: { "@type": upstreamTls } } } : {}),
+      };
+      const nuncio = await startNuncio({ backendPort: port, cluster, ...(binary === undefined ? {} : { binary }) });
+      const client = await opened(nuncio.port);
+      try {
+        client.write("GET / HTTP/1.1\r\nhost: a\r\n\r\n");
+        await expect.poll(() => keepaliveSeconds(port, "remote"), { timeout: 5000 }).toBe(30);
+      } finally {
+        client.destroy();
+        await nuncio.stop();
+        for (const socket of sockets) socket.destroy();
+        backend.close();
       }
     });
   }
@@ -56,12 +83,12 @@ function opened(port: number): Promise<Socket> {
   });
 }
 
-/** Until the next probe of the server's end of the one connection to a port, rounded up to tens; null where there is none, -1 without a connection. */
-function keepaliveSeconds(port: number): number | null {
+/** Until the next probe by the server (whose port is local) or the client of the one connection to a port, rounded up to tens; null where there is none, -1 without a connection. */
+function keepaliveSeconds(port: number, side: "local" | "remote"): number | null {
   const end = `:${port.toString(16).toUpperCase().padStart(4, "0")}`;
   for (const line of readFileSync("/proc/net/tcp", "utf8").split("\n")) {
-    const [, local = "", , state, , timer = ""] = line.trim().split(/\s+/);
-    if (!local.endsWith(end) || state !== "01") continue;
+    const [, local = "", remote = "", state, , timer = ""] = line.trim().split(/\s+/);
+    if (!(side === "local" ? local : remote).endsWith(end) || state !== "01") continue;
     const [kind, left = ""] = timer.split(":");
     // Hundredths of a second.
     return kind === "02" ? Math.ceil(Number.parseInt(left, 16) / 1000) * 10 : null;
