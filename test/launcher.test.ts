@@ -32,6 +32,7 @@ describe("bin/nuncio", () => {
     const { pid, lines } = await run(join(published, "bin/nuncio"), ["demo", "two words", ""]);
     expect(lines[0]).toBe(`pid=${pid}`);
     expect(lines.slice(2)).toEqual([
+      "--v8-pool-size=0",
       "--disable-warning=ExperimentalWarning",
       join(published, "dist/server/main.js"),
       "demo",
