@@ -43,7 +43,7 @@ describe("bin/nuncio", () => {
 
   test("prefers the sources of a checkout to what was once compiled", async () => {
     const { lines } = await run(join(checkout, "bin/nuncio"), []);
-    expect(lines[3]).toBe(join(checkout, "src/server/main.ts"));
+    expect(lines[4]).toBe(join(checkout, "src/server/main.ts"));
   });
 
   test("finds its package through links named envoy", async () => {
@@ -51,7 +51,7 @@ describe("bin/nuncio", () => {
     symlinkSync("../published/bin/nuncio", join(folder, "links/nuncio"));
     symlinkSync("nuncio", join(folder, "links/envoy"));
     const { lines } = await run("envoy", ["-c", "x.yaml"], { PATH: `${folder}/links:${process.env.PATH}` });
-    expect(lines.slice(3)).toEqual([join(published, "dist/server/main.js"), "-c", "x.yaml"]);
+    expect(lines.slice(4)).toEqual([join(published, "dist/server/main.js"), "-c", "x.yaml"]);
   });
 
   test("keeps compiled code in the user's cache, or where NODE_COMPILE_CACHE says", async () => {
