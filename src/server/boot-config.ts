@@ -97,7 +97,7 @@ export function localZoneOf(bootstrap: Bootstrap | null, node: Node | null): Loc
 
 /** The node, by the names of its fields. */
 export function nodeJson(bootstrap: Bootstrap, flags: Flags): Json {
-  const node = (protoJson(BootstrapSchema, bootstrap).node ?? {}) as Json;
+  const node = bootstrap.node === undefined ? {} : protoJson(NodeSchema, bootstrap.node);
   if (flags.serviceNode !== "") node.id = flags.serviceNode;
   if (flags.serviceCluster !== "") node.cluster = flags.serviceCluster;
   if (flags.serviceZone !== "") node.locality = { ...(node.locality as Json | undefined), zone: flags.serviceZone };
