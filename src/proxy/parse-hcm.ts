@@ -1,7 +1,7 @@
 import { parseHttpFilters } from "../filters/http-filters.ts";
 import type { SecretTexts } from "../filters/parsers.ts";
 import { parseAccessLogFilter, parseAccessLogs } from "../observability/access-log-parse.ts";
-import { parseBodyFormat } from "../observability/body-format.ts";
+import { parseBodyFormat } from "../observability/parse-body-format.ts";
 import { unpackAs } from "../proto/any.ts";
 import { parseConfigSource } from "../proto/config-source.ts";
 import { checkCoverage } from "../proto/coverage.ts";

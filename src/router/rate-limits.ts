@@ -2,7 +2,6 @@ import type { RequestHead } from "../http/header-block.ts";
 import { CidrSet } from "../net/cidr.ts";
 import { maskedAddress, metadataAt } from "../observability/format-values.ts";
 import type { StreamInfo } from "../observability/stream-info.ts";
-import { RateLimitUnit } from "../proto/generated/envoy/type/v3/ratelimit_unit_pb.ts";
 import { HeaderMatcher, QueryMatcher, queryValue } from "./matchers.ts";
 import type { RateLimitActionSpec, RateLimitOverride, RateLimitSpec } from "./rate-limit-spec.ts";
 import type { Route } from "./route.ts";
@@ -77,12 +76,15 @@ function isDisabled(key: string, runtime: RuntimeLookup): boolean {
   return key !== "" && !isInFraction(fraction, runtime, Math.random());
 }
 
+/** type.v3.RateLimitUnit, which workers have no other need of. */
+export const rateLimitUnits = { UNKNOWN: 0, SECOND: 1, MINUTE: 2, HOUR: 3, DAY: 4, MONTH: 5, YEAR: 6 } as const;
+
 /** null where it is none: the service's limit counts. */
 function limitAt(info: StreamInfo, path: readonly string[]): RateLimitOverride | null {
   const value = metadataAt(info.dynamicMetadata, path);
   if (typeof value !== "object" || value === null) return null;
   const { requests_per_unit: requestsPerUnit, unit: name } = value as Record<string, unknown>;
-  const unit = RateLimitUnit[name as keyof typeof RateLimitUnit];
+  const unit = rateLimitUnits[name as keyof typeof rateLimitUnits];
   return typeof requestsPerUnit === "number" && unit !== undefined ? { requestsPerUnit, unit } : null;
 }
 

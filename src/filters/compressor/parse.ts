@@ -10,8 +10,9 @@ import {
 import type { Problems } from "../../proto/problems.ts";
 import { parseStringMatcher } from "../../router/parse-match.ts";
 import type { StringMatcherSpec } from "../../router/spec.ts";
-import { type CompressionLibrarySpec, parseCompressionLibrary } from "../compression-library.ts";
+import type { CompressionLibrarySpec } from "../compression-library.ts";
 import { type FeatureFlagSpec, parseFeatureFlag } from "../feature-flag.ts";
+import { parseCompressionLibrary } from "../parse-compression-library.ts";
 
 /** extensions.filters.http.compressor.v3.Compressor. */
 export interface CompressorSpec {

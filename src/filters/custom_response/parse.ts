@@ -1,4 +1,5 @@
-import { type BodyFormatSpec, parseBodyFormat } from "../../observability/body-format.ts";
+import type { BodyFormatSpec } from "../../observability/body-format.ts";
+import { parseBodyFormat } from "../../observability/parse-body-format.ts";
 import type { Unpacked } from "../../proto/any.ts";
 import { checkCoverage } from "../../proto/coverage.ts";
 import {

@@ -9,7 +9,8 @@ import { filterCounters } from "../counters.ts";
 import type { FilterDeps } from "../linkers.ts";
 import { routeConfig } from "../route-config.ts";
 import type { HeaderToMetadataSpec, KeyValueSpec, MetadataRuleSpec } from "./parse.ts";
-import { decodeBase64, protobufValue, simpleAtod } from "./value.ts";
+import { protobufValue } from "./protobuf-value.ts";
+import { decodeBase64, simpleAtod } from "./value.ts";
 
 /** Makes dynamic metadata of header fields and cookies. Envoy: HeaderToMetadataFilter. */
 export class HeaderToMetadataFilter implements Filter {

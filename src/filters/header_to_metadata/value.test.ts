@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { decodeBase64, protobufValue, simpleAtod } from "./value.ts";
+import { protobufValue } from "./protobuf-value.ts";
+import { decodeBase64, simpleAtod } from "./value.ts";
 
 describe("numbers are what absl::SimpleAtod takes", () => {
   const cases: [string, number | null][] = [

@@ -15,6 +15,7 @@ import { parseHttpUri } from "../../proto/http-uri.ts";
 import type { Problems } from "../../proto/problems.ts";
 import { parseHeaderName } from "../../router/parse-headers.ts";
 import { parseMatch, parseStringMatcher } from "../../router/parse-match.ts";
+import { withoutSlash } from "./audience.ts";
 import { readJwks } from "./keys.ts";
 import type { JwtAuthnSpec, JwtPerRouteSpec, JwtProviderSpec, RemoteJwksSpec, RequirementSpec } from "./spec.ts";
 
@@ -175,12 +176,6 @@ function parseRemote(message: RemoteJwks, problems: Problems): RemoteJwksSpec {
     numRetries: message.retryPolicy === undefined ? 0 : (message.retryPolicy.numRetries ?? 1),
     failedRefetchMs: asyncFetch === undefined ? null : (durationMs(asyncFetch.failedRefetchDuration) ?? 1000),
   };
-}
-
-/** As audiences are compared: without a scheme and the "/" at the end. Envoy: sanitizeAudience of jwt_verify_lib. */
-export function withoutSlash(audience: string): string {
-  const text = audience.replace(/^https?:\/\//, "");
-  return text.endsWith("/") ? text.slice(0, -1) : text;
 }
 
 const honoured = [

@@ -1,8 +1,8 @@
 import { StringMatcher } from "../../router/matchers.ts";
 import type { FilterDeps } from "../linkers.ts";
+import { withoutSlash } from "./audience.ts";
 import { KeySource } from "./key-source.ts";
 import { type Keys, verifyJwt } from "./keys.ts";
-import { withoutSlash } from "./parse.ts";
 import type { JwtProviderSpec } from "./spec.ts";
 import { JwtStatus } from "./status.ts";
 import { type Jwt, readJwt } from "./token.ts";

@@ -1,4 +1,4 @@
-import { withoutSlash } from "./parse.ts";
+import { withoutSlash } from "./audience.ts";
 import type { Provider } from "./providers.ts";
 import type { RequirementSpec } from "./spec.ts";
 import { TokenPlaces } from "./token-places.ts";
