@@ -103,6 +103,8 @@ export class StreamInfo {
   routeResolutionCount = 0;
   /** Which moment an access log is written for; the end of the stream unless said otherwise. */
   accessLogType = "DownstreamEnd";
+  /** By SNI, of a connection that never became TLS. */
+  unservedServerName = "";
   downstreamTransportFailureReason = "";
   upstreamLocalCloseReason = "";
   /** filter_metadata of the cluster and the virtual host; null for none. */
@@ -113,7 +115,7 @@ export class StreamInfo {
 
   /** By SNI; "" for none. */
   get requestedServerName(): string {
-    return this.downstreamTls?.serverName ?? "";
+    return this.downstreamTls?.serverName ?? this.unservedServerName;
   }
 
   /** null: no route takes it. */
@@ -220,6 +222,7 @@ export class StreamInfo {
     this.uniqueId = "";
     this.routeResolutionCount = 0;
     this.accessLogType = "DownstreamEnd";
+    this.unservedServerName = "";
     this.downstreamTransportFailureReason = "";
     this.upstreamLocalCloseReason = "";
     this.clusterMetadata = null;

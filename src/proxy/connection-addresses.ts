@@ -1,6 +1,6 @@
 import { hostPort } from "../net/address.ts";
 import type { ProxiedAddresses } from "../net/proxy-protocol.ts";
-import type { Transport } from "../net/transport.ts";
+import { plainIp, type Transport } from "../net/transport.ts";
 
 /** The addresses of a connection. Behind a PROXY header they are those that it names; the direct ones are the socket's. */
 export interface ConnectionAddresses {
@@ -16,8 +16,25 @@ export interface ConnectionAddresses {
   readonly source: ProxiedAddresses;
 }
 
+/** The ends of a transport. */
+type Ends = Pick<Transport, "remoteAddress" | "remotePort" | "localAddress" | "localPort" | "localText">;
+
+/** What a socket says of its ends while it is open. */
+export type SocketEnds = Partial<Omit<Ends, "localText">>;
+
+/** Those of a socket that became no transport. */
+export function addressesOfSocket(socket: SocketEnds, proxied: ProxiedAddresses | null): ConnectionAddresses {
+  const { remoteAddress = "", remotePort = 0, localAddress = "", localPort = 0 } = socket;
+  const local = plainIp(localAddress);
+  const localText = hostPort(local, localPort);
+  return addressesOf(
+    { remoteAddress: plainIp(remoteAddress), remotePort, localAddress: local, localPort, localText },
+    proxied,
+  );
+}
+
 /** `proxied`: null without a PROXY header that names some. */
-export function addressesOf(transport: Transport, proxied: ProxiedAddresses | null): ConnectionAddresses {
+export function addressesOf(transport: Ends, proxied: ProxiedAddresses | null): ConnectionAddresses {
   const { remoteAddress, remotePort, localPort, localText } = transport;
   const direct = {
     remoteAddress,

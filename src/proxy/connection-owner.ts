@@ -1,4 +1,5 @@
 import type { Transport } from "../net/transport.ts";
+import type { StreamInfo } from "../observability/stream-info.ts";
 import type { Hcm } from "./hcm.ts";
 
 /** A connection as its listener keeps it. */
@@ -9,6 +10,8 @@ export interface DownstreamConnection {
   drain(): void;
   /** Ends it with what it was doing. */
   destroy(): void;
+  /** For the listener's access log, behind its end. */
+  describe(info: StreamInfo): void;
 }
 
 /** What a connection tells the listener that accepted it. */

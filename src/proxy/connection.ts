@@ -10,12 +10,13 @@ import type { TlsInfo } from "../net/tls/tls-info.ts";
 import type { Transport, TransportSink } from "../net/transport.ts";
 import { localReplies, localReply } from "../observability/local-replies.ts";
 import { ResponseFlag } from "../observability/response-flags.ts";
+import type { StreamInfo } from "../observability/stream-info.ts";
 import type { ClientCert } from "./client-cert.ts";
 import { addressesOf, type ConnectionAddresses } from "./connection-addresses.ts";
 import type { ConnectionOwner } from "./connection-owner.ts";
 import type { Hcm } from "./hcm.ts";
 import type { Stream } from "./stream.ts";
-import type { StreamConnection } from "./stream-connection.ts";
+import { describeConnection, type StreamConnection } from "./stream-connection.ts";
 
 /**
  * A downstream HTTP/1 connection: one transport, one codec, and a stream while there is a request.
@@ -50,6 +51,8 @@ export class HttpConnection implements TransportSink, StreamConnection {
   #wasLocalClose = false;
   /** The client's FIN came in the middle of a request. */
   #endedRequest = false;
+  /** Bits of ResponseFlag. */
+  #flags = 0;
   #bytesRead = 0;
   #bytesWritten = 0;
 
@@ -197,11 +200,12 @@ export class HttpConnection implements TransportSink, StreamConnection {
   }
 
   onProtocolError(error: ProtocolError, writer: ResponseWriter): void {
-    if (error.flag !== "") this.hcm.stats.count("downstream_cx_protocol_error");
+    const flags = error.flag === "" ? 0 : ResponseFlag[error.flag];
+    if (flags !== 0) this.hcm.stats.count("downstream_cx_protocol_error");
+    this.#flags |= flags;
     const stream = this.#stream ?? this.#begin(writer);
     if (error === missingHost) stream.adopt(this.#codec.head);
     this.closeAfterResponse();
-    const flags = error.flag === "" ? 0 : ResponseFlag[error.flag];
     if (stream.isResponseStarted) {
       stream.drop();
       this.close();
@@ -265,6 +269,17 @@ export class HttpConnection implements TransportSink, StreamConnection {
   destroy(): void {
     this.#wasLocalClose = true;
     this.#transport.destroy();
+  }
+
+  describe(info: StreamInfo): void {
+    describeConnection(info, this);
+    // What is no HTTP has no protocol.
+    if (this.#requests <= (this.#flags === 0 ? 0 : 1)) info.protocol = "";
+    info.start = this.#start;
+    info.filterChainName = this.hcm.filterChainName;
+    info.responseFlags = this.#flags;
+    info.bytesReceived = this.#bytesRead;
+    info.bytesSent = this.#bytesWritten;
   }
 
   /** Part of a head is there: Envoy's request_headers_timeout runs, and the connection is not idle. */

@@ -6,12 +6,15 @@ import { LazyTimer } from "../net/lazy-timer.ts";
 import type { ProxiedAddresses } from "../net/proxy-protocol.ts";
 import type { TlsInfo } from "../net/tls/tls-info.ts";
 import type { Transport, TransportSink } from "../net/transport.ts";
+import { ResponseFlag } from "../observability/response-flags.ts";
+import type { StreamInfo } from "../observability/stream-info.ts";
 import { Keepalive } from "../upstream/keepalive.ts";
 import type { ClientCert } from "./client-cert.ts";
 import { addressesOf, type ConnectionAddresses } from "./connection-addresses.ts";
 import type { ConnectionOwner } from "./connection-owner.ts";
 import type { Hcm } from "./hcm.ts";
 import { Http2StreamConnection } from "./http2-stream-connection.ts";
+import { describeConnection } from "./stream-connection.ts";
 
 /**
  * A downstream HTTP/2 connection: one transport, one codec, a stream for each request.
@@ -25,6 +28,7 @@ export class Http2ServerConnection implements TransportSink, Http2ServerCallback
   readonly tls: TlsInfo | null;
   readonly clientCert: ClientCert;
   readonly addresses: ConnectionAddresses;
+  readonly protocol = "HTTP/2";
   readonly #owner: ConnectionOwner;
   readonly #transport: Transport;
   readonly #codec: Http2ServerCodec;
@@ -41,6 +45,8 @@ export class Http2ServerConnection implements TransportSink, Http2ServerCallback
   #requests = 0;
   #phase: "open" | "announced" | "draining" | "closing" = "open";
   #wasLocalClose = false;
+  /** Bits of ResponseFlag. */
+  #flags = 0;
   #bytesRead = 0;
   #bytesWritten = 0;
 
@@ -146,6 +152,7 @@ export class Http2ServerConnection implements TransportSink, Http2ServerCallback
   onConnectionError(_code: number, detail: string): void {
     if (detail === "too_many_premature_resets") this.hcm.stats.count("downstream_rq_too_many_premature_resets");
     this.hcm.stats.count("downstream_cx_protocol_error");
+    this.#flags |= ResponseFlag.DPE;
     this.flush();
     this.#close();
   }
@@ -195,6 +202,15 @@ export class Http2ServerConnection implements TransportSink, Http2ServerCallback
   destroy(): void {
     this.#wasLocalClose = true;
     this.#transport.destroy();
+  }
+
+  describe(info: StreamInfo): void {
+    describeConnection(info, this);
+    info.start = this.#start;
+    info.filterChainName = this.hcm.filterChainName;
+    info.responseFlags = this.#flags;
+    info.bytesReceived = this.#bytesRead;
+    info.bytesSent = this.#bytesWritten;
   }
 
   #startDrain(graceMs: number): void {

@@ -9,20 +9,19 @@ import { HeadPool } from "../http/h2/message-head.ts";
 import { eventClock } from "../net/event-clock.ts";
 import { threadChunks } from "../net/transport.ts";
 import { linkAccessLogs } from "../observability/access-log.ts";
-import type { FilterContext } from "../observability/access-log-filter.ts";
 import type { AccessLogSinks } from "../observability/access-log-sink.ts";
 import type { NodeFacts } from "../observability/facts.ts";
 import { compileFormat } from "../observability/format.ts";
 import type { StatsSlab } from "../observability/stats.ts";
 import { noMutations } from "../router/empty-specs.ts";
 import type { CompileValue } from "../router/header-mutation.ts";
-import { HeaderMatcher, StringMatcher } from "../router/matchers.ts";
 import { linkRouteTable, type RouteTable } from "../router/route-table.ts";
 import { finish, type Slices } from "../router/slices.ts";
 import type { RouteConfigSpec } from "../router/spec.ts";
 import { FilterChain } from "./filter-chain.ts";
 import { Hcm, type Routing } from "./hcm.ts";
 import { linkLocalReplies } from "./link-local-replies.ts";
+import { listenerFacts, logFilterContext } from "./log-parts.ts";
 import type { RuntimeValues } from "./runtime-values.ts";
 import { ScopedTables } from "./scoped-tables.ts";
 import type { FilterChainSpec, HcmSpec, ListenerSpec, ScopeSpec } from "./spec.ts";
@@ -59,33 +58,20 @@ export interface LinkedHcm {
   relinkFilters: () => void;
 }
 
-/** As core.v3.TrafficDirection numbers them. */
-const trafficDirections: readonly ListenerSpec["trafficDirection"][] = ["UNSPECIFIED", "INBOUND", "OUTBOUND"];
-
 /** Spec to the live connection manager of one filter chain. Cannot fail on what parse gave. */
 export function linkHcm(listener: ListenerSpec, chain: FilterChainSpec, deps: HcmDeps): LinkedHcm {
   const spec = chain.hcm;
   const filterChain = linkFilterChain(spec, deps);
   let chainInForce = filterChain;
   let routing = finish(linkRouting(spec, filterChain, deps, null));
-  const filterContext: FilterContext = {
-    headerMatcher: (matcher) => new HeaderMatcher(matcher),
-    stringMatcher: (matcher) => new StringMatcher(matcher),
-    runtimeNumber: (key, byDefault) => deps.runtime.integer(key, byDefault),
-    random: Math.random,
-  };
+  const filterContext = logFilterContext(deps.runtime);
   const options: RouterOptions = {
     suppressEnvoyHeaders: suppressesEnvoyHeaders(spec, deps),
     bufferLimitBytes: listener.bufferLimitBytes,
   };
   const hcm = new Hcm({
     spec,
-    listener: {
-      name: listener.name,
-      metadata: listener.metadata,
-      direction: trafficDirections.indexOf(listener.trafficDirection),
-      node: deps.node,
-    },
+    listener: listenerFacts(listener, deps.node),
     listenerStatName: listener.statName,
     filterChainName: chain.name,
     bufferLimitBytes: listener.bufferLimitBytes,

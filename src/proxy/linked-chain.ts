@@ -12,6 +12,7 @@ import { type MatchFacts, UnchosenConnection } from "../router/matching/match-fa
 import { linkMatcher, type MatchTree } from "../router/matching/match-tree.ts";
 import type { Slices } from "../router/slices.ts";
 import { linkSans } from "../upstream/link-sans.ts";
+import { ConnectionLog } from "./connection-log.ts";
 import { asksForHello, chooseFilterChain, type FilterChainMatch, linkMatch, matchesAll } from "./filter-chain-match.ts";
 import type { Hcm } from "./hcm.ts";
 import { type HcmDeps, linkHcm } from "./link-hcm.ts";
@@ -43,6 +44,7 @@ export interface LinkedChains {
   needsChoice: boolean;
   /** Those who look, in order. */
   inspectors: Inspector[];
+  log: ConnectionLog;
 }
 
 export function linkChains(spec: ListenerSpec, deps: HcmDeps): LinkedChains {
@@ -69,6 +71,7 @@ export function linkChains(spec: ListenerSpec, deps: HcmDeps): LinkedChains {
   if (matcher === null && needsHello && !hasTlsInspector) inspectors.push(plainTlsInspector);
   return {
     inspectors,
+    log: new ConnectionLog(spec, deps),
     chains: spec.filterChains.map(link),
     byDefault: spec.defaultFilterChain === null ? null : link(spec.defaultFilterChain),
     matcher:

@@ -11,12 +11,15 @@ import { TlsInfo } from "../net/tls/tls-info.ts";
 import { isSuffered, isVerifying, type PeerFault, verifyPeer } from "../net/tls/verify-peer.ts";
 import { acceptSocket, acceptTransport, plainIp, Transport, type TransportSink } from "../net/transport.ts";
 import type { AccessLogSinks } from "../observability/access-log-sink.ts";
+import { ResponseFlag } from "../observability/response-flags.ts";
 import { SslStats } from "../observability/ssl-stats.ts";
 import type { StatsSlab } from "../observability/stats.ts";
+import type { StreamInfo } from "../observability/stream-info.ts";
 import type { MatchFacts } from "../router/matching/match-facts.ts";
 import type { Slices } from "../router/slices.ts";
 import { BytesGate, type GatedConnection } from "./bytes-gate.ts";
 import { HttpConnection } from "./connection.ts";
+import { addressesOfSocket, type SocketEnds } from "./connection-addresses.ts";
 import type { ConnectionOwner, DownstreamConnection } from "./connection-owner.ts";
 import { type DrainPlan, drainByPlan } from "./drain-plan.ts";
 import { Http2ServerConnection } from "./http2-connection.ts";
@@ -35,6 +38,7 @@ import {
 import { ListenerStats } from "./listener-stats.ts";
 import { RefusedConnection } from "./refused-connection.ts";
 import type { ListenerSpec } from "./spec.ts";
+import { describeAddresses } from "./stream-connection.ts";
 
 /** A listener in one worker: its socket, and the connections that came by it. */
 export class Listener implements ConnectionOwner, InspectionOwner {
@@ -45,6 +49,8 @@ export class Listener implements ConnectionOwner, InspectionOwner {
   readonly #connections = new Set<DownstreamConnection>();
   #chains: LinkedChains;
   readonly #inspected = new Set<InspectedSocket>();
+  /** For the access log: a closed socket does not know them. */
+  readonly #ends = new WeakMap<InspectedSocket, SocketEnds>();
   /** Of connections whose network filters are asked at all of their bytes. */
   readonly #gates = new WeakMap<object, BytesGate>();
   readonly #ssl: SslStats;
@@ -145,6 +151,7 @@ export class Listener implements ConnectionOwner, InspectionOwner {
   onConnectionEnd(connection: DownstreamConnection): void {
     this.#connections.delete(connection);
     this.#stats.onEnd();
+    this.#chains.log.write((info) => connection.describe(info));
   }
 
   // From connections whose first bytes are looked at.
@@ -157,6 +164,10 @@ export class Listener implements ConnectionOwner, InspectionOwner {
     const chain = chooseChain(this.#chains, matchFacts(inspected, proxied));
     if (chain === null) {
       this.#stats.count("no_filter_chain_match");
+      this.#logUnserved(inspected, (info) => {
+        info.responseFlags = ResponseFlag.NR;
+        info.details = "filter_chain_not_found";
+      });
       inspected.destroy();
       return;
     }
@@ -164,7 +175,7 @@ export class Listener implements ConnectionOwner, InspectionOwner {
     this.#stats.onBegin();
     if (
       !chain.networkFilters.isEmpty &&
-      !this.#admit(chain, inspected.socket, (listener) => inspected.whenClosed(listener))
+      !this.#admit(chain, inspected.socket, proxied, (listener) => inspected.whenClosed(listener))
     )
       return;
     if (chain.tlsId === null) {
@@ -178,7 +189,7 @@ export class Listener implements ConnectionOwner, InspectionOwner {
   #awaitHello(chain: LinkedChain, inspected: InspectedSocket, proxied: ProxiedAddresses | null): void {
     const onInspectionFailed = () => {
       this.#inspected.delete(inspected);
-      this.#onInsecure(chain);
+      this.#onInsecure(chain, inspected);
     };
     const onInspected = () => {
       const { hello } = inspected.inspection;
@@ -200,7 +211,7 @@ export class Listener implements ConnectionOwner, InspectionOwner {
     if (tls === null) {
       this.#ssl.onSecretsNotReady();
       inspected.destroy();
-      this.#onInsecure(chain);
+      this.#onInsecure(chain, inspected);
       return;
     }
     const now = Date.now();
@@ -210,7 +221,7 @@ export class Listener implements ConnectionOwner, InspectionOwner {
     if (stapling === "failed") {
       this.#ssl.count("connection_error");
       inspected.refuseHandshake();
-      this.#onInsecure(chain);
+      this.#onInsecure(chain, inspected);
       return;
     }
     const secured = inspected.secure(
@@ -218,10 +229,10 @@ export class Listener implements ConnectionOwner, InspectionOwner {
       hello,
       certificate,
       stapling === "stapled",
-      (socket) => this.#onSecure(chain, tls, socket, hello, proxied),
+      (socket) => this.#onSecure(chain, tls, socket, inspected),
       (isTlsError) => {
         if (isTlsError) this.#ssl.count("connection_error");
-        this.#onInsecure(chain);
+        this.#onInsecure(chain, inspected);
       },
     );
     tls.keyLog?.watch(secured, proxied);
@@ -229,24 +240,31 @@ export class Listener implements ConnectionOwner, InspectionOwner {
   }
 
   /** A connection that never got through its handshake was one all the same. */
-  #onInsecure(chain: LinkedChain): void {
-    chain.hcm.stats.onHandshakeFailed();
+  #onInsecure({ hcm }: LinkedChain, inspected: InspectedSocket): void {
+    hcm.stats.onHandshakeFailed();
     this.#stats.onEnd();
+    this.#logUnserved(inspected, (info) => (info.filterChainName = hcm.filterChainName));
+  }
+
+  /** One that no connection manager had. */
+  #logUnserved(inspected: InspectedSocket, describe: (info: StreamInfo) => void): void {
+    this.#chains.log.write((info) => {
+      const { proxied, hello } = inspected.inspection;
+      info.start = inspected.start;
+      info.unservedServerName = hello?.serverName ?? "";
+      describeAddresses(info, addressesOfSocket(this.#ends.get(inspected) ?? {}, proxied?.addresses ?? null));
+      describe(info);
+    });
   }
 
   onInspectionFailed(inspected: InspectedSocket, isTimeout: boolean): void {
     this.#inspected.delete(inspected);
     this.#stats.onInspectionEnd();
     if (isTimeout) this.#stats.count("downstream_pre_cx_timeout");
+    this.#logUnserved(inspected, () => {});
   }
 
-  #onSecure(
-    chain: LinkedChain,
-    tls: ServerTls,
-    socket: AcceptedTlsSocket,
-    hello: ClientHello,
-    proxied: ProxiedAddresses | null,
-  ): void {
+  #onSecure(chain: LinkedChain, tls: ServerTls, socket: AcceptedTlsSocket, inspected: InspectedSocket): void {
     const { validation, requireClientCertificate } = tls.spec;
     const peer = tls.requestsCertificate ? socket.getPeerX509Certificate() : undefined;
     let fault: PeerFault | null = null;
@@ -256,15 +274,16 @@ export class Listener implements ConnectionOwner, InspectionOwner {
       this.#ssl.count(fault);
       if (!isSuffered(fault, validation)) {
         socket.destroy();
-        this.#onInsecure(chain);
+        this.#onInsecure(chain, inspected);
         return;
       }
     }
     const known = isVerifying(validation) ? peer : undefined;
-    const info = new TlsInfo(socket, hello, known, known !== undefined && fault === null);
+    const { hello, proxied } = inspected.inspection;
+    const info = new TlsInfo(socket, hello as ClientHello, known, known !== undefined && fault === null);
     this.#ssl.onHandshake(info, socket.isSessionReused(), known !== undefined);
     const isHttp2 = socket.alpnProtocol === "h2";
-    this.#serve(chain, info, isHttp2, proxied, (sink) => {
+    this.#serve(chain, info, isHttp2, proxied?.addresses ?? null, (sink) => {
       const transport = new Transport(socket, sink, chain.hcm.bufferLimitBytes);
       socket.reader = transport;
       return transport;
@@ -288,7 +307,7 @@ export class Listener implements ConnectionOwner, InspectionOwner {
     }
     let transport: Transport | null = null;
     const socket = acceptSocket(handle, { receive: (length, bytes) => transport?.receive(length, bytes) ?? true });
-    if (!this.#admit(chain, socket, (listener) => socket.once("close", listener))) return;
+    if (!this.#admit(chain, socket, null, (listener) => socket.once("close", listener))) return;
     this.#serve(chain, null, false, null, (sink) => {
       transport = new Transport(socket, sink, bufferLimitBytes);
       return transport;
@@ -299,23 +318,29 @@ export class Listener implements ConnectionOwner, InspectionOwner {
   #admit(
     { networkFilters, hcm, tlsId }: LinkedChain,
     socket: Socket,
+    proxied: ProxiedAddresses | null,
     whenClosed: (listener: () => void) => void,
   ): boolean {
     const delayMs = networkFilters.admit(whenClosed);
     if (delayMs === admitted) return true;
-    this.#connections.add(new RefusedConnection(this, hcm, socket, tlsId !== null, delayMs));
+    this.#connections.add(new RefusedConnection(this, hcm, socket, proxied, tlsId !== null, delayMs));
     return false;
   }
 
   #inspect(handle: AcceptedHandle): InspectedSocket {
     const { listenerFiltersTimeoutMs, continuesOnListenerFiltersTimeout } = this.spec;
-    return new InspectedSocket(
+    const inspected = new InspectedSocket(
       handle,
       this,
       this.#chains.inspectors,
       listenerFiltersTimeoutMs,
       continuesOnListenerFiltersTimeout,
     );
+    if (!this.#chains.log.isEmpty) {
+      const { remoteAddress, remotePort, localAddress, localPort } = inspected;
+      this.#ends.set(inspected, { remoteAddress, remotePort, localAddress, localPort });
+    }
+    return inspected;
   }
 
   onHttp2(connection: DownstreamConnection, transport: Transport, bytes: Buffer, length: number): void {

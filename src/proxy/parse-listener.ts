@@ -4,6 +4,7 @@ import type { SocketAddress } from "../net/address.ts";
 import { addressText } from "../net/address.ts";
 import type { TlsContexts } from "../net/tls/contexts.ts";
 import { parseDownstreamTransportSocket } from "../net/tls/parse-transport-socket.ts";
+import { parseAccessLogs } from "../observability/access-log-parse.ts";
 import { unpackExtension } from "../proto/any.ts";
 import { checkCoverage } from "../proto/coverage.ts";
 import { durationMsOr } from "../proto/duration.ts";
@@ -44,6 +45,7 @@ export function parseListener(message: Listener, problems: Problems, contexts: T
       envoyText: `error adding listener '${text}': no filter chains specified`,
     });
   }
+  const accessLogs = parseAccessLogs(message.accessLog, problems);
   const tcpKeepalive = parseListenerKeepalive(message, problems);
   const listenerFilters = parseListenerFilters(message.listenerFilters, problems);
   const matcher = message.filterChainMatcher;
@@ -74,6 +76,7 @@ export function parseListener(message: Listener, problems: Problems, contexts: T
     backlog: message.tcpBacklogSize ?? 4096,
     tcpKeepalive,
     bindsToPort: message.bindToPort ?? true,
+    accessLogs,
     filterChains,
     filterChainMatcher,
     defaultFilterChain,
@@ -189,10 +192,9 @@ const honoured = [
   "tcp_keepalive",
   "socket_options",
   "bind_to_port",
+  "access_log",
 ];
 const harmless = [
-  // Of connections that no filter chain serves, or of a TCP proxy.
-  "access_log",
   "enable_reuse_port",
   "reuse_port",
   "connection_balance_config",

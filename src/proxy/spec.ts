@@ -37,6 +37,8 @@ export interface ListenerSpec {
   /** False: nothing connects to it. */
   bindsToPort: boolean;
   filterChains: FilterChainSpec[];
+  /** A line for each connection. */
+  accessLogs: AccessLogSpec[];
   /** filter_chain_matcher gives the name of the chain; null: the chains' own filter_chain_match chooses. */
   filterChainMatcher: MatcherSpec<string> | null;
   defaultFilterChain: FilterChainSpec | null;

@@ -28,17 +28,20 @@ export interface StreamConnection extends ConnectionFacts {
 }
 
 /** What logs and filters know of the connection a stream is on. */
-export function describeConnection(info: StreamInfo, connection: StreamConnection): void {
-  const { addresses } = connection;
+export function describeConnection(info: StreamInfo, connection: ConnectionFacts & { protocol: string }): void {
   info.protocol = connection.protocol;
   info.connectionId = connection.id;
+  info.downstreamTls = connection.tls;
+  describeAddresses(info, connection.addresses);
+}
+
+export function describeAddresses(info: StreamInfo, addresses: ConnectionAddresses): void {
   info.downstreamLocalAddress = addresses.localText;
   info.downstreamDirectLocalAddress = addresses.directLocalText;
   info.downstreamDirectRemoteAddress = addresses.directRemoteText;
   info.downstreamRemoteAddress = addresses.remoteText;
   info.downstreamSource = addresses.source;
   info.downstreamConnectionAddress = addresses.remoteText;
-  info.downstreamTls = connection.tls;
 }
 
 /** The flag of a downstream that is gone: HTTP/1 knows only of a connection, HTTP/2 of a stream that either side reset. */

@@ -26,6 +26,8 @@ export const handshakeTimeoutMs = 120_000;
  *     reading the first bytes ─▶ inspected ─▶ plain() | secure() ─▶ the owner's
  */
 export class InspectedSocket implements Reader {
+  /** When it was accepted: eventClock. */
+  readonly start: number = eventClock.tick();
   /** What is known so far. */
   readonly inspection: Inspection = { proxied: null, hello: null, httpProtocol: "" };
   readonly #socket: net.Socket;
