@@ -76,7 +76,7 @@ export class Listener implements ConnectionOwner, InspectionOwner {
       {
         backlog: this.spec.backlog,
         reusePort: address.path === null,
-        ipv6Only: false,
+        ipv6Only: this.spec.ipv6Only,
         keepalive: () => this.spec.tcpKeepalive,
       },
       (handle) => this.#accept(handle),

@@ -76,6 +76,7 @@ export function parseListener(message: Listener, problems: Problems, contexts: T
     backlog: message.tcpBacklogSize ?? 4096,
     tcpKeepalive,
     bindsToPort: message.bindToPort ?? true,
+    ipv6Only: !takesIpv4(message.address),
     accessLogs,
     filterChains,
     filterChainMatcher,
@@ -104,6 +105,10 @@ function parseSocketAddress(message: Address | undefined, problems: Problems): S
   }
   problems.error("", address?.case === undefined ? "is missing" : `${address.case} is not implemented in Nuncio yet`);
   return null;
+}
+
+function takesIpv4(message: Address | undefined): boolean {
+  return message?.address.case === "socketAddress" && message.address.value.ipv4Compat;
 }
 
 /** What a listener's chains need of it. */

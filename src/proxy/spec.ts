@@ -37,6 +37,8 @@ export interface ListenerSpec {
   /** False: nothing connects to it. */
   bindsToPort: boolean;
   filterChains: FilterChainSpec[];
+  /** An IPv6 address takes no connections by IPv4: without ipv4_compat. */
+  ipv6Only: boolean;
   /** A line for each connection. */
   accessLogs: AccessLogSpec[];
   /** filter_chain_matcher gives the name of the chain; null: the chains' own filter_chain_match chooses. */

@@ -296,5 +296,7 @@ export class WorkerRuntime {
 
 /** What is open serves on. */
 function isSameSocket(a: ListenerSpec, b: ListenerSpec): boolean {
-  return addressText(a.address) === addressText(b.address) && a.bindsToPort === b.bindsToPort;
+  return (
+    addressText(a.address) === addressText(b.address) && a.bindsToPort === b.bindsToPort && a.ipv6Only === b.ipv6Only
+  );
 }

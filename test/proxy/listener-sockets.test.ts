@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { expect, test } from "vitest";
+import { freePorts } from "../differential/process.ts";
 import { peer } from "../peers.ts";
 import { startNuncio } from "./nuncio.ts";
 
@@ -60,6 +61,22 @@ for (const binary of [undefined, envoy].filter((one) => one !== null)) {
     });
   }
 
+  for (const ipv4_compat of [false, true]) {
+    const whose = ipv4_compat ? "takes IPv4 too" : "takes IPv6 alone";
+    test(`${binary === undefined ? "Nuncio" : "Envoy"}: [::] with ipv4_compat: ${ipv4_compat} ${whose}`, async () => {
+      const [port = 0] = await freePorts(1);
+      const listener = { address: { socket_address: { address: "::", port_value: port, ipv4_compat } } };
+      const nuncio = await startNuncio({ backendPort: 9, listener, ...(binary === undefined ? {} : { binary }) });
+      try {
+        (await opened(port, "::1")).destroy();
+        if (ipv4_compat) (await opened(port)).destroy();
+        else await expect(opened(port)).rejects.toThrow("ECONNREFUSED");
+      } finally {
+        await nuncio.stop();
+      }
+    });
+  }
+
   test(`${binary === undefined ? "Nuncio" : "Envoy"}: bind_to_port: false takes no connections`, async () => {
     const nuncio = await startNuncio({
       backendPort: 9,
@@ -76,9 +93,9 @@ for (const binary of [undefined, envoy].filter((one) => one !== null)) {
   });
 }
 
-function opened(port: number): Promise<Socket> {
+function opened(port: number, host = "127.0.0.1"): Promise<Socket> {
   return new Promise((resolve, reject) => {
-    const socket = connect(port, "127.0.0.1", () => resolve(socket));
+    const socket = connect(port, host, () => resolve(socket));
     socket.on("error", reject);
   });
 }
