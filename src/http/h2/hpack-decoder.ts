@@ -1,6 +1,7 @@
 import { fieldNames } from "../h1/field-name.ts";
 import { HpackField, staticTable, valueFaultOf } from "./hpack-field.ts";
 import { huffmanDecode } from "./huffman.ts";
+import { literalCache, maxLiteral } from "./literal-cache.ts";
 
 /** Where decoded fields go. */
 export interface FieldSink {
@@ -86,11 +87,35 @@ export class HpackDecoder {
   }
 
   #literalField(bytes: Buffer, start: number, to: number, mask: number, sink: FieldSink, isIndexed: boolean): number {
-    let at = readPrefixed(bytes, start, to, mask);
-    if (at < 0) return -1;
-    const field = isIndexed && !sink.isFull ? new HpackField() : this.#literal;
-    if (integer > 0) {
-      const named = this.#at(integer);
+    const from = readPrefixed(bytes, start, to, mask);
+    if (from < 0) return -1;
+    const index = integer;
+    // RFC 7541 section 7.1.3: what is never to be indexed is not kept either.
+    const isSecret = mask === 0x0f && (bytes[start] as number) >= 0x10;
+    const end = isSecret || index > 61 ? -1 : literalEnd(bytes, from, to, index === 0);
+    const known = end < 0 ? null : literalCache.find(index, bytes, from, end);
+    if (known === null) {
+      return this.#decodeLiteral(bytes, from, to, index, sink, isIndexed, end >= 0 && literalCache.isWanted);
+    }
+    if (isIndexed) this.#insert(known);
+    sink.onField(known, known.name.length + known.value.length);
+    return end;
+  }
+
+  /** Its strings from `from` on; `isKept`: for the next time that it comes. */
+  #decodeLiteral(
+    bytes: Buffer,
+    from: number,
+    to: number,
+    index: number,
+    sink: FieldSink,
+    isIndexed: boolean,
+    isKept: boolean,
+  ): number {
+    const field = isKept || (isIndexed && !sink.isFull) ? new HpackField() : this.#literal;
+    let at = from;
+    if (index > 0) {
+      const named = this.#at(index);
       if (named === null) return -1;
       field.takeName(named);
     } else {
@@ -106,11 +131,12 @@ export class HpackDecoder {
     at = readString(bytes, at, to);
     if (at < 0) return -1;
     const length = textTo - textFrom;
-    if (!isIndexed && sink.isFull) field.value = "";
+    if (!isIndexed && !isKept && sink.isFull) field.value = "";
     else {
       field.value = length === 0 ? "" : text.latin1Slice(textFrom, textTo);
       field.valueFault = valueFaultOf(text, textFrom, textTo);
     }
+    if (isKept) literalCache.keep(field, index, bytes, from, at);
     if (isIndexed) this.#insert(field);
     sink.onField(field, field.name.length + length);
     return at;
@@ -183,6 +209,20 @@ function readInteger(bytes: Buffer, from: number, to: number, prefix: number): n
     }
   }
   return -1;
+}
+
+/** Where the strings of a literal end; -1 when it is too long to be kept, or broken. */
+function literalEnd(bytes: Buffer, from: number, to: number, isNamed: boolean): number {
+  const limit = Math.min(to, from + maxLiteral);
+  let end = from;
+  if (isNamed) {
+    if (end >= limit) return -1;
+    end += 1 + ((bytes[end] as number) & 0x7f);
+  }
+  if (end >= limit) return -1;
+  const length = (bytes[end] as number) & 0x7f;
+  end += 1 + length;
+  return end > limit || length === 0x7f ? -1 : end;
 }
 
 /** A string literal to text[textFrom, textTo); answers where it ends, -1 when it is broken. */
