@@ -18,7 +18,7 @@ export class Http2ClientCodec extends Http2Connection {
   #nextId = 1;
   #isGoingAway = false;
   /** Streams whose head is not written yet. */
-  readonly #unsent = new Set<Http2ClientStream>();
+  readonly #unsent: Http2ClientStream[] = [];
 
   /** `watermark`: bytes of output at which writers are told to stop. */
   constructor(shared: Http2Shared, callbacks: Http2Callbacks, watermark: number) {
@@ -41,12 +41,12 @@ export class Http2ClientCodec extends Http2Connection {
   }
 
   get canOpen(): boolean {
-    return !this.isSpent && this.streams.size + this.#unsent.size < this.maxStreams;
+    return !this.isSpent && this.streams.size + this.#unsent.length < this.maxStreams;
   }
 
   /** Streams that are not over, those without a head counted. */
   override get activeStreams(): number {
-    return this.streams.size + this.#unsent.size;
+    return this.streams.size + this.#unsent.length;
   }
 
   /** True once the peer's SETTINGS allow an extended CONNECT (RFC 8441). */
@@ -57,7 +57,7 @@ export class Http2ClientCodec extends Http2Connection {
   /** Begins an exchange, while canOpen. 1xx heads too come to the sink's onHead. */
   newStream(sink: ResponseSink): Http2ClientStream {
     const stream = new Http2ClientStream(this, this.shared.heads, sink);
-    this.#unsent.add(stream);
+    this.#unsent.push(stream);
     return stream;
   }
 
@@ -70,7 +70,7 @@ export class Http2ClientCodec extends Http2Connection {
 
   /** Only for Http2ClientStream. */
   writeRequestHead(stream: Http2ClientStream, head: RequestHead, endStream: boolean): void {
-    this.#unsent.delete(stream);
+    this.#forgetUnsent(stream);
     this.addStream(stream, this.#nextId);
     this.#nextId += 2;
     const method = head.method;
@@ -102,7 +102,7 @@ export class Http2ClientCodec extends Http2Connection {
   }
 
   override resetByOwner(stream: Http2Stream, reason: StreamReset): void {
-    if (stream.id === 0) this.#unsent.delete(stream as Http2ClientStream);
+    if (stream.id === 0) this.#forgetUnsent(stream as Http2ClientStream);
     super.resetByOwner(stream, reason);
   }
 
@@ -113,8 +113,8 @@ export class Http2ClientCodec extends Http2Connection {
 
   protected override onBlock(): void {
     const { block } = this;
-    const stream = this.streams.get(block.streamId) as Http2ClientStream | undefined;
-    if (stream === undefined) this.#onLateHead(block.streamId);
+    const stream = this.streams.get(block.streamId) as Http2ClientStream | null;
+    if (stream === null) this.#onLateHead(block.streamId);
     else if (stream.isRemoteDone) {
       block.reader.startNothing();
       if (!this.#decode()) return;
@@ -138,7 +138,7 @@ export class Http2ClientCodec extends Http2Connection {
   protected override onPeerGoAway(lastStreamId: number): void {
     this.#isGoingAway = true;
     this.#resetUnsent(StreamReset.remoteRefusedStream, "http2.remote_refuse");
-    for (const stream of [...this.streams.values()]) {
+    for (const stream of this.streams.all()) {
       if (stream.id <= lastStreamId) continue;
       this.abortStream(stream, StreamEnd.resetByPeer, StreamReset.remoteRefusedStream, "http2.remote_refuse");
     }
@@ -203,11 +203,16 @@ export class Http2ClientCodec extends Http2Connection {
     return this.block.decode() || this.fail(ErrorCode.compressionError, "header block cannot be decoded");
   }
 
+  /** Mostly the last: its head is written as soon as it is there. */
+  #forgetUnsent(stream: Http2ClientStream): void {
+    const at = this.#unsent.lastIndexOf(stream);
+    if (at < 0) return;
+    if (at === this.#unsent.length - 1) this.#unsent.pop();
+    else this.#unsent.splice(at, 1);
+  }
+
   #resetUnsent(reason: StreamReset, detail: string): void {
-    if (this.#unsent.size === 0) return;
-    const streams = [...this.#unsent];
-    this.#unsent.clear();
-    for (const stream of streams) {
+    for (const stream of this.#unsent.splice(0)) {
       const sink = stream.sink;
       stream.isClosed = true;
       stream.sink = null;

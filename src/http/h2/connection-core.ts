@@ -9,6 +9,7 @@ import { type ChunkPool, FrameOutput, type OutputPiece } from "./output.ts";
 import { FrameSender } from "./sender.ts";
 import { type Http2Options, settingsPayload } from "./settings.ts";
 import { ClosedStreams, type Http2Stream, StreamEnd, type StreamOwner } from "./stream-state.ts";
+import { StreamTable } from "./stream-table.ts";
 
 /** What a codec asks of, and tells, the connection that owns it. Events of streams go to their sinks. */
 export interface Http2Callbacks {
@@ -59,7 +60,7 @@ export abstract class ConnectionCore implements StreamOwner, Receiver {
   protected readonly sender: FrameSender;
   protected readonly output: FrameOutput;
   protected readonly isServer: boolean;
-  protected readonly streams = new Map<number, Http2Stream>();
+  protected readonly streams = new StreamTable();
   protected readonly closedStreams = new ClosedStreams();
   /** The last stream id that the peer opened, for GOAWAY. */
   protected lastPeerStreamId = 0;
@@ -219,7 +220,7 @@ export abstract class ConnectionCore implements StreamOwner, Receiver {
   protected end(reason: StreamReset, detail: string): void {
     this.isClosed = true;
     this.stopReading();
-    const streams = [...this.streams.values()];
+    const streams = this.streams.all();
     this.streams.clear();
     this.counters.streams_active -= streams.length;
     for (const stream of streams) {
@@ -252,7 +253,7 @@ export abstract class ConnectionCore implements StreamOwner, Receiver {
     this.abuse.onStreamBegin();
     stream.sendWindow = this.sender.peer.initialWindow;
     stream.receiveWindow = this.streamWindow;
-    this.streams.set(id, stream);
+    this.streams.add(stream);
     this.counters.streams_active++;
   }
 
@@ -262,7 +263,7 @@ export abstract class ConnectionCore implements StreamOwner, Receiver {
     stream.isClosed = true;
     stream.queue?.clear();
     stream.queuedTrailers = null;
-    if (!this.streams.delete(stream.id)) return true;
+    if (!this.streams.remove(stream)) return true;
     this.counters.streams_active--;
     if (end !== StreamEnd.unknown) this.closedStreams.add(stream.id, end);
     return !this.isServer || this.abuse.onStreamEnd(isPremature, stream.beginMs);

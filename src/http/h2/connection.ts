@@ -103,7 +103,7 @@ export abstract class Http2Connection extends ConnectionCore implements FrameSin
     if (padding > 0) this.consumeConnection(padding);
     this.#dataStream = null;
     const stream = this.streams.get(streamId);
-    if (stream === undefined) return this.#onLateData(streamId, length) && this.#checkOutbound();
+    if (stream === null) return this.#onLateData(streamId, length) && this.#checkOutbound();
     if (stream.bytes !== null) stream.bytes.wireReceived += length + frameHeaderSize;
     if (stream.isRemoteDone) {
       return this.failStream(
@@ -223,7 +223,7 @@ export abstract class Http2Connection extends ConnectionCore implements FrameSin
     }
     const increment = readUint31(bytes, at);
     const stream = this.streams.get(streamId);
-    if (streamId !== 0 && stream === undefined && this.isIdle(streamId)) {
+    if (streamId !== 0 && stream === null && this.isIdle(streamId)) {
       this.fail(ErrorCode.protocolError, "WINDOW_UPDATE to idle stream");
     } else if (!this.abuse.onWindowUpdate()) this.fail(ErrorCode.enhanceYourCalm, "");
     else if (streamId === 0) {
@@ -234,7 +234,7 @@ export abstract class Http2Connection extends ConnectionCore implements FrameSin
         this.sender.window += increment;
         this.#mustPump = true;
       }
-    } else if (stream !== undefined) {
+    } else if (stream !== null) {
       const reason = StreamReset.protocolError;
       if (increment === 0) this.failStream(stream, ErrorCode.protocolError, reason, "http2.unknown.nghttp2.error");
       else if (!canGrow(stream.sendWindow, increment)) {
@@ -252,11 +252,11 @@ export abstract class Http2Connection extends ConnectionCore implements FrameSin
       return;
     }
     const stream = this.streams.get(streamId);
-    if (streamId === 0 || (stream === undefined && this.isIdle(streamId))) {
+    if (streamId === 0 || (stream === null && this.isIdle(streamId))) {
       this.fail(ErrorCode.protocolError, "RST_STREAM: stream in idle");
       return;
     }
-    if (!this.chargeReset() || stream === undefined) return;
+    if (!this.chargeReset() || stream === null) return;
     const code = readUint32(bytes, at);
     this.counters.rx_reset++;
     if (code === ErrorCode.refusedStream) this.counters.stream_refused_errors++;
@@ -324,7 +324,7 @@ export abstract class Http2Connection extends ConnectionCore implements FrameSin
   #moveWindows(by: number): number {
     this.sender.peer.initialWindow += by;
     this.#mustPump = true;
-    for (const stream of this.streams.values()) {
+    for (const stream of this.streams.all()) {
       if (by > 0 && !canGrow(stream.sendWindow, by)) return ErrorCode.flowControlError;
       stream.sendWindow += by;
     }
@@ -337,7 +337,7 @@ export abstract class Http2Connection extends ConnectionCore implements FrameSin
     this.areSettingsAcknowledged = true;
     this.block.decoder.onSettingsAcknowledged();
     const by = this.streamWindow - before;
-    if (by !== 0) for (const stream of this.streams.values()) stream.receiveWindow += by;
+    if (by !== 0) for (const stream of this.streams.all()) stream.receiveWindow += by;
   }
 
   #onPing(flags: number, streamId: number, bytes: Buffer, at: number, length: number): void {

@@ -93,7 +93,7 @@ export class Http2ServerCodec extends Http2Connection {
   protected override onBlock(): void {
     const id = this.block.streamId;
     const stream = this.streams.get(id);
-    if (stream !== undefined) this.#onTrailers(stream);
+    if (stream !== null) this.#onTrailers(stream);
     else if ((id & 1) === 0) this.fail(ErrorCode.protocolError, "HEADERS: invalid stream_id");
     else if (id <= this.#lastSeenId) this.#onLateHead(id);
     else this.#onRequest(id);
