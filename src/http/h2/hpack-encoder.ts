@@ -91,8 +91,15 @@ export class HpackEncoder {
   #string(text: string, bytes: Buffer, at: number): number {
     const length = text.length;
     if (this.#usesHuffman) {
-      const encoded = huffmanLength(text);
-      if (encoded < length) return huffmanEncode(text, bytes, writeInteger(bytes, at, 0x80, 0x7f, encoded));
+      // Most are so short that what is in front of them is one byte, whatever becomes of them.
+      const isShort = length < 0x7f;
+      const from = isShort ? at + 1 : writeInteger(bytes, at, 0x80, 0x7f, huffmanLength(text));
+      const limit = from + length;
+      const end = huffmanEncode(text, bytes, from, limit);
+      if (end < limit) {
+        if (isShort) bytes[at] = 0x80 | (end - from);
+        return end;
+      }
     }
     const start = writeInteger(bytes, at, 0, 0x7f, length);
     if (length > 24) return start + bytes.latin1Write(text, start);

@@ -131,7 +131,7 @@ for (const [text, hex] of huffmanStrings) {
   test(`Huffman: ${text}`, () => {
     const bytes = Buffer.alloc(64);
     expect(huffmanLength(text)).toBe(hex.length / 2);
-    expect(bytes.subarray(0, huffmanEncode(text, bytes, 0)).toString("hex")).toBe(hex);
+    expect(bytes.subarray(0, huffmanEncode(text, bytes, 0, bytes.length)).toString("hex")).toBe(hex);
   });
 }
 
@@ -140,10 +140,21 @@ test("Huffman: any Latin-1 string comes back", () => {
     fc.property(fc.uint8Array({ maxLength: 200 }), (raw) => {
       const text = Buffer.from(raw).latin1Slice();
       const encoded = Buffer.alloc(huffmanLength(text) + 1, 0xaa);
-      expect(huffmanEncode(text, encoded, 0)).toBe(encoded.length - 1);
+      expect(huffmanEncode(text, encoded, 0, encoded.length)).toBe(encoded.length - 1);
       expect(encoded.at(-1)).toBe(0xaa);
       const out = Buffer.alloc(400);
       expect(out.latin1Slice(0, huffmanDecode(encoded, 0, encoded.length - 1, out))).toBe(text);
+    }),
+  );
+});
+
+test("Huffman: what is not shorter than the limit is given up, and nothing written far behind it", () => {
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 60 }), fc.nat(80), (raw, limit) => {
+      const text = Buffer.from(raw).latin1Slice();
+      const encoded = Buffer.alloc(400, 0xaa);
+      expect(huffmanEncode(text, encoded, 0, limit)).toBe(Math.min(limit, huffmanLength(text)));
+      expect(encoded.subarray(limit + 5).every((byte) => byte === 0xaa)).toBe(true);
     }),
   );
 });

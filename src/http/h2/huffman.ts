@@ -10,30 +10,41 @@ export function huffmanLength(text: string): number {
   return bits >>> 3;
 }
 
-/** Encodes `text` at `at`, padded with ones; answers the end. There must be room for huffmanLength(text). */
-export function huffmanEncode(text: string, bytes: Uint8Array, at: number): number {
+/**
+ * Encodes `text` at `at`, padded with ones; answers the end, or `limit` when that is not below it. Up to `limit` there must be room, and for five
+ * bytes more.
+ */
+export function huffmanEncode(text: string, bytes: Uint8Array, at: number, limit: number): number {
   let pending = 0;
   let pendingBits = 0;
   let out = at;
   for (let i = 0; i < text.length; i++) {
+    if (out >= limit) return limit;
     const symbol = text.charCodeAt(i) & 255;
     let length = codeLengths[symbol] as number;
     let code = codes[symbol] as number;
     if (length > 16) {
-      // In two parts, for 7 bits may be waiting and a shift holds 32.
+      // In two parts, for 15 bits may be waiting and a shift holds 32.
       length -= 16;
       pending = (pending << length) | (code >>> 16);
       pendingBits += length;
-      while (pendingBits >= 8) bytes[out++] = pending >>> (pendingBits -= 8);
+      if (pendingBits >= 16) {
+        bytes[out++] = pending >>> (pendingBits -= 8);
+        bytes[out++] = pending >>> (pendingBits -= 8);
+      }
       code &= 0xffff;
       length = 16;
     }
     pending = (pending << length) | code;
     pendingBits += length;
-    while (pendingBits >= 8) bytes[out++] = pending >>> (pendingBits -= 8);
+    if (pendingBits >= 16) {
+      bytes[out++] = pending >>> (pendingBits -= 8);
+      bytes[out++] = pending >>> (pendingBits -= 8);
+    }
   }
+  if (pendingBits >= 8) bytes[out++] = pending >>> (pendingBits -= 8);
   if (pendingBits > 0) bytes[out++] = (pending << (8 - pendingBits)) | (0xff >>> pendingBits);
-  return out;
+  return Math.min(out, limit);
 }
 
 /**

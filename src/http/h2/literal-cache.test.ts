@@ -24,7 +24,7 @@ function literal(bytes: Buffer, at: number, kind: number, index: number, name: s
 
 function string(bytes: Buffer, at: number, text: Buffer): number {
   const encoded = Buffer.alloc(text.length * 4 + 8);
-  const length = huffmanEncode(text.toString("latin1"), encoded, 0);
+  const length = huffmanEncode(text.toString("latin1"), encoded, 0, encoded.length);
   const isShorter = length < text.length;
   const end = writeInteger(bytes, at, isShorter ? 0x80 : 0, 0x7f, isShorter ? length : text.length);
   (isShorter ? encoded.subarray(0, length) : text).copy(bytes, end);
