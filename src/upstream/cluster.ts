@@ -1,6 +1,7 @@
 import { HeadPool } from "../http/h2/message-head.ts";
 import type { RequestHead } from "../http/header-block.ts";
 import { addressText } from "../net/address.ts";
+import { eventClock } from "../net/event-clock.ts";
 import { ClientTls } from "../net/tls/client-tls.ts";
 import type { TlsContextSpec } from "../net/tls/contexts.ts";
 import type { UpstreamTlsSpec } from "../net/tls/spec.ts";
@@ -117,7 +118,7 @@ export class Cluster {
         counters: this.#http2.counters,
         heads,
         chunks: threadChunks,
-        now: environment.now,
+        now: () => eventClock.now,
       },
     };
     for (const context of sockets) if (context !== null) this.onTlsUpdate(context);
