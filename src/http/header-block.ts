@@ -7,6 +7,8 @@ import { joinedFields, knownId, knownNames } from "./names.ts";
 export class HeaderBlock {
   readonly names: string[] = [];
   readonly values: string[] = [];
+  /** The ids of the names: Known.x, below 0 for others and for what was removed. */
+  readonly ids: number[] = [];
   /** Entries in use, removed ones included. */
   size = 0;
   /** The names as the peer sent them, where preserve_case asks for it: null otherwise, no entry for a field added later. */
@@ -20,10 +22,11 @@ export class HeaderBlock {
     for (let i = 0; i < this.size; i++) {
       this.names[i] = "";
       this.values[i] = "";
+      const id = this.ids[i] as number;
+      if (id >= 0) this.#first[id] = -1;
     }
     this.size = 0;
     if (this.rawNames !== null) this.rawNames.length = 0;
-    this.#first.fill(-1);
   }
 
   /** Called in front of append with the name as the peer sent it. */
@@ -71,31 +74,32 @@ export class HeaderBlock {
     const at = this.size++;
     this.names[at] = name;
     this.values[at] = value;
+    this.ids[at] = id;
   }
 
   /** Replaces the first occurrence in place and drops the others; appends when absent. */
   set(name: string, value: string, id: number = knownId(name)): void {
-    let at = id >= 0 ? (this.#first[id] as number) : this.#indexOf(name, 0);
+    let at = id >= 0 ? (this.#first[id] as number) : this.#indexOf(name, id, 0);
     if (at < 0) {
       this.append(name, value, id);
       return;
     }
     this.values[at] = value;
-    at = this.#indexOf(name, at + 1);
+    at = this.#indexOf(name, id, at + 1);
     while (at >= 0) {
       this.#drop(at);
-      at = this.#indexOf(name, at + 1);
+      at = this.#indexOf(name, id, at + 1);
     }
   }
 
   /** Removes every field of that name; true when there was one. */
   remove(name: string, id: number = knownId(name)): boolean {
-    let at = id >= 0 ? (this.#first[id] as number) : this.#indexOf(name, 0);
+    let at = id >= 0 ? (this.#first[id] as number) : this.#indexOf(name, id, 0);
     if (at < 0) return false;
     if (id >= 0) this.#first[id] = -1;
     while (at >= 0) {
       this.#drop(at);
-      at = this.#indexOf(name, at + 1);
+      at = this.#indexOf(name, id, at + 1);
     }
     return true;
   }
@@ -115,14 +119,17 @@ export class HeaderBlock {
     if (value !== "") this.values[at] = before === "" ? value : `${before},${value}`;
   }
 
-  #indexOf(name: string, from: number): number {
-    for (let i = from; i < this.size; i++) if (this.names[i] === name) return i;
+  #indexOf(name: string, id: number, from: number): number {
+    if (id >= 0) {
+      for (let i = from; i < this.size; i++) if (this.ids[i] === id) return i;
+    } else for (let i = from; i < this.size; i++) if (this.names[i] === name) return i;
     return -1;
   }
 
   #drop(at: number): void {
     this.names[at] = "";
     this.values[at] = "";
+    this.ids[at] = -1;
   }
 }
 

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { RequestHead } from "../header-block.ts";
+import { knownNames } from "../names.ts";
 import { ClientRecorder, feedText, ServerRecorder } from "./h1-recorder.ts";
 import { defaultHttp1Options, type Http1Options } from "./options.ts";
 import { RequestParser } from "./parser.ts";
@@ -114,7 +115,8 @@ test("a reset parser equals a new one, whatever it parsed", () => {
     used.reset();
   }
   const plain = { ...new RequestHead() };
-  expect({ ...used.head, names: [], values: [] }).toEqual({ ...plain, names: [], values: [] });
+  expect({ ...used.head, names: [], values: [], ids: [] }).toEqual({ ...plain, names: [], values: [], ids: [] });
+  for (let id = 0; id < knownNames.length; id++) expect(used.head.has(id)).toBe(false);
 });
 
 test("a long head cut into bytes", () => {

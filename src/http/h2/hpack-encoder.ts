@@ -1,3 +1,4 @@
+import { knownNames } from "../names.ts";
 import { entryOverhead, staticTable } from "./hpack-field.ts";
 import { huffmanEncode, huffmanLength } from "./huffman.ts";
 
@@ -9,6 +10,8 @@ import { huffmanEncode, huffmanLength } from "./huffman.ts";
  */
 export class HpackEncoder {
   readonly #names = new Map<string, NameState>();
+  /** Of the names that are known, by id. */
+  readonly #known: (NameState | null)[] = new Array(knownNames.length).fill(null);
   readonly #usesHuffman: boolean;
   readonly #ownLimit: number;
   /** Sizes of the entries by position, as a ring; an entry is alive while its position is above #count - #entries - 1. */
@@ -47,9 +50,10 @@ export class HpackEncoder {
     return writeInteger(bytes, end, 0x20, 0x1f, this.#maxSize);
   }
 
-  /** One field; writes at most name.length + value.length + 16 bytes. */
-  encode(name: string, value: string, bytes: Buffer, at: number): number {
-    const state = this.#names.get(name) ?? this.#addName(name);
+  /** One field; writes at most name.length + value.length + 16 bytes. `id`: Known.x of the name, below 0 for another. */
+  encode(name: string, value: string, bytes: Buffer, at: number, id = -1): number {
+    const state =
+      id >= 0 ? (this.#known[id] ?? this.#addKnown(name, id)) : (this.#names.get(name) ?? this.#addName(name));
     const oldest = this.#count - this.#entries;
     if (state.recentPosition >= oldest && state.recent === value) {
       return writeInteger(bytes, at, 0x80, 0x7f, 61 + this.#count - state.recentPosition);
@@ -135,6 +139,12 @@ export class HpackEncoder {
       sizes[position & (sizes.length - 1)] = this.#sizes[position & (this.#sizes.length - 1)] as number;
     }
     this.#sizes = sizes;
+  }
+
+  #addKnown(name: string, id: number): NameState {
+    const state = new NameState(name);
+    this.#known[id] = state;
+    return state;
   }
 
   #addName(name: string): NameState {

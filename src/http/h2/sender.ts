@@ -68,11 +68,11 @@ export class FrameSender {
   }
 
   fields(block: HeaderBlock): void {
-    const { names, values, size } = block;
+    const { names, values, ids, size } = block;
     let at = this.#blockAt;
     for (let i = 0; i < size; i++) {
       const name = names[i] as string;
-      if (name !== "") at = this.encoder.encode(name, values[i] as string, this.#block, at);
+      if (name !== "") at = this.encoder.encode(name, values[i] as string, this.#block, at, ids[i] as number);
     }
     this.#blockAt = at;
   }
