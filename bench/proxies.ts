@@ -2,7 +2,7 @@ import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { Agent, request } from "undici";
+import { Agent, H2CClient, request } from "undici";
 import { peer } from "../test/peers.ts";
 import { type BenchCase, isHttp2 } from "./cases.ts";
 import { type Child, startChild } from "./children.ts";
@@ -38,8 +38,10 @@ export function findProxy(name: ProxyName): ProxyProgram | null {
 export function canServe(name: ProxyName, benchCase: BenchCase): boolean {
   const speaksHttp2 = isHttp2(benchCase) || benchCase.upstream === "http2";
   if (name === "splice") {
-    const { load, isTls, accessLog, hasFilters, routes } = benchCase;
-    return load === "closed-loop" && !speaksHttp2 && !isTls && !accessLog && !hasFilters && routes.count === 1;
+    const { load, isTls, accessLog, hasFilters, routes, upstream } = benchCase;
+    // It hands on what comes, and so to a backend of the clients' own version alone.
+    const isSame = isHttp2(benchCase) ? upstream === "http2" : load === "closed-loop" && upstream === "http1";
+    return isSame && !isTls && !accessLog && !hasFilters && routes.count === 1;
   }
   if (benchCase.hasFilters) return name === "nuncio" || name === "envoy";
   return name !== "nginx" || !speaksHttp2;
@@ -56,7 +58,7 @@ export async function startProxy(proxy: ProxyProgram, benchCase: BenchCase, endp
   );
   const url = `${benchCase.isTls ? "https" : "http"}://127.0.0.1:${endpoints.listenPort}${benchCase.path}`;
   for (const deadline = Date.now() + startMillis; ; await sleep(50)) {
-    const problem = await whyNotReady(url, benchCase.hasFilters ? { authorization: `Bearer ${benchToken()}` } : {});
+    const problem = await whyNotReady(url, benchCase);
     if (problem === null) return child;
     if (child.hasExited() || Date.now() > deadline) {
       await child.stop();
@@ -99,18 +101,22 @@ function writeConfig(name: ProxyName, benchCase: BenchCase, endpoints: Endpoints
   }
 }
 
-async function whyNotReady(url: string, headers: Record<string, string>): Promise<string | null> {
+async function whyNotReady(url: string, benchCase: BenchCase): Promise<string | null> {
+  const { isTls, hasFilters } = benchCase;
+  const cleartext = isHttp2(benchCase) && !isTls ? new H2CClient(new URL(url).origin) : null;
   try {
     const { statusCode, body } = await request(url, {
       reset: true,
-      headers,
+      headers: hasFilters ? { authorization: `Bearer ${benchToken()}` } : {},
       signal: AbortSignal.timeout(2_000),
-      dispatcher: anyone,
+      dispatcher: cleartext ?? anyone,
     });
     await body.dump();
     return statusCode === 200 ? null : `status ${statusCode}`;
   } catch (error) {
     return String(error);
+  } finally {
+    await cleartext?.destroy();
   }
 }
 
