@@ -1,9 +1,7 @@
 import net from "node:net";
 import type { SocketAddress } from "./address.ts";
+import type { SocketHandle } from "./native-streams.ts";
 import type { TcpKeepaliveSpec } from "./tcp-keepalive.ts";
-
-/** The operating system's side of a connection that was accepted: for acceptTransport. */
-export type AcceptedHandle = object;
 
 /**
  * Opens a listening socket whose connections are handles that nothing reads yet, to be taken over by acceptTransport. With `reusePort` every
@@ -12,7 +10,7 @@ export type AcceptedHandle = object;
 export function listen(
   address: SocketAddress,
   options: { backlog: number; reusePort: boolean; ipv6Only: boolean; keepalive: () => TcpKeepaliveSpec | null },
-  onConnection: (handle: AcceptedHandle) => void,
+  onConnection: (handle: SocketHandle) => void,
 ): Promise<net.Server> {
   const server = net.createServer({ noDelay: true, pauseOnConnect: true, allowHalfOpen: true }, (socket) => {
     const handle = takeHandle(socket);
@@ -44,7 +42,7 @@ export function listen(
 function acceptHandles(
   server: net.Server,
   keepalive: () => TcpKeepaliveSpec | null,
-  onConnection: (handle: AcceptedHandle) => void,
+  onConnection: (handle: SocketHandle) => void,
 ): void {
   const listening = (server as unknown as { _handle: ListeningHandle | null })._handle;
   if (typeof listening?.onconnection !== "function") return;
@@ -57,14 +55,14 @@ function acceptHandles(
 }
 
 /** Node before 26 leaves interval and probes to libuv. A pipe has none of it. */
-function keepAlive(handle: AcceptedHandle, spec: TcpKeepaliveSpec | null): void {
-  if (spec !== null) (handle as TcpHandle).setKeepAlive?.(true, spec.timeS, spec.intervalS, spec.probes);
+function keepAlive(handle: SocketHandle, spec: TcpKeepaliveSpec | null): void {
+  if (spec !== null) (handle as SocketHandle & TcpHandle).setKeepAlive?.(true, spec.timeS, spec.intervalS, spec.probes);
 }
 
 /** Takes a connection out of its socket, which is left without one. */
-export function takeHandle(socket: net.Socket): AcceptedHandle {
-  const holder = socket as unknown as { _handle: AcceptedHandle | null };
-  const handle = holder._handle as AcceptedHandle;
+function takeHandle(socket: net.Socket): SocketHandle {
+  const holder = socket as unknown as { _handle: SocketHandle | null };
+  const handle = holder._handle as SocketHandle;
   holder._handle = null;
   return handle;
 }
@@ -77,5 +75,5 @@ interface TcpHandle {
 
 /** What Node keeps inside a net.Server. `status`: 0 or a negative errno. */
 interface ListeningHandle {
-  onconnection?: (status: number, client?: TcpHandle) => void;
+  onconnection?: (status: number, client?: SocketHandle & TcpHandle) => void;
 }

@@ -1,6 +1,9 @@
 import type { Socket } from "node:net";
-import type { TLSSocket } from "node:tls";
 import { getSystemErrorName } from "node:util";
+import { AcceptedSocket } from "./accepted-socket.ts";
+import { nativeStreams, type StreamBinding, type WritableStream, type WriteRequest } from "./native-streams.ts";
+
+type WrittenSocket = Socket | AcceptedSocket;
 
 /** Hears of a write that the kernel did not take at once. */
 export interface WriteOwner {
@@ -9,7 +12,7 @@ export interface WriteOwner {
 }
 
 /** Latin-1 text. True: the kernel has it all; false: onWritten is called later. An error destroys the socket. */
-export function writeText(socket: Socket, text: string, owner: WriteOwner): boolean {
+export function writeText(socket: WrittenSocket, text: string, owner: WriteOwner): boolean {
   const handle = handleOf(socket);
   if (handle === null) return writeStream(socket, text, text.length, null, owner);
   const request = takeRequest(handle);
@@ -17,7 +20,7 @@ export function writeText(socket: Socket, text: string, owner: WriteOwner): bool
 }
 
 /** The first `length` bytes of `chunk`, which must stay as it is until onWritten unless the answer is true. */
-export function writeChunk(socket: Socket, chunk: Buffer, length: number, owner: WriteOwner): boolean {
+export function writeChunk(socket: WrittenSocket, chunk: Buffer, length: number, owner: WriteOwner): boolean {
   const bytes = length === chunk.length ? chunk : chunk.subarray(0, length);
   const handle = handleOf(socket);
   if (handle === null) return writeStream(socket, bytes, length, chunk, owner);
@@ -27,14 +30,14 @@ export function writeChunk(socket: Socket, chunk: Buffer, length: number, owner:
 
 /** The writes of a TLS socket. It takes one at a time; the others wait here. */
 export class TlsWrites {
-  readonly #socket: TLSSocket;
+  readonly #socket: WrittenSocket;
   readonly #owner: WriteOwner;
   readonly #waiting: TlsWrite[] = [];
   /** null when none is under way. */
   #current: TlsWrite | null = null;
   #isEnding = false;
 
-  constructor(socket: TLSSocket, owner: WriteOwner) {
+  constructor(socket: WrittenSocket, owner: WriteOwner) {
     this.#socket = socket;
     this.#owner = owner;
   }
@@ -57,10 +60,11 @@ export class TlsWrites {
     const handle = handleOf(this.#socket);
     this.#current = write;
     if (handle === null) {
-      this.#socket.write(data, "latin1", () => this.#onDone());
+      if (this.#socket instanceof AcceptedSocket) process.nextTick(() => this.#onDone());
+      else this.#socket.write(data, "latin1", () => this.#onDone());
       return;
     }
-    const { WriteWrap, streamBaseState, kLastWriteWasAsync } = native as Native;
+    const { WriteWrap, streamBaseState, kLastWriteWasAsync } = native;
     const request = new WriteWrap();
     request.handle = handle;
     request.oncomplete = (status) => {
@@ -92,18 +96,20 @@ interface TlsWrite {
 }
 
 /** null where the public way must be gone. */
-function handleOf(socket: Socket): Handle | null {
-  return native === null ? null : (socket as unknown as Handled)._handle;
+function handleOf(socket: WrittenSocket): WritableStream | null {
+  return nativeStreams === null ? null : (socket as { _handle: WritableStream | null })._handle;
 }
 
 /** The public way: a Writable around every write, which costs as much again as a small write. */
 function writeStream(
-  socket: Socket,
+  socket: WrittenSocket,
   data: string | Buffer,
   length: number,
   chunk: Buffer | null,
   owner: WriteOwner,
 ): boolean {
+  // It is destroyed.
+  if (socket instanceof AcceptedSocket) return true;
   let isTaken = false;
   socket.write(data, "latin1", () => {
     if (!isTaken) owner.onWritten(length, chunk);
@@ -113,7 +119,7 @@ function writeStream(
 }
 
 function settle(
-  socket: Socket,
+  socket: WrittenSocket,
   request: WriteRequest,
   error: number,
   length: number,
@@ -124,7 +130,7 @@ function settle(
     destroy(socket, error);
     return true;
   }
-  const { streamBaseState, kLastWriteWasAsync } = native as Native;
+  const { streamBaseState, kLastWriteWasAsync } = native;
   if (streamBaseState[kLastWriteWasAsync] === 0) return true;
   // The request belongs to this write now.
   spare = null;
@@ -135,49 +141,16 @@ function settle(
   return false;
 }
 
-function takeRequest(handle: Handle): WriteRequest {
-  if (spare === null) spare = new (native as Native).WriteWrap();
+function takeRequest(handle: WritableStream): WriteRequest {
+  if (spare === null) spare = new native.WriteWrap();
   spare.handle = handle;
   return spare;
 }
 
-function destroy(socket: Socket, errno: number): void {
+function destroy(socket: WrittenSocket, errno: number): void {
   const code = getSystemErrorName(errno);
   socket.destroy(Object.assign(new Error(`write ${code}`), { code }));
 }
 
-/** What Node keeps inside a net.Socket (StreamBase). A write answers 0 or a negative errno. */
-interface Handle {
-  writeLatin1String(request: WriteRequest, text: string): number;
-  writeBuffer(request: WriteRequest, bytes: Buffer): number;
-}
-
-interface Handled {
-  _handle: Handle | null;
-}
-
-interface WriteRequest {
-  handle?: Handle;
-  oncomplete?: (status: number) => void;
-}
-
-interface Native {
-  WriteWrap: new () => WriteRequest;
-  /** At the index kLastWriteWasAsync: 0 when the kernel took all of the last write. */
-  streamBaseState: Int32Array;
-  kLastWriteWasAsync: number;
-}
-
-/** Node gives its stream binding away only by process.binding; a Node that no longer does gets the public way. */
-function loadNative(): Native | null {
-  try {
-    const binding = (process as unknown as { binding(name: string): Partial<Native> }).binding("stream_wrap");
-    const isWhole = typeof binding.WriteWrap === "function" && binding.streamBaseState instanceof Int32Array;
-    return isWhole ? (binding as Native) : null;
-  } catch {
-    return null;
-  }
-}
-
-const native = loadNative();
+const native = nativeStreams as StreamBinding;
 let spare: WriteRequest | null = null;

@@ -1,8 +1,10 @@
+import type { EventEmitter } from "node:events";
 import net from "node:net";
 import { TLSSocket } from "node:tls";
+import { AcceptedSocket, type Reader, readBuffer } from "./accepted-socket.ts";
 import { hostPort } from "./address.ts";
 import { eventClock } from "./event-clock.ts";
-import type { AcceptedHandle } from "./listen.ts";
+import { nativeStreams, type SocketHandle } from "./native-streams.ts";
 import { TlsWrites, type WriteOwner, writeChunk, writeText } from "./socket-write.ts";
 import type { TlsInfo } from "./tls/tls-info.ts";
 
@@ -27,7 +29,7 @@ export interface TransportSink {
  * `writeBytes` answers false above the watermark.
  */
 export class Transport implements WriteOwner, Reader {
-  #socket: net.Socket;
+  #socket: net.Socket | AcceptedSocket;
   /** null for plain text. */
   #tlsWrites: TlsWrites | null = null;
   #sink: TransportSink;
@@ -50,12 +52,14 @@ export class Transport implements WriteOwner, Reader {
   /** null for plain text, and before the handshake. */
   tls: TlsInfo | null = null;
 
-  constructor(socket: net.Socket, sink: TransportSink, watermark: number) {
+  constructor(socket: net.Socket | AcceptedSocket, sink: TransportSink, watermark: number) {
     this.#socket = socket;
     this.#sink = sink;
     this.watermark = watermark;
     this.#listen(socket);
-    if (socket instanceof TLSSocket) this.#tlsWrites = new TlsWrites(socket, this);
+    if (isAccepted(socket)) socket.reader = this;
+    if (socket instanceof TLSSocket || (isAccepted(socket) && socket.isTls))
+      this.#tlsWrites = new TlsWrites(socket, this);
   }
 
   /** Goes on over a TLS socket that was made on the present one. */
@@ -67,11 +71,12 @@ export class Transport implements WriteOwner, Reader {
   }
 
   /** Of a socket that another one was made on nothing more is heard. */
-  #listen(socket: net.Socket): void {
-    socket.on("error", (error: NodeJS.ErrnoException) => {
+  #listen(socket: net.Socket | AcceptedSocket): void {
+    const events: EventEmitter = socket;
+    events.on("error", (error: NodeJS.ErrnoException) => {
       if (socket === this.#socket) this.#error = error.code ?? error.message;
     });
-    socket.on("end", () => {
+    events.on("end", () => {
       if (this.#isClosed || socket !== this.#socket) return;
       if (this.#held !== null) {
         this.#isEndHeld = true;
@@ -80,7 +85,7 @@ export class Transport implements WriteOwner, Reader {
       eventClock.tick();
       this.#sink.onEnd();
     });
-    socket.on("close", () => {
+    events.on("close", () => {
       if (socket === this.#socket) this.#onClose();
     });
   }
@@ -282,28 +287,28 @@ export class Transport implements WriteOwner, Reader {
   }
 }
 
-/** Where a socket's bytes go. */
-export interface Reader {
-  /** As TransportSink.onBytes; false stops the reading. */
-  receive(length: number, bytes: Buffer): boolean;
-}
-
 /** A socket's way to the thread's one read buffer: what net.Socket and TLSSocket call onread. */
 export function readInto(reader: Reader): net.OnReadOpts {
   return { buffer: readBuffer, callback: (length, bytes) => reader.receive(length, bytes as Buffer) };
 }
 
-/** An accepted connection as a socket, which begins to read. */
-export function acceptSocket(handle: AcceptedHandle, reader: Reader): net.Socket {
-  const options = { handle, allowHalfOpen: true, onread: readInto(reader) };
-  return new net.Socket(options as unknown as net.SocketConstructorOpts);
+/** An accepted connection as a socket, which begins to read. A Node that gives its streams away no more has one of its own, without TLS. */
+export function acceptSocket(handle: SocketHandle): AcceptedSocket {
+  if (nativeStreams !== null) return new AcceptedSocket(handle);
+  const onread = readInto({ receive: (length, bytes) => socket.reader.receive(length, bytes) });
+  const options = { handle, allowHalfOpen: true, onread } as unknown as net.SocketConstructorOpts;
+  const reader: Reader = { receive: () => true };
+  const socket = Object.assign(new net.Socket(options), { reader, isTls: false }) as unknown as AcceptedSocket;
+  return socket;
+}
+
+function isAccepted(socket: net.Socket | AcceptedSocket): socket is AcceptedSocket {
+  return "reader" in socket;
 }
 
 /** A transport on an accepted connection. */
-export function acceptTransport(handle: AcceptedHandle, sink: TransportSink, watermark: number): Transport {
-  const socket = acceptSocket(handle, { receive: (length, bytes) => transport.receive(length, bytes) });
-  const transport = new Transport(socket, sink, watermark);
-  return transport;
+export function acceptTransport(handle: SocketHandle, sink: TransportSink, watermark: number): Transport {
+  return new Transport(acceptSocket(handle), sink, watermark);
 }
 
 /** "::ffff:1.2.3.4" as "1.2.3.4". */
@@ -324,8 +329,6 @@ function flushDirty(): void {
   dirty.length = 0;
 }
 
-/** Every socket of the thread reads into this one buffer: a read is handled before the next begins. */
-const readBuffer = Buffer.allocUnsafeSlow(65536);
 /** Bodies up to this size are joined to the head as text. */
 const joinLimit = 4096;
 const chunkSize = 65536 + 4096;

@@ -1,7 +1,6 @@
-import type { TLSSocket } from "node:tls";
 import { CidrSet } from "../net/cidr.ts";
 import type { ProxiedAddresses } from "../net/proxy-protocol.ts";
-import type { KeyLogger, KeyLogSpec } from "../net/tls/key-log.ts";
+import type { KeyLogged, KeyLogger, KeyLogSpec } from "../net/tls/key-log.ts";
 import { plainIp } from "../net/transport.ts";
 import type { AccessLogSinks, FileSink } from "./access-log-sink.ts";
 
@@ -23,7 +22,7 @@ class TlsKeyLog implements KeyLogger {
     this.#remote = remote.length === 0 ? null : new CidrSet(remote);
   }
 
-  watch(socket: TLSSocket, proxied: ProxiedAddresses | null): void {
+  watch(socket: KeyLogged, proxied: ProxiedAddresses | null): void {
     socket.on("keylog", (line: Buffer) => {
       const local = proxied?.localAddress ?? plainIp(socket.localAddress ?? "");
       const remote = proxied?.remoteAddress ?? plainIp(socket.remoteAddress ?? "");

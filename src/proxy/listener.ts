@@ -1,9 +1,11 @@
-import type { Server, Socket } from "node:net";
+import type { Server } from "node:net";
+import type { TLSSocket } from "node:tls";
 import { admitted } from "../filters/network/api.ts";
-import { type AcceptedHandle, listen } from "../net/listen.ts";
+import type { AcceptedSocket } from "../net/accepted-socket.ts";
+import { listen } from "../net/listen.ts";
+import type { SocketHandle } from "../net/native-streams.ts";
 import type { ProxiedAddresses } from "../net/proxy-protocol.ts";
 import { handshakeTimeoutMs, InspectedSocket, type InspectionOwner } from "../net/tls/accept.ts";
-import type { AcceptedTlsSocket } from "../net/tls/accepted-tls-socket.ts";
 import type { ClientHello } from "../net/tls/client-hello.ts";
 import type { TlsContextSpec } from "../net/tls/contexts.ts";
 import type { ServerTls } from "../net/tls/secure-context.ts";
@@ -224,7 +226,7 @@ export class Listener implements ConnectionOwner, InspectionOwner {
       this.#onInsecure(chain, inspected);
       return;
     }
-    const secured = inspected.secure(
+    inspected.secure(
       tls,
       hello,
       certificate,
@@ -235,7 +237,7 @@ export class Listener implements ConnectionOwner, InspectionOwner {
         this.#onInsecure(chain, inspected);
       },
     );
-    tls.keyLog?.watch(secured, proxied);
+    tls.keyLog?.watch(inspected.socket, proxied);
     inspected.deliver();
   }
 
@@ -264,7 +266,7 @@ export class Listener implements ConnectionOwner, InspectionOwner {
     this.#logUnserved(inspected, () => {});
   }
 
-  #onSecure(chain: LinkedChain, tls: ServerTls, socket: AcceptedTlsSocket, inspected: InspectedSocket): void {
+  #onSecure(chain: LinkedChain, tls: ServerTls, socket: TLSSocket, inspected: InspectedSocket): void {
     const { validation, requireClientCertificate } = tls.spec;
     const peer = tls.requestsCertificate ? socket.getPeerX509Certificate() : undefined;
     let fault: PeerFault | null = null;
@@ -273,7 +275,7 @@ export class Listener implements ConnectionOwner, InspectionOwner {
     if (fault !== null) {
       this.#ssl.count(fault);
       if (!isSuffered(fault, validation)) {
-        socket.destroy();
+        inspected.socket.destroy();
         this.#onInsecure(chain, inspected);
         return;
       }
@@ -282,15 +284,16 @@ export class Listener implements ConnectionOwner, InspectionOwner {
     const { hello, proxied } = inspected.inspection;
     const info = new TlsInfo(socket, hello as ClientHello, known, known !== undefined && fault === null);
     this.#ssl.onHandshake(info, socket.isSessionReused(), known !== undefined);
-    const isHttp2 = socket.alpnProtocol === "h2";
-    this.#serve(chain, info, isHttp2, proxied?.addresses ?? null, (sink) => {
-      const transport = new Transport(socket, sink, chain.hcm.bufferLimitBytes);
-      socket.reader = transport;
-      return transport;
-    });
+    this.#serve(
+      chain,
+      info,
+      info.alpn === "h2",
+      proxied?.addresses ?? null,
+      (sink) => new Transport(inspected.socket, sink, chain.hcm.bufferLimitBytes),
+    );
   }
 
-  #accept(handle: AcceptedHandle): void {
+  #accept(handle: SocketHandle): void {
     if (this.#chains.needsChoice) {
       this.#stats.onInspectionBegin();
       const inspected = this.#inspect(handle);
@@ -305,19 +308,15 @@ export class Listener implements ConnectionOwner, InspectionOwner {
       this.#serve(chain, null, false, null, (sink) => acceptTransport(handle, sink, bufferLimitBytes));
       return;
     }
-    let transport: Transport | null = null;
-    const socket = acceptSocket(handle, { receive: (length, bytes) => transport?.receive(length, bytes) ?? true });
+    const socket = acceptSocket(handle);
     if (!this.#admit(chain, socket, null, (listener) => socket.once("close", listener))) return;
-    this.#serve(chain, null, false, null, (sink) => {
-      transport = new Transport(socket, sink, bufferLimitBytes);
-      return transport;
-    });
+    this.#serve(chain, null, false, null, (sink) => new Transport(socket, sink, bufferLimitBytes));
   }
 
   /** False: a network filter refused it, and it is taken care of. */
   #admit(
     { networkFilters, hcm, tlsId }: LinkedChain,
-    socket: Socket,
+    socket: AcceptedSocket,
     proxied: ProxiedAddresses | null,
     whenClosed: (listener: () => void) => void,
   ): boolean {
@@ -327,7 +326,7 @@ export class Listener implements ConnectionOwner, InspectionOwner {
     return false;
   }
 
-  #inspect(handle: AcceptedHandle): InspectedSocket {
+  #inspect(handle: SocketHandle): InspectedSocket {
     const { listenerFiltersTimeoutMs, continuesOnListenerFiltersTimeout } = this.spec;
     const inspected = new InspectedSocket(
       handle,

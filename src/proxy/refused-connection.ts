@@ -1,4 +1,4 @@
-import type { Socket } from "node:net";
+import type { AcceptedSocket } from "../net/accepted-socket.ts";
 import { eventClock } from "../net/event-clock.ts";
 import { LazyTimer } from "../net/lazy-timer.ts";
 import type { ProxiedAddresses } from "../net/proxy-protocol.ts";
@@ -11,7 +11,7 @@ import { describeAddresses } from "./stream-connection.ts";
 /** A connection that a network filter refused: it is held for a while, what it sends is thrown away, and it is closed. */
 export class RefusedConnection implements DownstreamConnection {
   readonly hcm: Hcm;
-  readonly #socket: Socket;
+  readonly #socket: AcceptedSocket;
   readonly #timer: LazyTimer;
   readonly #start: number;
   readonly #addresses: ConnectionAddresses;
@@ -20,7 +20,7 @@ export class RefusedConnection implements DownstreamConnection {
   constructor(
     owner: ConnectionOwner,
     hcm: Hcm,
-    socket: Socket,
+    socket: AcceptedSocket,
     proxied: ProxiedAddresses | null,
     isTls: boolean,
     delayMs: number,

@@ -1,10 +1,12 @@
-import type net from "node:net";
+import type { TLSSocket } from "node:tls";
+import type { AcceptedSocket, Reader } from "../accepted-socket.ts";
 import { eventClock } from "../event-clock.ts";
 import type { Inspection, Inspector } from "../inspector.ts";
 import { LazyTimer } from "../lazy-timer.ts";
-import { type AcceptedHandle, takeHandle } from "../listen.ts";
-import { acceptSocket, type Reader, Transport, type TransportSink } from "../transport.ts";
-import { AcceptedTlsSocket } from "./accepted-tls-socket.ts";
+import type { SocketHandle } from "../native-streams.ts";
+import { writeChunk } from "../socket-write.ts";
+import { acceptSocket, Transport, type TransportSink } from "../transport.ts";
+import { acceptTls, beginHandshake } from "./accepted-tls.ts";
 import type { ClientHello } from "./client-hello.ts";
 import type { ServerTls } from "./secure-context.ts";
 import type { ServerCertificate } from "./server-certificate.ts";
@@ -30,7 +32,7 @@ export class InspectedSocket implements Reader {
   readonly start: number = eventClock.tick();
   /** What is known so far. */
   readonly inspection: Inspection = { proxied: null, hello: null, httpProtocol: "" };
-  readonly #socket: net.Socket;
+  readonly #socket: AcceptedSocket;
   readonly #timer: LazyTimer;
   #owner: InspectionOwner;
   #inspectors: readonly Inspector[];
@@ -41,13 +43,11 @@ export class InspectedSocket implements Reader {
   #isDone = false;
   /** What it became. */
   #transport: Transport | null = null;
-  #secured: AcceptedTlsSocket | null = null;
-  readonly #closeListeners: (() => void)[] = [];
   readonly #onEnd = (): void => this.#fail(false);
 
   /** `timeoutMs`: 0 for none; after it the connection is closed, or goes on as it is known by then. */
   constructor(
-    handle: AcceptedHandle,
+    handle: SocketHandle,
     owner: InspectionOwner,
     inspectors: readonly Inspector[],
     timeoutMs: number,
@@ -57,7 +57,8 @@ export class InspectedSocket implements Reader {
     this.#inspectors = inspectors;
     this.#continuesOnTimeout = continuesOnTimeout;
     this.#timer = new LazyTimer(() => (this.#continuesOnTimeout ? this.finish() : this.#fail(true)));
-    this.#socket = acceptSocket(handle, this);
+    this.#socket = acceptSocket(handle);
+    this.#socket.reader = this;
     this.#socket.on("error", ignore);
     this.#watch(timeoutMs);
   }
@@ -101,11 +102,10 @@ export class InspectedSocket implements Reader {
   /** Of the connection, whatever it becomes. */
   whenClosed(listener: () => void): void {
     this.#socket.once("close", listener);
-    this.#closeListeners.push(listener);
   }
 
   /** What is to be closed without being served. */
-  get socket(): net.Socket {
+  get socket(): AcceptedSocket {
     return this.#socket;
   }
 
@@ -119,7 +119,7 @@ export class InspectedSocket implements Reader {
   deliver(): void {
     const bytes = this.#bytes;
     this.#bytes = nothing;
-    if (this.#secured !== null) this.#secured.begin(bytes);
+    if (this.#socket.isTls) beginHandshake(this.#socket, bytes);
     else if (bytes.length > 0) this.#transport?.receive(bytes.length, bytes);
   }
 
@@ -127,21 +127,19 @@ export class InspectedSocket implements Reader {
   secure(
     tls: ServerTls,
     hello: ClientHello,
-    { context, stapler }: ServerCertificate,
+    { context, ocspResponse }: ServerCertificate,
     isStapled: boolean,
-    onSecure: (socket: AcceptedTlsSocket) => void,
+    onSecure: (tlsSocket: TLSSocket) => void,
     onFailed: (isTlsError: boolean) => void,
-  ): AcceptedTlsSocket {
-    const alpn = tls.alpnFor(hello.alpn);
-    const socket = new AcceptedTlsSocket(takeHandle(this.#socket), {
-      secureContext: context,
-      ...(isStapled && stapler !== null ? { server: stapler } : {}),
-      requestCert: tls.requestsCertificate,
-      rejectUnauthorized: false,
-      ...(alpn === null ? {} : { ALPNProtocols: alpnWire(alpn) }),
+  ): void {
+    const socket = this.#socket;
+    const tlsSocket = acceptTls(socket, {
+      context,
+      alpn: tls.alpnFor(hello.alpn),
+      requestsCertificate: tls.requestsCertificate,
+      ocspResponse: isStapled ? ocspResponse : null,
+      logsKeys: tls.keyLog !== null,
     });
-    // The first socket is left without its handle.
-    for (const listener of this.#closeListeners) socket.once("close", listener);
     let isOver = false;
     let isTlsError = false;
     const onClose = () => end(false);
@@ -152,7 +150,7 @@ export class InspectedSocket implements Reader {
       socket.off("close", onClose);
       socket.off("end", onEnd);
       eventClock.tick();
-      if (isSecure) onSecure(socket);
+      if (isSecure) onSecure(tlsSocket);
       else onFailed(isTlsError);
     };
     // Half of a connection shakes no hands.
@@ -165,8 +163,6 @@ export class InspectedSocket implements Reader {
     socket.on("close", onClose);
     socket.on("end", onEnd);
     socket.once("secure", () => end(true));
-    this.#secured = socket;
-    return socket;
   }
 
   destroy(): void {
@@ -177,11 +173,11 @@ export class InspectedSocket implements Reader {
   /** Ends it with TLS's alert handshake_failure. */
   refuseHandshake(): void {
     this.#done();
-    this.#socket.end(handshakeFailure, () => this.#socket.destroy());
+    writeChunk(this.#socket, handshakeFailure, handshakeFailure.length, { onWritten() {} });
+    this.#socket.end(() => this.#socket.destroy());
   }
 
   receive(length: number, bytes: Buffer): boolean {
-    if (this.#transport !== null) return this.#transport.receive(length, bytes);
     // A connection that is refused is held, and what it sends is thrown away.
     if (this.#isDone) return true;
     const read = bytes.subarray(0, length);
@@ -221,11 +217,6 @@ export class InspectedSocket implements Reader {
     this.#socket.off("end", this.#onEnd);
     this.#socket.off("close", this.#onEnd);
   }
-}
-
-/** One protocol in the form of the extension (RFC 7301 section 3.1). */
-function alpnWire(protocol: string): Buffer {
-  return Buffer.concat([Buffer.from([protocol.length]), Buffer.from(protocol, "latin1")]);
 }
 
 function ignore(): void {}

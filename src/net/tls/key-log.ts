@@ -1,4 +1,3 @@
-import type { TLSSocket } from "node:tls";
 import { checkCoverage } from "../../proto/coverage.ts";
 import {
   type TlsKeyLog,
@@ -17,7 +16,14 @@ export interface KeyLogSpec {
 /** Who writes them. */
 export interface KeyLogger {
   /** Called before the handshake. `proxied`: null where the socket's own addresses hold. */
-  watch(socket: TLSSocket, proxied: ProxiedAddresses | null): void;
+  watch(socket: KeyLogged, proxied: ProxiedAddresses | null): void;
+}
+
+/** Who tells them. */
+export interface KeyLogged {
+  readonly localAddress?: string | undefined;
+  readonly remoteAddress?: string | undefined;
+  on(event: "keylog", listener: (line: Buffer) => void): unknown;
 }
 
 /** TlsKeyLog to its Spec; null for none. */

@@ -14,6 +14,7 @@ export class ServerTls {
   readonly sans: readonly SanMatcher[];
   /** null for none. */
   readonly keyLog: KeyLogger | null;
+  readonly #alpn: { protocol: string; wire: Buffer }[];
   readonly #default: readonly ServerCertificate[];
   readonly #exact = new Map<string, readonly ServerCertificate[]>();
   readonly #wildcards = new Map<string, readonly ServerCertificate[]>();
@@ -22,6 +23,7 @@ export class ServerTls {
     this.spec = spec;
     this.keyLog = keyLog;
     this.sans = sans;
+    this.#alpn = spec.alpn.map((protocol) => ({ protocol, wire: alpnWire(protocol) }));
     const groups = groupByNames(spec.certificates);
     const linked = groups.map((group) => linkGroup(spec, group));
     this.#default = linked[0] as ServerCertificate[];
@@ -52,14 +54,19 @@ export class ServerTls {
     return (dot > 0 ? this.#wildcards.get(serverName.slice(dot)) : undefined) ?? this.#default;
   }
 
-  /** The first protocol of ours that the client offers; null for none: then none is spoken of, as Envoy. */
-  alpnFor(offered: readonly string[]): string | null {
-    return this.spec.alpn.find((protocol) => offered.includes(protocol)) ?? null;
+  /** The first protocol of ours that the client offers, in the form of the extension; null for none: then none is spoken of, as Envoy. */
+  alpnFor(offered: readonly string[]): Buffer | null {
+    return this.#alpn.find(({ protocol }) => offered.includes(protocol))?.wire ?? null;
   }
 
   get requestsCertificate(): boolean {
     return this.spec.requireClientCertificate || isVerifying(this.spec.validation);
   }
+}
+
+/** One protocol in the form of the extension (RFC 7301 section 3.1). */
+function alpnWire(protocol: string): Buffer {
+  return Buffer.concat([Buffer.from([protocol.length]), Buffer.from(protocol, "latin1")]);
 }
 
 /** A client's OpenSSL context. */

@@ -1,4 +1,4 @@
-import { createServer, type SecureContext, type Server } from "node:tls";
+import type { SecureContext } from "node:tls";
 import type { ClientHello } from "./client-hello.ts";
 import { type OcspResponse, readOcspResponse } from "./ocsp.ts";
 import type { OcspStaplePolicy, TlsCertificateSpec } from "./spec.ts";
@@ -10,8 +10,8 @@ export type Stapling = "none" | "stapled" | "omitted" | "failed";
 export class ServerCertificate {
   readonly context: SecureContext;
   readonly isEcdsa: boolean;
-  /** Answers what OpenSSL asks for a response; null without one. */
-  readonly stapler: Server | null;
+  /** Its OCSP response; null without one. */
+  readonly ocspResponse: Buffer | null;
   readonly #response: OcspResponse | null;
   readonly #policy: OcspStaplePolicy;
 
@@ -26,7 +26,7 @@ export class ServerCertificate {
     this.isEcdsa = isEcdsa;
     this.#policy = isMustStaple ? "MUST" : policy;
     this.#response = typeof response === "string" ? null : response;
-    this.stapler = this.#response === null ? null : stapler(bytes);
+    this.ocspResponse = this.#response === null ? null : bytes;
   }
 
   /** `nowMs`: wall clock. */
@@ -37,9 +37,4 @@ export class ServerCertificate {
     if (this.#policy === "MUST" || (this.#policy === "STRICT" && response !== null)) return "failed";
     return "omitted";
   }
-}
-
-/** node:tls asks a server for the response; this one listens nowhere. */
-function stapler(response: Buffer): Server {
-  return createServer().on("OCSPRequest", (_certificate, _issuer, done) => done(null, response));
 }

@@ -6,8 +6,9 @@ import { join } from "node:path";
 import { connect, createSecureContext, type TLSSocket } from "node:tls";
 import { afterAll, afterEach, expect, test } from "vitest";
 import { listen } from "../../src/net/listen.ts";
-import { AcceptedTlsSocket } from "../../src/net/tls/accepted-tls-socket.ts";
-import { Transport, type TransportSink } from "../../src/net/transport.ts";
+import type { SocketHandle } from "../../src/net/native-streams.ts";
+import { acceptTls, beginHandshake } from "../../src/net/tls/accepted-tls.ts";
+import { acceptSocket, Transport, type TransportSink } from "../../src/net/transport.ts";
 import { Authority, type CertificateFiles } from "./certificates.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "nuncio-accepted-tls-"));
@@ -19,17 +20,20 @@ afterEach(() => {
   for (const server of servers.splice(0)) server.close();
 });
 
-/** A connection of Node's client to an AcceptedTlsSocket, and what came of the handshake. */
+/** A connection of Node's client to an accepted socket under TLS, and what came of the handshake. */
 async function connectPair(sink: TransportSink): Promise<{ client: TLSSocket; server: Transport }> {
   const secured = new Promise<Transport>((resolve) => {
-    const accept = (handle: object): void => {
-      const socket = new AcceptedTlsSocket(handle, { secureContext });
-      socket.once("secure", () => {
-        const transport = new Transport(socket, sink, 256 * 1024);
-        socket.reader = transport;
-        resolve(transport);
+    const accept = (handle: SocketHandle): void => {
+      const socket = acceptSocket(handle);
+      acceptTls(socket, {
+        context: secureContext,
+        alpn: null,
+        requestsCertificate: false,
+        ocspResponse: null,
+        logsKeys: false,
       });
-      socket.begin(Buffer.alloc(0));
+      socket.once("secure", () => resolve(new Transport(socket, sink, 256 * 1024)));
+      beginHandshake(socket, Buffer.alloc(0));
     };
     void listen(
       { host: "127.0.0.1", port: 0, path: null },

@@ -1,0 +1,96 @@
+import { type SecureContext, TLSSocket } from "node:tls";
+import type { AcceptedSocket, Owned } from "../accepted-socket.ts";
+import { type DuplexStream, nativeBinding, type SocketHandle } from "../native-streams.ts";
+
+/** What a server makes of a handshake. */
+export interface AcceptOptions {
+  context: SecureContext;
+  /** The protocol that was chosen, as the extension has it (RFC 7301 section 3.1); null for none. */
+  alpn: Buffer | null;
+  requestsCertificate: boolean;
+  /** null where none is stapled. */
+  ocspResponse: Buffer | null;
+  logsKeys: boolean;
+}
+
+/**
+ * Puts TLS over an accepted socket: what Node's TLSSocket is made of, without the TLSSocket (a sixth of
+ * `npm run bench -- --cases tls-resumptions`). The socket says "secure" when the handshake is done, and is destroyed where it fails.
+ * Gives what can be asked of TLS: the methods of a TLSSocket that look at its handle alone.
+ */
+export function acceptTls(socket: AcceptedSocket, options: AcceptOptions): TLSSocket {
+  socket.coverBy((handle) => {
+    const stream = (binding as TlsBinding).wrap(handle, options.context.context, true, false);
+    stream.onhandshakedone = onHandshakeDone;
+    stream.onerror = onError;
+    if (options.requestsCertificate) stream.setVerifyMode(true, false);
+    if (options.alpn !== null) stream.setALPNProtocols(options.alpn);
+    if (options.ocspResponse !== null) stream.setOCSPResponse(options.ocspResponse);
+    if (options.logsKeys) {
+      stream.onkeylog = onKeyLog;
+      stream.enableKeylogCallback();
+    }
+    // Not before: OpenSSL may be at work.
+    socket.once("close", () => stream.destroySSL());
+    return stream;
+  });
+  return new AcceptedTls(socket) as unknown as TLSSocket;
+}
+
+/** Begins the handshake with what was read of it before there was TLS. */
+export function beginHandshake(socket: AcceptedSocket, bytes: Buffer): void {
+  (socket._handle as TlsWrap | null)?.receive(bytes);
+}
+
+class AcceptedTls {
+  readonly #socket: AcceptedSocket;
+  readonly _tlsOptions = serverOptions;
+
+  constructor(socket: AcceptedSocket) {
+    this.#socket = socket;
+  }
+
+  /** null once it is destroyed, as TLSSocket's. */
+  get _handle(): TlsWrap | null {
+    return this.#socket._handle as TlsWrap | null;
+  }
+
+  get alpnProtocol(): string | false {
+    return this._handle?.getALPNNegotiatedProtocol() ?? false;
+  }
+}
+
+function onHandshakeDone(this: Owned): void {
+  if (this.socket?._handle !== null) this.socket?.emit("secure");
+}
+
+function onError(this: Owned, error: Error): void {
+  this.socket?.destroy(error);
+}
+
+function onKeyLog(this: Owned, line: Buffer): void {
+  this.socket?.emit("keylog", line);
+}
+
+/** Node's TLSWrap. */
+interface TlsWrap extends DuplexStream {
+  onhandshakedone: () => void;
+  onerror: (error: Error) => void;
+  onkeylog: (line: Buffer) => void;
+  receive(bytes: Buffer): void;
+  setVerifyMode(requests: boolean, rejects: boolean): void;
+  setALPNProtocols(protocols: Buffer): void;
+  setOCSPResponse(response: Buffer): void;
+  enableKeylogCallback(): void;
+  getALPNNegotiatedProtocol(): string | false;
+  destroySSL(): void;
+}
+
+interface TlsBinding {
+  wrap(handle: SocketHandle, context: unknown, isServer: boolean, hasActiveWrite: boolean): TlsWrap;
+}
+
+/** There is no public way to it: a Node without it serves no TLS. */
+const binding = nativeBinding("tls_wrap") as TlsBinding | null;
+const serverOptions = { isServer: true };
+Object.setPrototypeOf(AcceptedTls.prototype, TLSSocket.prototype);
