@@ -5,8 +5,9 @@ import type { ActionSpec, PathMatchSpec, RouteSpec, VirtualHostSpec } from "./sp
 import { TrieWriter } from "./trie-writer.ts";
 
 /**
- * The routes of a large route configuration as its reader compiled them for the workers. Its tries and most of its routes stand in memory that all
- * of them share: a worker takes it in without a look at each route, and unpacks one when a request first needs it. Plain data.
+ * The routes of a large route configuration as its reader compiled them for the workers. Its tries and most of its routes are numbers and bytes:
+ * a worker takes them in without a look at each route, and unpacks one when a request first needs it. Plain data. Memory is not shared: V8 does
+ * not count shared blocks, and would let those of many versions lie.
  */
 export interface CompiledTable {
   store: TrieStore;
@@ -61,9 +62,9 @@ export class TableCompiler {
     return { count: routes.length, set: writeRouteSet(writer, routes, routes.keys()), packed, whole };
   }
 
-  /** The store of all hosts that were added, in memory that threads share. */
-  share(): TrieStore {
-    return this.#writer.share();
+  /** Of all hosts that were added. */
+  get store(): TrieStore {
+    return this.#writer.trimmed();
   }
 
   #placeOf(action: ActionSpec): number {

@@ -3,7 +3,7 @@ export interface Acceptor {
   accepts(order: number, depth: number): boolean;
 }
 
-/** Where tries stand, many in one. On shared memory all threads read the same. */
+/** Where tries stand, many in one: a worker gets it as two blocks of bytes. */
 export interface TrieStore {
   /** Nodes, nodeSize of them each, and the orders of nodes. */
   ints: Int32Array;

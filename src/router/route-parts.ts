@@ -9,7 +9,7 @@ export interface RouteParts {
   parts: RoutePart[];
 }
 
-/** What is not in shared memory, in its order. */
+/** What is not in the store, in its order. */
 interface RoutePart {
   /** Without their routes. */
   hosts: { spec: VirtualHostSpec; compiled: CompiledHost }[];
@@ -43,7 +43,7 @@ export function compileRoutes(spec: RouteConfigSpec): RouteParts {
     for (const [order, route] of whole) part().whole.push({ host: i, order, route });
   }
   for (const action of compiler.actions) part().actions.push(action);
-  const compiled: CompiledTable = { store: compiler.share(), hosts: [], actions: [] };
+  const compiled: CompiledTable = { store: compiler.store, hosts: [], actions: [] };
   return { head: { ...spec, virtualHosts: [], compiled }, parts };
 }
 

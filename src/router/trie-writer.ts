@@ -49,13 +49,12 @@ export class TrieWriter {
     return root;
   }
 
-  /** All of it in memory that threads share, and no longer than it must be. */
-  share(): TrieStore {
-    const ints = new Int32Array(new SharedArrayBuffer(this.#intsLength * Int32Array.BYTES_PER_ELEMENT));
-    const text = new Uint8Array(new SharedArrayBuffer(this.#textLength));
-    ints.set(this.store.ints.subarray(0, this.#intsLength));
-    text.set(this.store.text.subarray(0, this.#textLength));
-    return { ints, text };
+  /** A copy that is no longer than it must be. */
+  trimmed(): TrieStore {
+    return {
+      ints: this.store.ints.slice(0, this.#intsLength),
+      text: this.store.text.slice(0, this.#textLength),
+    };
   }
 }
 

@@ -84,7 +84,7 @@ export function serveWorker(port: MessagePort, init: WorkerInit, createRuntime: 
     switch (message.kind) {
       case "config": {
         const { update, parts } = message;
-        return runtime.apply(update, parts === null ? null : () => receiveMessageOnPort(parts)?.message);
+        return runtime.apply(update, parts === null ? null : () => nextPart(parts));
       }
       case "hosts":
         runtime.applyHosts(message.update);
@@ -120,6 +120,13 @@ export function serveWorker(port: MessagePort, init: WorkerInit, createRuntime: 
     }
   });
   port.on("message", (message: ToWorker) => orders.push(message));
+}
+
+/** Undefined behind the last one; a port that is left open stays for ever. */
+function nextPart(parts: MessagePort): unknown {
+  const part = receiveMessageOnPort(parts);
+  if (part === undefined) parts.close();
+  return part?.message;
 }
 
 const heartbeatMs = 50;
