@@ -94,6 +94,7 @@ export function lowerCase(text: string): string {
 
 /** The id of a name that is not known and has a "_". Like -1 it is no index. */
 export const underscoreName = -2;
-const slots = 2048;
+/** Of the cache below. */
+export const slots = 2048;
 const maxCachedLength = 64;
 export const fieldNames = new NameCache();

@@ -1,6 +1,7 @@
 import type { HeaderBlock } from "../header-block.ts";
 import { Known } from "../names.ts";
 import { fieldNames, hashName, tokenChars, underscoreName } from "./field-name.ts";
+import { fieldValues } from "./field-value.ts";
 import type { Http1Options } from "./options.ts";
 import {
   codecError,
@@ -178,16 +179,25 @@ export abstract class HeadParser {
         }
         return this.failLine(text, i, charError(c));
       }
-      const nameEnd = i++;
+      const slot = fieldNames.slotOf(bytes, base + p, base + i, hash);
+      const nameLength = i++ - p;
       while (i < end && ((c = bytes[base + i] as number) === 32 || c === 9)) i++;
       const valueAt = i;
+      const known = fieldValues.find(slot, bytes, base + i, base + end);
+      if (known !== "") {
+        const error = this.#field(block, slot, nameLength, known);
+        if (error !== null) return this.fail(error);
+        p = i + known.length + 2;
+        continue;
+      }
       while (i < end && valueChars[(c = bytes[base + i] as number)] === 1) i++;
       if (i + 1 >= end) return i < end && c !== 13 ? this.failLine(text, i, charError(c)) : needMore;
       // Bare LF, lone CR and controls: RFC 9112 section 2.2 and RFC 9110 section 5.5. Envoy takes the first two.
       if (c !== 13 || bytes[base + i + 1] !== 10) return this.failLine(text, i, charError(c));
       let valueEnd = i;
       while (valueEnd > valueAt && ((c = bytes[base + valueEnd - 1]) === 32 || c === 9)) valueEnd--;
-      const error = this.#field(block, bytes, base + p, base + nameEnd, hash, text.slice(valueAt, valueEnd));
+      fieldValues.onMiss(slot, bytes, base + valueAt, base + valueEnd);
+      const error = this.#field(block, slot, nameLength, text.slice(valueAt, valueEnd));
       if (error !== null) return this.fail(error);
       p = i + 2;
     }
@@ -231,27 +241,14 @@ export abstract class HeadParser {
     const name = this.#foldName;
     if (name === "") return null;
     this.#foldName = "";
-    return this.#field(
-      block,
-      Buffer.from(name, "latin1"),
-      0,
-      name.length,
-      hashName(name),
-      trimBlanks(this.#foldValue.replaceAll("\r", "")),
-    );
+    const slot = fieldNames.slotOf(Buffer.from(name, "latin1"), 0, name.length, hashName(name));
+    return this.#field(block, slot, name.length, trimBlanks(this.#foldValue.replaceAll("\r", "")));
   }
 
-  #field(
-    block: HeaderBlock,
-    bytes: Uint8Array,
-    from: number,
-    to: number,
-    hash: number,
-    value: string,
-  ): ProtocolError | null {
+  /** A whole field; `slot` is that of its name. */
+  #field(block: HeaderBlock, slot: number, nameLength: number, value: string): ProtocolError | null {
     if (++this.fields > this.#maxFields) return this.#tooMany;
-    this.#textBytes += to - from + value.length;
-    const slot = fieldNames.slotOf(bytes, from, to, hash);
+    this.#textBytes += nameLength + value.length;
     const id = fieldNames.id(slot);
     const name = fieldNames.lower(slot);
     if (id < 0) {
