@@ -1,4 +1,5 @@
 import { OrderedMutations } from "../filters/header_mutation/mutations.ts";
+import { noteGoodValue } from "../http/bad-value.ts";
 import type { RequestHead } from "../http/header-block.ts";
 import { Known } from "../http/names.ts";
 import { hostPort } from "../net/address.ts";
@@ -148,8 +149,11 @@ export class RequestHeaderPolicy {
     if (isEdge && !spec.preserveExternalRequestId && present !== null) head.remove("x-request-id", xRequestId);
     if (!spec.generateRequestId) return;
     const kept = head.get(xRequestId);
-    if (kept === null || kept === "") head.set("x-request-id", newRequestId(), xRequestId);
-    else if (spec.packTraceReason && !spec.preserveExternalRequestId)
+    if (kept === null || kept === "") {
+      const id = newRequestId();
+      noteGoodValue(xRequestId, id);
+      head.set("x-request-id", id, xRequestId);
+    } else if (spec.packTraceReason && !spec.preserveExternalRequestId)
       head.set("x-request-id", clearTraceReason(kept), xRequestId);
   }
 }
