@@ -171,6 +171,19 @@ test("a session of another certificate's chain is not taken for this one", async
   expect(outcomes[0]).toBe(outcomes.at(-1));
 });
 
+test("no second handshake on a connection", async () => {
+  for (const { port } of pairOfWorkers) {
+    const child = spawn("openssl", ["s_client", "-connect", `127.0.0.1:${port}`, "-tls1_2"], {
+      stdio: ["pipe", "ignore", "pipe"],
+      timeout: 10_000,
+    });
+    child.stdin.on("error", () => {});
+    // The command to renegotiate.
+    child.stdin.write("R\n");
+    expect(await textOf(child.stderr)).toMatch(/no renegotiation/);
+  }
+});
+
 /** Asks for one page and gives what openssl printed. */
 async function sClient(port: number, options: string): Promise<string> {
   const args = ["s_client", "-connect", `127.0.0.1:${port}`, "-CAfile", authority.ca, "-ign_eof"];
