@@ -9,6 +9,8 @@ export class SslStats implements HandshakeStats {
   readonly #slab: StatsSlab;
   readonly #prefix: string;
   readonly #slots: Record<SslCounter, number>;
+  readonly #versions = new Map<string, number>();
+  readonly #ciphers = new Map<string, number>();
 
   constructor(slab: StatsSlab, prefix: string, side: "client" | "server") {
     const kind = side === "client" ? "upstream" : "downstream";
@@ -38,8 +40,14 @@ export class SslStats implements HandshakeStats {
     this.count("handshake");
     if (isResumed) this.count("session_reused");
     if (!hasPeer) this.count("no_certificate");
-    this.#slab.values[this.#slab.counter(`${this.#prefix}versions.${version}`)]++;
-    this.#slab.values[this.#slab.counter(`${this.#prefix}ciphers.${cipher}`)]++;
+    this.#slab.values[this.#slotOf(this.#versions, "versions", version)]++;
+    this.#slab.values[this.#slotOf(this.#ciphers, "ciphers", cipher)]++;
+  }
+
+  #slotOf(known: Map<string, number>, kind: string, name: string): number {
+    const slot = known.get(name) ?? this.#slab.counter(`${this.#prefix}${kind}.${name}`);
+    known.set(name, slot);
+    return slot;
   }
 }
 

@@ -2,9 +2,11 @@ import { linkNetworkFilters } from "../filters/network/linkers.ts";
 import type { NetworkFilters } from "../filters/network/network-filters.ts";
 import { ServerExchanges } from "../http/h1/server-exchange.ts";
 import { httpInspector, type Inspector, ProxyProtocolInspector, TlsInspector } from "../net/inspector.ts";
+import type { InspectedSocket } from "../net/tls/accept.ts";
 import type { TlsContextSpec } from "../net/tls/contexts.ts";
 import { ServerTls } from "../net/tls/secure-context.ts";
 import type { DownstreamTlsSpec } from "../net/tls/spec.ts";
+import { plainIp } from "../net/transport.ts";
 import type { AccessLogSinks } from "../observability/access-log-sink.ts";
 import type { StatsSlab } from "../observability/stats.ts";
 import { linkKeyLog } from "../observability/tls-key-log.ts";
@@ -40,6 +42,8 @@ export interface LinkedChains {
   byDefault: LinkedChain | null;
   /** Gives a place among the chains, -1 for a name that none has; null: the chains say themselves what they match. */
   matcher: MatchTree<number> | null;
+  /** There is one chain, for every connection. */
+  hasOne: boolean;
   /** There is a choice to make, or the first bytes say whose the connection is, or TLS begins with them. */
   needsChoice: boolean;
   /** Those who look, in order. */
@@ -69,9 +73,11 @@ export function linkChains(spec: ListenerSpec, deps: HcmDeps): LinkedChains {
   const matcher = spec.filterChainMatcher;
   // A matcher sees only what listener filters tell it.
   if (matcher === null && needsHello && !hasTlsInspector) inspectors.push(plainTlsInspector);
+  const hasOne = matcher === null && all.length === 1 && all.every(({ match }) => matchesAll(match));
   return {
     inspectors,
     log: new ConnectionLog(spec, deps),
+    hasOne,
     chains: spec.filterChains.map(link),
     byDefault: spec.defaultFilterChain === null ? null : link(spec.defaultFilterChain),
     matcher:
@@ -80,19 +86,42 @@ export function linkChains(spec: ListenerSpec, deps: HcmDeps): LinkedChains {
         : linkMatcher(matcher, deps.runtime, (name) => spec.filterChains.findIndex((chain) => chain.name === name)),
     // Without a choice to make nobody needs to know how the bytes begin.
     needsChoice:
-      matcher !== null ||
-      all.length > 1 ||
-      all.some((chain) => chain.tls !== null || !matchesAll(chain.match)) ||
+      !hasOne ||
+      all.some((chain) => chain.tls !== null) ||
       spec.listenerFilters.some((filter) => filter.kind === "proxy_protocol"),
   };
 }
 
+/** Where hasOne says that there is one for all. */
+export function onlyChain({ chains, byDefault }: LinkedChains): LinkedChain {
+  return (chains[0] ?? byDefault) as LinkedChain;
+}
+
 /** null: none is for the connection. */
-export function chooseChain({ chains, byDefault, matcher }: LinkedChains, facts: MatchFacts): LinkedChain | null {
+export function chooseChain(linked: LinkedChains, socket: InspectedSocket): LinkedChain | null {
+  const { chains, byDefault, matcher } = linked;
+  if (linked.hasOne) return onlyChain(linked);
+  const facts = matchFacts(socket);
   if (matcher === null) return chooseFilterChain(chains, facts) ?? byDefault;
   const found = matcher.match(new UnchosenConnection(facts));
   // A name that no chain has does not fall back, as in Envoy.
   return typeof found === "number" ? (chains[found] ?? null) : byDefault;
+}
+
+function matchFacts(socket: InspectedSocket): MatchFacts {
+  const { hello, httpProtocol } = socket.inspection;
+  const proxied = socket.inspection.proxied?.addresses ?? null;
+  const source = plainIp(socket.remoteAddress);
+  return {
+    destinationAddress: proxied?.localAddress ?? plainIp(socket.localAddress),
+    destinationPort: proxied?.localPort ?? socket.localPort,
+    serverName: hello?.serverName ?? "",
+    transportProtocol: hello === null ? "raw_buffer" : "tls",
+    applicationProtocols: hello?.alpn ?? (httpProtocol === "" ? [] : [httpProtocol]),
+    directSourceAddress: source,
+    sourceAddress: proxied?.remoteAddress ?? source,
+    sourcePort: proxied?.remotePort ?? socket.remotePort,
+  };
 }
 
 /** Finds the ClientHello that a handshake begins with. */

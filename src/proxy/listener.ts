@@ -11,13 +11,12 @@ import type { TlsContextSpec } from "../net/tls/contexts.ts";
 import type { ServerTls } from "../net/tls/secure-context.ts";
 import { TlsInfo } from "../net/tls/tls-info.ts";
 import { isSuffered, isVerifying, type PeerFault, verifyPeer } from "../net/tls/verify-peer.ts";
-import { acceptSocket, acceptTransport, plainIp, Transport, type TransportSink } from "../net/transport.ts";
+import { acceptSocket, acceptTransport, Transport, type TransportSink } from "../net/transport.ts";
 import type { AccessLogSinks } from "../observability/access-log-sink.ts";
 import { ResponseFlag } from "../observability/response-flags.ts";
 import { SslStats } from "../observability/ssl-stats.ts";
 import type { StatsSlab } from "../observability/stats.ts";
 import type { StreamInfo } from "../observability/stream-info.ts";
-import type { MatchFacts } from "../router/matching/match-facts.ts";
 import type { Slices } from "../router/slices.ts";
 import { BytesGate, type GatedConnection } from "./bytes-gate.ts";
 import { HttpConnection } from "./connection.ts";
@@ -31,6 +30,7 @@ import {
   keepEqualChains,
   type LinkedChain,
   type LinkedChains,
+  onlyChain,
   plainTlsInspector,
   updateFilterConfig,
   updateRoutes,
@@ -163,7 +163,7 @@ export class Listener implements ConnectionOwner, InspectionOwner {
     this.#stats.onInspectionEnd();
     const { hello } = inspected.inspection;
     const proxied = inspected.inspection.proxied?.addresses ?? null;
-    const chain = chooseChain(this.#chains, matchFacts(inspected, proxied));
+    const chain = chooseChain(this.#chains, inspected);
     if (chain === null) {
       this.#stats.count("no_filter_chain_match");
       this.#logUnserved(inspected, (info) => {
@@ -301,7 +301,7 @@ export class Listener implements ConnectionOwner, InspectionOwner {
       if (this.#chains.inspectors.length === 0) inspected.finish();
       return;
     }
-    const chain = (this.#chains.chains[0] ?? this.#chains.byDefault) as LinkedChain;
+    const chain = onlyChain(this.#chains);
     this.#stats.onBegin();
     const { bufferLimitBytes } = chain.hcm;
     if (chain.networkFilters.isEmpty) {
@@ -379,21 +379,6 @@ export class Listener implements ConnectionOwner, InspectionOwner {
         : new HttpConnection(this, hcm, exchanges, id, tls, proxied, begin),
     );
   }
-}
-
-function matchFacts(socket: InspectedSocket, proxied: ProxiedAddresses | null): MatchFacts {
-  const { hello, httpProtocol } = socket.inspection;
-  const source = plainIp(socket.remoteAddress);
-  return {
-    destinationAddress: proxied?.localAddress ?? plainIp(socket.localAddress),
-    destinationPort: proxied?.localPort ?? socket.localPort,
-    serverName: hello?.serverName ?? "",
-    transportProtocol: hello === null ? "raw_buffer" : "tls",
-    applicationProtocols: hello?.alpn ?? (httpProtocol === "" ? [] : [httpProtocol]),
-    directSourceAddress: source,
-    sourceAddress: proxied?.remoteAddress ?? source,
-    sourcePort: proxied?.remotePort ?? socket.remotePort,
-  };
 }
 
 let nextConnectionId = 0;

@@ -41,11 +41,12 @@ export class InspectedSocket implements Reader {
   #at = 0;
   #bytes: Buffer = nothing;
   #isDone = false;
+  #isWatched = false;
   /** What it became. */
   #transport: Transport | null = null;
   readonly #onEnd = (): void => this.#fail(false);
 
-  /** `timeoutMs`: 0 for none; after it the connection is closed, or goes on as it is known by then. */
+  /** `timeoutMs`: 0 for none; after it the connection is closed, or goes on as it is known by then. Without inspectors it is for finish() at once. */
   constructor(
     handle: SocketHandle,
     owner: InspectionOwner,
@@ -56,14 +57,21 @@ export class InspectedSocket implements Reader {
     this.#owner = owner;
     this.#inspectors = inspectors;
     this.#continuesOnTimeout = continuesOnTimeout;
-    this.#timer = new LazyTimer(() => (this.#continuesOnTimeout ? this.finish() : this.#fail(true)));
+    this.#timer = new LazyTimer(() => this.#onTimeout());
     this.#socket = acceptSocket(handle);
     this.#socket.reader = this;
     this.#socket.on("error", ignore);
-    this.#watch(timeoutMs);
+    if (inspectors.length > 0) this.#watch(timeoutMs);
+  }
+
+  #onTimeout(): void {
+    if (this.#socket.isTls) this.#socket.destroy();
+    else if (this.#continuesOnTimeout) this.finish();
+    else this.#fail(true);
   }
 
   #watch(timeoutMs: number): void {
+    this.#isWatched = true;
     if (timeoutMs > 0) this.#timer.set(eventClock.tick(), timeoutMs);
     this.#socket.on("end", this.#onEnd);
     this.#socket.on("close", this.#onEnd);
@@ -146,7 +154,7 @@ export class InspectedSocket implements Reader {
     const end = (isSecure: boolean) => {
       if (isOver) return;
       isOver = true;
-      limit.dispose();
+      this.#timer.dispose();
       socket.off("close", onClose);
       socket.off("end", onEnd);
       eventClock.tick();
@@ -155,8 +163,7 @@ export class InspectedSocket implements Reader {
     };
     // Half of a connection shakes no hands.
     const onEnd = () => socket.destroy();
-    const limit = new LazyTimer(() => socket.destroy());
-    limit.set(eventClock.now, handshakeTimeoutMs);
+    this.#timer.set(eventClock.now, handshakeTimeoutMs);
     socket.on("error", ({ code }: NodeJS.ErrnoException) => {
       isTlsError = code?.startsWith("ERR_SSL_") === true;
     });
@@ -213,6 +220,8 @@ export class InspectedSocket implements Reader {
 
   #done(): void {
     this.#isDone = true;
+    if (!this.#isWatched) return;
+    this.#isWatched = false;
     this.#timer.dispose();
     this.#socket.off("end", this.#onEnd);
     this.#socket.off("close", this.#onEnd);

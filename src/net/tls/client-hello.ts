@@ -71,7 +71,7 @@ function handshakeBytes(bytes: Buffer): Buffer | "more" | null {
     if (joined.length >= 4) needed = 4 + joined.readUIntBE(1, 3);
     if (needed > maxHello) return null;
   }
-  return Buffer.concat(parts);
+  return parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts);
 }
 
 function readBody(body: Buffer, hello: ClientHello): void {
@@ -87,13 +87,13 @@ function readBody(body: Buffer, hello: ClientHello): void {
   while (at + 4 <= end) {
     const type = body.readUInt16BE(at);
     const size = body.readUInt16BE(at + 2);
-    const data = body.subarray(at + 4, at + 4 + size);
-    if (type === 0) readServerName(data, hello);
-    else if (type === 16) readAlpn(data, hello);
+    at += 4;
+    if (type === 0) readServerName(body.subarray(at, at + size), hello);
+    else if (type === 16) readAlpn(body.subarray(at, at + size), hello);
     else if (type === 5) hello.asksOcsp = true;
-    else if (type === 13) hello.isEcdsaCapable = hasWord(data, 2, ecdsaP256);
-    else if (type === 43) isTls13 = hasWord(data, 1, 0x0304);
-    at += 4 + size;
+    else if (type === 13) hello.isEcdsaCapable = hasWord(body.subarray(at, at + size), 2, ecdsaP256);
+    else if (type === 43) isTls13 = hasWord(body.subarray(at, at + size), 1, 0x0304);
+    at += size;
   }
   // TLS 1.3's suites say nothing of the certificate.
   if (!isTls13 && !ecdsaCiphers.some((cipher) => hasWord(ciphers, 2, cipher))) hello.isEcdsaCapable = false;
