@@ -148,7 +148,7 @@ function reachable(root: string): Set<string> {
       open.push(join(dirname(file), target));
     }
     // What is loaded when it is first needed.
-    for (const [, target = ""] of text.matchAll(/require\(`(\.\/\w+)\$\{/g))
+    for (const [, target = ""] of text.matchAll(/require\(`(\.\/[\w/]+)\$\{/g))
       open.push(join(dirname(file), `${target}.js`));
   }
   return found;

@@ -112,12 +112,9 @@ export function linkRoute(filter: Filter, type: string, perFilter: PerFilter, na
 const matchDelegate = "envoy.extensions.common.matching.v3.ExtensionWithMatcher";
 const missing = new MissingFilter();
 
-/** A filter that needs the API, by its folder: a worker without it is a third smaller and starts in half the time. */
-function load<Module>(folder: string): Module {
-  return require(`./${folder}/filter${extname(import.meta.url)}`) as Module;
-}
-
+// Filters that need the API are loaded where one is configured: a worker without it is smaller by a fifth and starts sooner.
 const require = createRequire(import.meta.url);
+const extension = extname(import.meta.url);
 
 /** By full message name. */
 const linkers: Record<string, (config: unknown, slot: number, deps: FilterDeps) => Filter> = {
@@ -137,8 +134,10 @@ const linkers: Record<string, (config: unknown, slot: number, deps: FilterDeps) 
     new CredentialInjectorFilter(config as CredentialSpec, deps),
   "envoy.extensions.filters.http.csrf.v3.CsrfPolicy": (config, slot, deps) =>
     new CsrfFilter(config as CsrfPolicySpec, slot, deps),
-  "envoy.extensions.filters.http.ext_authz.v3.ExtAuthz": (config, slot, deps) =>
-    new (load<typeof extAuthz>("ext_authz").ExtAuthzFilter)(config as ExtAuthzSpec, slot, deps),
+  "envoy.extensions.filters.http.ext_authz.v3.ExtAuthz": (config, slot, deps) => {
+    const { ExtAuthzFilter } = require(`./ext_authz/filter${extension}`) as typeof extAuthz;
+    return new ExtAuthzFilter(config as ExtAuthzSpec, slot, deps);
+  },
   "envoy.extensions.filters.http.decompressor.v3.Decompressor": (config, slot, deps) =>
     new DecompressorFilter(config as DecompressorSpec, slot, deps),
   "envoy.extensions.filters.http.custom_response.v3.CustomResponse": (config, slot, deps) =>
@@ -150,12 +149,10 @@ const linkers: Record<string, (config: unknown, slot: number, deps: FilterDeps) 
   "envoy.extensions.filters.http.grpc_web.v3.GrpcWeb": (_config, slot, deps) => new GrpcWebFilter(slot, deps),
   "envoy.extensions.filters.http.header_mutation.v3.HeaderMutation": (config, slot) =>
     new HeaderMutationFilter(config as HeaderMutationFilterSpec, slot),
-  "envoy.extensions.filters.http.header_to_metadata.v3.Config": (config, slot, deps) =>
-    new (load<typeof headerToMetadata>("header_to_metadata").HeaderToMetadataFilter)(
-      config as HeaderToMetadataSpec,
-      slot,
-      deps,
-    ),
+  "envoy.extensions.filters.http.header_to_metadata.v3.Config": (config, slot, deps) => {
+    const { HeaderToMetadataFilter } = require(`./header_to_metadata/filter${extension}`) as typeof headerToMetadata;
+    return new HeaderToMetadataFilter(config as HeaderToMetadataSpec, slot, deps);
+  },
   "envoy.extensions.filters.http.health_check.v3.HealthCheck": (config, slot, deps) =>
     new HealthCheckFilter(config as HealthCheckSpec, slot, deps),
   "envoy.extensions.filters.http.json_to_metadata.v3.JsonToMetadata": (config, slot, deps) =>
@@ -165,8 +162,10 @@ const linkers: Record<string, (config: unknown, slot: number, deps: FilterDeps) 
   "envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit": (config, slot, deps) =>
     new LocalRateLimitFilter(config as LocalRateLimitSpec, slot, deps),
   "envoy.extensions.filters.http.on_demand.v3.OnDemand": (_config, slot, deps) => new OnDemandFilter(slot, deps),
-  "envoy.extensions.filters.http.ratelimit.v3.RateLimit": (config, slot, deps) =>
-    new (load<typeof rateLimit>("ratelimit").RateLimitFilter)(config as RateLimitFilterSpec, slot, deps),
+  "envoy.extensions.filters.http.ratelimit.v3.RateLimit": (config, slot, deps) => {
+    const { RateLimitFilter } = require(`./ratelimit/filter${extension}`) as typeof rateLimit;
+    return new RateLimitFilter(config as RateLimitFilterSpec, slot, deps);
+  },
   "envoy.extensions.filters.http.rbac.v3.RBAC": (config, slot, deps) => new RbacFilter(config as RbacSpec, slot, deps),
   "envoy.extensions.filters.http.set_filter_state.v3.Config": (config, slot) =>
     new SetFilterStateFilter(config as SetFilterStateSpec, slot),
