@@ -1,11 +1,11 @@
 import { EventEmitter } from "node:events";
-import { getSystemErrorName } from "node:util";
 import {
   type DuplexStream,
   nativeStreams,
   type SocketHandle,
   type SocketName,
   type StreamBinding,
+  systemError,
 } from "./native-streams.ts";
 
 /** Where a socket's bytes go. */
@@ -44,6 +44,7 @@ export class AcceptedSocket extends EventEmitter<Events> {
   #isReadEnded = false;
   #isWriteEnding = false;
   #isWriteEnded = false;
+  /** As they were when first asked for: a closed handle does not know them. */
   #remote: SocketName | null = null;
   #local: SocketName | null = null;
 
@@ -70,31 +71,29 @@ export class AcceptedSocket extends EventEmitter<Events> {
   }
 
   get remoteAddress(): string | undefined {
-    return this.#remoteName().address;
+    return this.#remoteEnd().address;
   }
   get remotePort(): number | undefined {
-    return this.#remoteName().port;
+    return this.#remoteEnd().port;
   }
   get localAddress(): string | undefined {
-    return this.#localName().address;
+    return this.#localEnd().address;
   }
   get localPort(): number | undefined {
-    return this.#localName().port;
+    return this.#localEnd().port;
   }
 
-  #remoteName(): SocketName {
-    if (this.#remote !== null) return this.#remote;
-    const name = {};
-    if (this._handle !== null) this.#handle.getpeername?.(name);
-    this.#remote = name;
-    return name;
+  #remoteEnd(): SocketName {
+    return (this.#remote ??= this.#nameBy("getpeername"));
   }
 
-  #localName(): SocketName {
-    if (this.#local !== null) return this.#local;
+  #localEnd(): SocketName {
+    return (this.#local ??= this.#nameBy("getsockname"));
+  }
+
+  #nameBy(ask: "getpeername" | "getsockname"): SocketName {
     const name = {};
-    if (this._handle !== null) this.#handle.getsockname?.(name);
-    this.#local = name;
+    if (this._handle !== null) this.#handle[ask]?.(name);
     return name;
   }
 
@@ -167,11 +166,6 @@ export type Owned = DuplexStream & { socket?: AcceptedSocket };
 
 function onRead(this: Owned): void {
   this.socket?.onRead(native.streamBaseState[native.kReadBytesOrError] as number);
-}
-
-function systemError(call: string, errno: number): Error {
-  const code = getSystemErrorName(errno);
-  return Object.assign(new Error(`${call} ${code}`), { code });
 }
 
 /** Every socket of the thread reads into this one buffer: a read is handled before the next begins. */

@@ -1,3 +1,5 @@
+import { getSystemErrorName } from "node:util";
+
 /** What Node keeps inside its sockets and is written (StreamBase). A call answers 0 or a negative errno. */
 export interface WritableStream {
   writeLatin1String(request: WriteRequest, text: string): number;
@@ -64,6 +66,12 @@ function loadStreams(): StreamBinding | null {
   const binding = nativeBinding("stream_wrap") as Partial<StreamBinding> | null;
   const isWhole = typeof binding?.WriteWrap === "function" && binding.streamBaseState instanceof Int32Array;
   return isWhole ? (binding as StreamBinding) : null;
+}
+
+/** What a call of a handle failed with, as Node says it: `write EPIPE`. */
+export function systemError(call: string, errno: number): Error {
+  const code = getSystemErrorName(errno);
+  return Object.assign(new Error(`${call} ${code}`), { code });
 }
 
 /** null: the public ways must be gone. */

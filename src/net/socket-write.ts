@@ -1,7 +1,12 @@
 import type { Socket } from "node:net";
-import { getSystemErrorName } from "node:util";
 import { AcceptedSocket } from "./accepted-socket.ts";
-import { nativeStreams, type StreamBinding, type WritableStream, type WriteRequest } from "./native-streams.ts";
+import {
+  nativeStreams,
+  type StreamBinding,
+  systemError,
+  type WritableStream,
+  type WriteRequest,
+} from "./native-streams.ts";
 
 type WrittenSocket = Socket | AcceptedSocket;
 
@@ -148,8 +153,7 @@ function takeRequest(handle: WritableStream): WriteRequest {
 }
 
 function destroy(socket: WrittenSocket, errno: number): void {
-  const code = getSystemErrorName(errno);
-  socket.destroy(Object.assign(new Error(`write ${code}`), { code }));
+  socket.destroy(systemError("write", errno));
 }
 
 const native = nativeStreams as StreamBinding;

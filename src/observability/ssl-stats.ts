@@ -45,8 +45,8 @@ export class SslStats implements HandshakeStats {
   }
 
   #slotOf(known: Map<string, number>, kind: string, name: string): number {
-    const slot = known.get(name) ?? this.#slab.counter(`${this.#prefix}${kind}.${name}`);
-    known.set(name, slot);
+    let slot = known.get(name);
+    if (slot === undefined) known.set(name, (slot = this.#slab.counter(`${this.#prefix}${kind}.${name}`)));
     return slot;
   }
 }

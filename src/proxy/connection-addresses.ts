@@ -19,11 +19,11 @@ export interface ConnectionAddresses {
 /** The ends of a transport. */
 type Ends = Pick<Transport, "remoteAddress" | "remotePort" | "localAddress" | "localPort" | "localText">;
 
-/** What a socket says of its ends while it is open. */
-export type SocketEnds = Partial<Omit<Ends, "localText">>;
-
 /** Those of a socket that became no transport. */
-export function addressesOfSocket(socket: SocketEnds, proxied: ProxiedAddresses | null): ConnectionAddresses {
+export function addressesOfSocket(
+  socket: Partial<Omit<Ends, "localText">>,
+  proxied: ProxiedAddresses | null,
+): ConnectionAddresses {
   const { remoteAddress = "", remotePort = 0, localAddress = "", localPort = 0 } = socket;
   const local = plainIp(localAddress);
   const localText = hostPort(local, localPort);

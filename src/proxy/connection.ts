@@ -276,7 +276,6 @@ export class HttpConnection implements TransportSink, StreamConnection {
     // What is no HTTP has no protocol.
     if (this.#requests <= (this.#flags === 0 ? 0 : 1)) info.protocol = "";
     info.start = this.#start;
-    info.filterChainName = this.hcm.filterChainName;
     info.responseFlags = this.#flags;
     info.bytesReceived = this.#bytesRead;
     info.bytesSent = this.#bytesWritten;

@@ -207,7 +207,6 @@ export class Http2ServerConnection implements TransportSink, Http2ServerCallback
   describe(info: StreamInfo): void {
     describeConnection(info, this);
     info.start = this.#start;
-    info.filterChainName = this.hcm.filterChainName;
     info.responseFlags = this.#flags;
     info.bytesReceived = this.#bytesRead;
     info.bytesSent = this.#bytesWritten;

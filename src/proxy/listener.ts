@@ -20,7 +20,7 @@ import type { StreamInfo } from "../observability/stream-info.ts";
 import type { Slices } from "../router/slices.ts";
 import { BytesGate, type GatedConnection } from "./bytes-gate.ts";
 import { HttpConnection } from "./connection.ts";
-import { addressesOfSocket, type SocketEnds } from "./connection-addresses.ts";
+import { addressesOfSocket } from "./connection-addresses.ts";
 import type { ConnectionOwner, DownstreamConnection } from "./connection-owner.ts";
 import { type DrainPlan, drainByPlan } from "./drain-plan.ts";
 import { Http2ServerConnection } from "./http2-connection.ts";
@@ -51,8 +51,6 @@ export class Listener implements ConnectionOwner, InspectionOwner {
   readonly #connections = new Set<DownstreamConnection>();
   #chains: LinkedChains;
   readonly #inspected = new Set<InspectedSocket>();
-  /** For the access log: a closed socket does not know them. */
-  readonly #ends = new WeakMap<InspectedSocket, SocketEnds>();
   /** Of connections whose network filters are asked at all of their bytes. */
   readonly #gates = new WeakMap<object, BytesGate>();
   readonly #ssl: SslStats;
@@ -153,7 +151,10 @@ export class Listener implements ConnectionOwner, InspectionOwner {
   onConnectionEnd(connection: DownstreamConnection): void {
     this.#connections.delete(connection);
     this.#stats.onEnd();
-    this.#chains.log.write((info) => connection.describe(info));
+    this.#chains.log.write((info) => {
+      info.filterChainName = connection.hcm.filterChainName;
+      connection.describe(info);
+    });
   }
 
   // From connections whose first bytes are looked at.
@@ -254,7 +255,7 @@ export class Listener implements ConnectionOwner, InspectionOwner {
       const { proxied, hello } = inspected.inspection;
       info.start = inspected.start;
       info.unservedServerName = hello?.serverName ?? "";
-      describeAddresses(info, addressesOfSocket(this.#ends.get(inspected) ?? {}, proxied?.addresses ?? null));
+      describeAddresses(info, addressesOfSocket(inspected, proxied?.addresses ?? null));
       describe(info);
     });
   }
@@ -335,10 +336,8 @@ export class Listener implements ConnectionOwner, InspectionOwner {
       listenerFiltersTimeoutMs,
       continuesOnListenerFiltersTimeout,
     );
-    if (!this.#chains.log.isEmpty) {
-      const { remoteAddress, remotePort, localAddress, localPort } = inspected;
-      this.#ends.set(inspected, { remoteAddress, remotePort, localAddress, localPort });
-    }
+    // Asked for now, its addresses are known behind its end too.
+    if (!this.#chains.log.isEmpty) addressesOfSocket(inspected, null);
     return inspected;
   }
 

@@ -50,7 +50,6 @@ export class RefusedConnection implements DownstreamConnection {
 
   describe(info: StreamInfo): void {
     info.start = this.#start;
-    info.filterChainName = this.hcm.filterChainName;
     describeAddresses(info, this.#addresses);
   }
 

@@ -19,7 +19,6 @@ export interface CompiledTable {
 
 /** The routes of a virtual host. */
 export interface CompiledHost {
-  count: number;
   set: RouteSetPlaces;
   /** Where in store.ints its routes are packed, those that are: packedSize numbers each. */
   packed: number;
@@ -59,7 +58,7 @@ export class TableCompiler {
       ints[at + 3] = texts[text++] as number;
       ints[at + 4] = texts[text] as number;
     }
-    return { count: routes.length, set: writeRouteSet(writer, routes, routes.keys()), packed, whole };
+    return { set: writeRouteSet(writer, routes, routes.keys()), packed, whole };
   }
 
   /** Of all hosts that were added. */

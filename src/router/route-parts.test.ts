@@ -32,7 +32,7 @@ function joined(spec: RouteConfigSpec): RouteConfigSpec & { table: CompiledTable
     if (compiled === undefined) throw new Error(`host ${i} is not compiled`);
     return {
       ...host,
-      routes: Array.from({ length: compiled.count }, (_, order) => compiledRoute(table, compiled, order)),
+      routes: (spec.virtualHosts[i]?.routes ?? []).map((_, order) => compiledRoute(table, compiled, order)),
     };
   });
   return { ...joint, virtualHosts, compiled: null, table };

@@ -1,6 +1,6 @@
 import type { RequestHead } from "../http/header-block.ts";
 import type { StreamInfo } from "../observability/stream-info.ts";
-import { Candidate, type RouteEntries, type RouteEntry, trieKey } from "./entry.ts";
+import { Candidate, type RouteEntries, type RouteEntry } from "./entry.ts";
 import { regexOf } from "./path-regex.ts";
 import { PathTrie, type TrieStore } from "./path-trie.ts";
 import type { RouteSpec } from "./spec.ts";
@@ -92,7 +92,7 @@ export function writeRouteSet(
     const { match } = routes[order] as RouteSpec;
     const regex = regexOf(match.path);
     if (match.path.kind === "connect") connects.push(order);
-    else if (regex !== null) regexes.add(order, trieKey(match, regex));
+    else if (regex !== null) regexes.add(order, regex.literalPrefix);
     else if (match.caseSensitive) plain.add(order, match.path.value);
     else folded.add(order, asciiLower(match.path.value));
   }

@@ -41,7 +41,7 @@ export class TrieWriter {
     return places;
   }
 
-  /** Writes a trie of the keys of `orders`, which rise; the i-th key is text[starts[i], ends[i]). Gives its root. */
+  /** Writes a trie of the keys of `orders`, which rise and are one at least; the i-th key is text[starts[i], ends[i]). Gives its root. */
   writeTrie(orders: readonly number[], starts: Int32Array, ends: Int32Array): number {
     const draft = new Draft(this.store.text, orders, starts, ends);
     const root = this.reserveInts(draft.nodeCount * nodeSize + orders.length);
@@ -87,7 +87,7 @@ class Draft {
     this.#first = new Int32Array(most);
     this.#last = new Int32Array(most);
     this.#next = new Int32Array(orders.length + 1);
-    this.#minOrder[0] = orders[0] ?? noOrder;
+    this.#minOrder[0] = orders[0] as number;
     for (let i = 0; i < orders.length; i++) this.#insert(i, starts[i] as number, ends[i] as number);
   }
 
@@ -186,5 +186,3 @@ class Draft {
 }
 
 const encoder = new TextEncoder();
-/** Above every order. */
-const noOrder = 0x7fffffff;

@@ -7,7 +7,17 @@ import { join } from "node:path";
 import { connect as connectTls } from "node:tls";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { Authority } from "./certificates.ts";
-import { chain, listener, manager, onSides, type Side, startSides } from "./sides.ts";
+import {
+  accessLog,
+  chain,
+  listener,
+  manager,
+  onSides,
+  type Side,
+  startSides,
+  tlsInspector,
+  tlsSocket,
+} from "./sides.ts";
 
 // The access log of a listener: the same connections to Nuncio and to real Envoy, the same lines.
 
@@ -30,18 +40,13 @@ const fields = [
 ];
 const direct = manager([{ match: { prefix: "/" }, direct_response: { status: 200 } }]);
 const filters = "type.googleapis.com/envoy.extensions.filters";
-const tls = {
-  name: "tls",
-  typed_config: {
-    "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext",
-    common_tls_context: {
-      tls_certificates: [
-        { certificate_chain: { filename: certificate.cert }, private_key: { filename: certificate.key } },
-      ],
-    },
+const tls = tlsSocket("Downstream", {
+  common_tls_context: {
+    tls_certificates: [
+      { certificate_chain: { filename: certificate.cert }, private_key: { filename: certificate.key } },
+    ],
   },
-};
-const tlsInspector = { name: "tls", typed_config: { "@type": `${filters}.listener.tls_inspector.v3.TlsInspector` } };
+});
 const proxyProtocol = {
   name: "proxy",
   typed_config: { "@type": `${filters}.listener.proxy_protocol.v3.ProxyProtocol` },
@@ -128,17 +133,9 @@ for (const { name, log, lines: expected = 1, run } of cases) {
 }
 
 function logs(side: string, name: string, flags: readonly string[] = []): object {
-  const typed_config = {
-    "@type": "type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog",
-    path: join(folder, `${side}-${name}.log`),
-    log_format: {
-      text_format_source: {
-        inline_string: `${fields.map((field) => `${field.replace(/\(.*/, "")}=%${field}%`).join(" ")}\n`,
-      },
-    },
-  };
+  const format = fields.map((field) => `${field.replace(/\(.*/, "")}=%${field}%`).join(" ");
   const filter = flags.length === 0 ? {} : { filter: { response_flag_filter: { flags } } };
-  return { access_log: [{ name: "file", ...filter, typed_config }] };
+  return { access_log: [{ ...accessLog(join(folder, `${side}-${name}.log`), format), ...filter }] };
 }
 
 function linesOf({ name }: Side, log: string): string[] {

@@ -10,6 +10,7 @@ import { freePorts, type ProxyProcess, startProxy } from "../differential/proces
 import { candidateCommand } from "../differential/suite.ts";
 import { peer } from "../peers.ts";
 import { Authority } from "./certificates.ts";
+import { tlsSocket } from "./sides.ts";
 
 // PROXY protocol headers, good and bad, to Nuncio and to real Envoy: the same answers, addresses and counts.
 
@@ -268,17 +269,13 @@ function bootstrap(side: (typeof sides)[0], backendPort: number): object {
     filter_chains: chains,
   });
   const range = (prefix: string) => ({ address_prefix: prefix, prefix_len: 16 });
-  const secure = {
-    name: "tls",
-    typed_config: {
-      "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext",
-      common_tls_context: {
-        tls_certificates: [
-          { certificate_chain: { filename: certificate.cert }, private_key: { filename: certificate.key } },
-        ],
-      },
+  const secure = tlsSocket("Downstream", {
+    common_tls_context: {
+      tls_certificates: [
+        { certificate_chain: { filename: certificate.cert }, private_key: { filename: certificate.key } },
+      ],
     },
-  };
+  });
   return {
     admin: { address: address(side.adminPort) },
     static_resources: {
