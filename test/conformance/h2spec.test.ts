@@ -8,6 +8,7 @@ import { afterAll, afterEach, expect, test } from "vitest";
 import { requirePeer } from "../peers.ts";
 import { Authority } from "../proxy/certificates.ts";
 import { type Nuncio, startNuncio } from "../proxy/nuncio.ts";
+import { tlsSocket } from "../proxy/sides.ts";
 
 // All of h2spec: generic, hpack and http2. Real Envoy 1.40 passes 133 of the 145 (2026-11-25).
 
@@ -35,16 +36,12 @@ test("HTTP/2 over TLS", { timeout: 120_000 }, async (context) => {
   const files = new Authority(folder).issue("server", "DNS:localhost");
   const nuncio = await start(
     {},
-    {
-      name: "tls",
-      typed_config: {
-        "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext",
-        common_tls_context: {
-          alpn_protocols: ["h2", "http/1.1"],
-          tls_certificates: [{ certificate_chain: { filename: files.cert }, private_key: { filename: files.key } }],
-        },
+    tlsSocket("Downstream", {
+      common_tls_context: {
+        alpn_protocols: ["h2", "http/1.1"],
+        tls_certificates: [{ certificate_chain: { filename: files.cert }, private_key: { filename: files.key } }],
       },
-    },
+    }),
   );
   expect(await run(h2spec, nuncio.port, ["-t", "-k"])).toBe("145 tests, 145 passed, 0 skipped, 0 failed");
 });

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { freePorts } from "../differential/process.ts";
 import { candidateCommand } from "../differential/suite.ts";
 import { peer } from "../peers.ts";
+import { tlsSocket } from "../proxy/sides.ts";
 import { apiSource, until, xdsCluster } from "./control-plane.ts";
 import { address, fileText, type Resource } from "./test-resources.ts";
 
@@ -106,18 +107,14 @@ function listeners(ports: readonly number[]): Resource[] {
   const cors = "type.googleapis.com/envoy.extensions.filters.http.cors.v3.Cors";
   const discovered = { name: "discovered", config_discovery: { config_source: source, type_urls: [cors] } };
   const tls = (certificate: string, authority: string | null) => ({
-    transport_socket: {
-      name: "tls",
-      typed_config: {
-        "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext",
-        common_tls_context: {
-          tls_certificate_sds_secret_configs: [{ name: certificate, sds_config: source }],
-          ...(authority === null
-            ? {}
-            : { validation_context_sds_secret_config: { name: authority, sds_config: source } }),
-        },
+    transport_socket: tlsSocket("Downstream", {
+      common_tls_context: {
+        tls_certificate_sds_secret_configs: [{ name: certificate, sds_config: source }],
+        ...(authority === null
+          ? {}
+          : { validation_context_sds_secret_config: { name: authority, sds_config: source } }),
       },
-    },
+    }),
   });
   const chains: Record<string, object[]> = {
     plain: [chain(inline)],

@@ -7,6 +7,7 @@ import { connect as connectTls } from "node:tls";
 import { expect, type TestContext, test } from "vitest";
 import { Authority } from "../proxy/certificates.ts";
 import { type Nuncio, startNuncio } from "../proxy/nuncio.ts";
+import { tlsSocket } from "../proxy/sides.ts";
 
 // What one worker without TLS cannot show of filters in front of the connection manager.
 
@@ -79,15 +80,11 @@ test("a TLS connection is counted until it ends, and one too many never gets a h
   const folder = mkdtempSync(join(tmpdir(), "nuncio-network-"));
   context.onTestFinished(() => rmSync(folder, { recursive: true }));
   const { cert, key } = new Authority(folder).issue("server", "DNS:server.example");
-  const transportSocket = {
-    name: "tls",
-    typed_config: {
-      "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext",
-      common_tls_context: {
-        tls_certificates: [{ certificate_chain: { filename: cert }, private_key: { filename: key } }],
-      },
+  const transportSocket = tlsSocket("Downstream", {
+    common_tls_context: {
+      tls_certificates: [{ certificate_chain: { filename: cert }, private_key: { filename: key } }],
     },
-  };
+  });
   const proxy = await start(context, { networkFilters: [limit(1)], transportSocket, args: ["--concurrency", "1"] });
   for (let round = 0; round < 3; round++) {
     const first = connectTls({ port: proxy.port, host: "127.0.0.1", rejectUnauthorized: false });

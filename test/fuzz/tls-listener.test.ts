@@ -7,6 +7,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { Authority } from "../proxy/certificates.ts";
 import { type Nuncio, startNuncio } from "../proxy/nuncio.ts";
+import { tlsSocket } from "../proxy/sides.ts";
 import { captures, mutated, runs } from "./mutate.ts";
 
 // Handshakes with bytes changed, cut, followed by rubbish, and with tickets that are not ours: OpenSSL and Node's binding to it are not our code, and
@@ -28,18 +29,14 @@ test.each([false, true])("broken handshakes leave nothing behind (client certifi
         }),
       ],
     },
-    transportSocket: {
-      name: "tls",
-      typed_config: {
-        "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext",
-        require_client_certificate: asksClients,
-        common_tls_context: {
-          alpn_protocols: ["h2", "http/1.1"],
-          tls_certificates: [{ certificate_chain: { filename: cert }, private_key: { filename: key } }],
-          validation_context: { trusted_ca: { filename: authority.ca } },
-        },
+    transportSocket: tlsSocket("Downstream", {
+      require_client_certificate: asksClients,
+      common_tls_context: {
+        alpn_protocols: ["h2", "http/1.1"],
+        tls_certificates: [{ certificate_chain: { filename: cert }, private_key: { filename: key } }],
+        validation_context: { trusted_ca: { filename: authority.ca } },
       },
-    },
+    }),
   });
   try {
     // A ticket is in the clear in the next hello: changed ones are of unknown keys, or broken.

@@ -9,6 +9,7 @@ import { Agent, request as undiciRequest } from "undici";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { Authority } from "./certificates.ts";
 import { type Nuncio, startNuncio } from "./nuncio.ts";
+import { tlsSocket } from "./sides.ts";
 
 // Clients that choose their version of HTTP by ALPN, as browsers do.
 
@@ -30,16 +31,12 @@ beforeAll(async () => {
     proxies[name] = await startNuncio({
       backendPort: (backend.address() as AddressInfo).port,
       args: ["--concurrency", "1"],
-      transportSocket: {
-        name: "tls",
-        typed_config: {
-          "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext",
-          common_tls_context: {
-            alpn_protocols: alpn,
-            tls_certificates: [{ certificate_chain: { filename: files.cert }, private_key: { filename: files.key } }],
-          },
+      transportSocket: tlsSocket("Downstream", {
+        common_tls_context: {
+          alpn_protocols: alpn,
+          tls_certificates: [{ certificate_chain: { filename: files.cert }, private_key: { filename: files.key } }],
         },
-      },
+      }),
     });
   }
 });

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { Authority } from "./certificates.ts";
 import { startNuncio } from "./nuncio.ts";
+import { tlsSocket } from "./sides.ts";
 
 // RFC 9110 section 15.5.20; HTTP/2 clients send other names on one connection (RFC 9113 section 9.1.1).
 
@@ -15,16 +16,12 @@ test.each([true, false])(
     const files = new Authority(folder).issue("server", "DNS:a.example,DNS:*.b.example");
     const nuncio = await startNuncio({
       backendPort: 1,
-      transportSocket: {
-        name: "tls",
-        typed_config: {
-          "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext",
-          common_tls_context: {
-            alpn_protocols: ["h2"],
-            tls_certificates: [{ certificate_chain: { filename: files.cert }, private_key: { filename: files.key } }],
-          },
+      transportSocket: tlsSocket("Downstream", {
+        common_tls_context: {
+          alpn_protocols: ["h2"],
+          tls_certificates: [{ certificate_chain: { filename: files.cert }, private_key: { filename: files.key } }],
         },
-      },
+      }),
       manager: {
         route_config: {
           virtual_hosts: [

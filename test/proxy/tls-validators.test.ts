@@ -8,6 +8,7 @@ import { freePorts, type ProxyProcess, startProxy } from "../differential/proces
 import { candidateCommand } from "../differential/suite.ts";
 import { peer } from "../peers.ts";
 import { Authority, type CertificateFiles } from "./certificates.ts";
+import { tlsSocket } from "./sides.ts";
 
 // Envoy's SPIFFE validator and PKCS #12, for the same clients on both.
 
@@ -163,13 +164,9 @@ function bootstrap(ports: { plain: number; matched: number; pkcs12: number }, ad
     filter_chains: [
       {
         filters: [{ name: "envoy.filters.network.http_connection_manager", typed_config: manager }],
-        transport_socket: {
-          name: "tls",
-          typed_config: {
-            "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext",
-            common_tls_context: common,
-          },
-        },
+        transport_socket: tlsSocket("Downstream", {
+          common_tls_context: common,
+        }),
       },
     ],
   });
