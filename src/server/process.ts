@@ -4,6 +4,7 @@ import type { ContextCertificates } from "../config/certificate-facts.ts";
 import type { ExplainWorld } from "../explain/world.ts";
 import { addressText, type SocketAddress } from "../net/address.ts";
 import { errnoText } from "../net/errno.ts";
+import { nativeStreams } from "../net/native-streams.ts";
 import { daysUntil } from "./admin/certs.ts";
 import type { AdminServer } from "./admin/server.ts";
 import type { AdminState, ClusterStatus, ConfigSnapshot, ServerState } from "./admin/state.ts";
@@ -100,6 +101,7 @@ export class ServerProcess {
       reopenLogs: () => this.reopenLogs(),
       log: (level, message) => log.log(level, "main", message),
     });
+    if (nativeStreams === null) log.log("warning", "main", publicStreams);
     this.watchMainThread();
     await this.startAdmin();
     this.phase = "INITIALIZING";
@@ -281,3 +283,4 @@ export class ServerProcess {
 
 const stateNumbers = { LIVE: 0, DRAINING: 1, PRE_INITIALIZING: 2, INITIALIZING: 3 } as const;
 const watchdogPeriodMs = 100;
+const publicStreams = `Node ${process.version} does not give its inner streams: each connection costs more, and no listener can have TLS. Node 26 does, without its flag --permission`;

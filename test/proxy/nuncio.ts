@@ -31,6 +31,8 @@ export interface NuncioOptions {
   binary?: string;
   args?: string[];
   env?: Record<string, string>;
+  /** More flags for its Node. */
+  nodeFlags?: readonly string[];
   /** Merged over the connection manager. */
   manager?: Record<string, unknown>;
   /** The access log's file name in `folder`; none without it. */
@@ -51,6 +53,15 @@ export interface NuncioOptions {
   bootstrap?: Record<string, unknown>;
 }
 
+/** Node's permission model keeps its bindings back, as a later Node may. */
+export const withoutBindings = [
+  "--permission",
+  "--allow-fs-read=*",
+  "--allow-fs-write=*",
+  "--allow-net",
+  "--allow-worker",
+] as const;
+
 /** Starts bin/nuncio in front of one backend on loopback and waits until it serves. */
 export async function startNuncio(options: NuncioOptions): Promise<Nuncio> {
   const folder = mkdtempSync(join(tmpdir(), "nuncio-test-"));
@@ -61,7 +72,7 @@ export async function startNuncio(options: NuncioOptions): Promise<Nuncio> {
   const args = ["-c", file, "--disable-hot-restart", ...(options.args ?? [])];
   const child = spawn(options.binary ?? binary, args, {
     stdio: ["ignore", "pipe", "pipe"],
-    env: { ...process.env, ...options.env },
+    env: { ...process.env, ...nodeWith(options.nodeFlags ?? [], folder), ...options.env },
   });
   let output = "";
   const keep = (data: Buffer) => (output += data.toString());
@@ -103,6 +114,13 @@ export async function startNuncio(options: NuncioOptions): Promise<Nuncio> {
   }
   await nuncio.stop();
   throw new Error(`bin/nuncio did not become ready:\n${output}`);
+}
+
+function nodeWith(flags: readonly string[], folder: string): Record<string, string> {
+  if (flags.length === 0) return {};
+  const launcher = join(folder, "node");
+  writeFileSync(launcher, `#!/bin/sh\nexec "${process.execPath}" ${flags.join(" ")} "$@"\n`, { mode: 0o755 });
+  return { NUNCIO_NODE: launcher };
 }
 
 function bootstrap(options: NuncioOptions, port: number, adminPort: number, folder: string): object {

@@ -1,6 +1,6 @@
 import { type SecureContext, TLSSocket } from "node:tls";
 import type { AcceptedSocket, Owned } from "../accepted-socket.ts";
-import { type DuplexStream, nativeBinding, type SocketHandle } from "../native-streams.ts";
+import { type DuplexStream, nativeBinding, nativeStreams, type SocketHandle } from "../native-streams.ts";
 
 /** What a server makes of a handshake. */
 export interface AcceptOptions {
@@ -90,7 +90,9 @@ interface TlsBinding {
   wrap(handle: SocketHandle, context: unknown, isServer: boolean, hasActiveWrite: boolean): TlsWrap;
 }
 
-/** There is no public way to it: a Node without it serves no TLS. */
+/** There is no public way to it. */
 const binding = nativeBinding("tls_wrap") as TlsBinding | null;
+/** Whether this Node can put TLS over an accepted socket. */
+export const canAcceptTls: boolean = binding !== null && nativeStreams !== null;
 const serverOptions = { isServer: true };
 Object.setPrototypeOf(AcceptedTls.prototype, TLSSocket.prototype);

@@ -17,6 +17,7 @@ import {
   UpstreamTlsContextSchema,
 } from "../../proto/generated/envoy/extensions/transport_sockets/tls/v3/tls_pb.ts";
 import type { Problems } from "../../proto/problems.ts";
+import { canAcceptTls } from "./accepted-tls.ts";
 import type { Secrets } from "./contexts.ts";
 import { parseKeyLog } from "./key-log.ts";
 import { parseCertificates } from "./parse-certificate.ts";
@@ -51,6 +52,10 @@ export function parseDownstreamTls(
     ],
     harmless: ["disable_stateful_session_resumption", "full_scan_certs_on_sni_mismatch", "prefer_client_ciphers"],
   });
+  if (!canAcceptTls) {
+    const node = `Node ${process.version} does not give the bindings that a listener's TLS needs`;
+    problems.error("", `${node}. Node 26 does, without its flag --permission`);
+  }
   const common = parseCommon(message.commonTlsContext, secrets, problems.at("common_tls_context"), "TLSv1.3");
   const ticketKeys = parseTicketKeys(message, secrets, problems);
   if (common === null || ticketKeys === undefined) return null;
