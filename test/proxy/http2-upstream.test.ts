@@ -12,7 +12,6 @@ import {
   type ServerHttp2Stream,
 } from "node:http2";
 import type { AddressInfo } from "node:net";
-import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, expect, test } from "vitest";
 import { type Nuncio, type NuncioOptions, startNuncio } from "./nuncio.ts";
 
@@ -91,17 +90,21 @@ test("more connections are made where the peer takes few streams", async () => {
 });
 
 test("GOAWAY of the upstream: what it took is answered, what comes later goes to a new connection", async () => {
-  const { client, sessions } = await start((stream, headers) => {
-    if (headers[":path"] === "/last") stream.session?.goaway(constants.NGHTTP2_NO_ERROR, stream.id);
-    setTimeout(() => {
-      stream.respond({ ":status": 200 });
-      stream.end(String(headers[":path"]));
-    }, 150);
+  let release: () => void = () => {};
+  const released = new Promise<void>((resolve) => (release = resolve));
+  const { client, nuncio, sessions } = await start(async (stream, headers) => {
+    if (headers[":path"] === "/last") {
+      stream.session?.goaway(constants.NGHTTP2_NO_ERROR, stream.id);
+      await released;
+    }
+    stream.respond({ ":status": 200 });
+    stream.end(String(headers[":path"]));
   });
   const last = http2(client, "/last");
-  await sleep(60);
-  const next = http2(client, "/next");
-  expect([await last, await next]).toEqual(["/last", "/next"]);
+  await expect.poll(() => nuncio.stat("cluster.backend.upstream_cx_close_notify"), { timeout: 10_000 }).toBe(1);
+  expect(await http2(client, "/next")).toBe("/next");
+  release();
+  expect(await last).toBe("/last");
   expect(sessions).toHaveLength(2);
 });
 
@@ -121,7 +124,7 @@ test("a stream that the upstream resets is 503 for its client, and no one else's
 
 test("a client that goes away resets its upstream stream alone", async () => {
   let code = -1;
-  const { client, sessions } = await start((stream, headers) => {
+  const { client, seen, sessions } = await start((stream, headers) => {
     stream.on("close", () => {
       if (headers[":path"] === "/hang") code = stream.rstCode;
     });
@@ -131,9 +134,9 @@ test("a client that goes away resets its upstream stream alone", async () => {
   });
   const hanging = client.request({ ":path": "/hang", ":authority": "a" });
   hanging.on("error", () => {});
-  await sleep(150);
+  await expect.poll(() => seen.length, { timeout: 10_000 }).toBe(1);
   hanging.close(constants.NGHTTP2_CANCEL);
-  await expect.poll(() => code).toBe(constants.NGHTTP2_CANCEL);
+  await expect.poll(() => code, { timeout: 10_000 }).toBe(constants.NGHTTP2_CANCEL);
   expect(await http2(client, "/")).toBe("ok");
   expect(sessions).toHaveLength(1);
 });
