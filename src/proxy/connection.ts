@@ -44,6 +44,8 @@ export class HttpConnection implements TransportSink, StreamConnection {
   #requests = 0;
   #isClosing = false;
   #isDraining = false;
+  /** Its listener, chain or address is no more. */
+  #isLeaving = false;
   #isHeadTimed = false;
   /** codec_type AUTO, and nothing was read yet. */
   #mayBeHttp2: boolean;
@@ -97,7 +99,7 @@ export class HttpConnection implements TransportSink, StreamConnection {
   /** Asked in front of each response. Envoy begins to drain a connection here. */
   get mustClose(): boolean {
     if (this.#isClosing || this.#isDraining) return true;
-    if (!this.#owner.sendsAway) return false;
+    if (!this.#owner.sendsAway && !this.#isLeaving) return false;
     this.hcm.stats.count("downstream_cx_drain_close");
     this.#startDrain();
     return true;
@@ -232,7 +234,7 @@ export class HttpConnection implements TransportSink, StreamConnection {
       return;
     }
     this.#idleSince = eventClock.now;
-    if (this.#owner.isDraining) this.#timer.set(eventClock.now, drainGraceMs);
+    if (this.#owner.isDraining || this.#isLeaving) this.#timer.set(eventClock.now, drainGraceMs);
     else if (this.hcm.spec.idleTimeoutMs > 0) this.#timer.set(eventClock.now, this.hcm.spec.idleTimeoutMs);
   }
 
@@ -241,10 +243,11 @@ export class HttpConnection implements TransportSink, StreamConnection {
   }
 
   /**
-   * The listener drains: a busy connection goes after its response. One that was busy a moment ago may have the next request
+   * A busy connection is told to go with its response. One that was busy a moment ago may have the next request
    * on its way, so only one that is idle for drainGraceMs is closed.
    */
   drain(): void {
+    this.#isLeaving = true;
     this.#codec.closeIsNotice = true;
     if (this.#stream !== null || this.#isHeadTimed || this.#isClosing) return;
     const left = this.#idleSince + drainGraceMs - eventClock.now;
@@ -333,7 +336,7 @@ export class HttpConnection implements TransportSink, StreamConnection {
 
   /** Envoy drains a connection that had a request: one that comes meanwhile is answered, and told to close. */
   #onIdle(): void {
-    if (this.#owner.isDraining) {
+    if (this.#owner.isDraining || this.#isLeaving) {
       this.#closeDrained();
       return;
     }
