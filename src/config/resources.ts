@@ -1,7 +1,7 @@
-import { addressText } from "../net/address.ts";
 import type { Bootstrap } from "../proto/generated/envoy/config/bootstrap/v3/bootstrap_pb.ts";
 import type { Problems } from "../proto/problems.ts";
 import { suggest } from "../proto/suggest.ts";
+import { checkOwnAddresses } from "../proxy/check-listener.ts";
 import { parseListener } from "../proxy/parse-listener.ts";
 import type { ListenerSpec } from "../proxy/spec.ts";
 import { clusterNames } from "../router/cluster-names.ts";
@@ -44,11 +44,10 @@ export function bootstrapToSpecs(
     clusters.push(spec);
   }
   const known = new Set((resources?.clusters ?? []).map((cluster) => cluster.name));
-  const addresses = new Map<string, string>();
   for (const [i, message] of (resources?.listeners ?? []).entries()) {
     const spec = parseListener(message, at.at(`listeners[${i}]`), secrets);
     if (spec === null) continue;
-    checkAddress(spec, i, addresses, at);
+    checkOwnAddresses(spec, listeners, at.at(`listeners[${i}]`));
     for (const [c, chain] of spec.filterChains.entries()) {
       const path = `listeners[${i}].${message.defaultFilterChain !== undefined && c === message.filterChains.length ? "default_filter_chain" : `filter_chains[${c}]`}.filters[0].typed_config.route_config`;
       const routes = chain.hcm.routeConfig;
@@ -65,16 +64,4 @@ export function bootstrapToSpecs(
   }
   const dynamic = parseDynamicResources(bootstrap, problems);
   return problems.errorCount > before ? null : { listeners, clusters, dynamic };
-}
-
-function checkAddress(spec: ListenerSpec, i: number, addresses: Map<string, string>, problems: Problems): void {
-  if (spec.address.path === null && spec.address.port === 0) return;
-  const text = addressText(spec.address);
-  const other = addresses.get(text);
-  if (other !== undefined) {
-    problems.error(`listeners[${i}].address`, `${text} is the address of listener "${other}" already`, {
-      envoyText: `error adding listener: '${spec.name}' has duplicate address '${text}' as existing listener, to check if the listener has duplicated addresses with other listeners or 'enable_reuse_port' is set to 'false' for the listener`,
-    });
-  }
-  addresses.set(text, spec.name);
 }

@@ -1,6 +1,6 @@
 import { stripTrailingDot } from "../http/authority.ts";
 import type { RequestHead } from "../http/header-block.ts";
-import { hostPort } from "../net/address.ts";
+import { hostPort, type SocketAddress } from "../net/address.ts";
 import { noListener } from "../observability/facts.ts";
 import { localReplies } from "../observability/local-replies.ts";
 import { StreamInfo } from "../observability/stream-info.ts";
@@ -8,7 +8,7 @@ import { ClientCert } from "../proxy/client-cert.ts";
 import { RequestHeaderPolicy } from "../proxy/header-policy.ts";
 import { treatPath } from "../proxy/path-policy.ts";
 import { strippedPort } from "../proxy/request-admission.ts";
-import type { HcmSpec, ListenerSpec } from "../proxy/spec.ts";
+import type { HcmSpec } from "../proxy/spec.ts";
 import { upgradeType } from "../proxy/upgrade.ts";
 import type { Answer, Explanation } from "./explanation.ts";
 
@@ -21,10 +21,16 @@ export interface Admission {
   upgrade: string;
 }
 
+/** What connections come to. */
+interface AskedListener {
+  name: string;
+  address: SocketAddress;
+}
+
 /** Does to a head what the connection manager does before the routes are asked: see admitRequest. */
 export function admit(
   head: RequestHead,
-  listener: ListenerSpec,
+  listener: AskedListener,
   spec: HcmSpec,
   isTls: boolean,
   source: string,
@@ -80,7 +86,7 @@ function answerOf(status: number, why: string): Answer {
   return { status, location: "", body: "", why };
 }
 
-function streamInfo(head: RequestHead, { name, address }: ListenerSpec, source: string): StreamInfo {
+function streamInfo(head: RequestHead, { name, address }: AskedListener, source: string): StreamInfo {
   const info = new StreamInfo();
   info.request = head;
   info.protocol = "HTTP/1.1";

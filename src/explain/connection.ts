@@ -1,9 +1,9 @@
 import { isIP } from "node:net";
 import { hostOf } from "../http/authority.ts";
-import { addressText } from "../net/address.ts";
+import type { SocketAddress } from "../net/address.ts";
 import { suggest } from "../proto/suggest.ts";
 import { filterChainFates, linkMatch } from "../proxy/filter-chain-match.ts";
-import { allFilterChains, type FilterChainSpec, type ListenerSpec } from "../proxy/spec.ts";
+import { addressesText, allFilterChains, type FilterChainSpec, type ListenerSpec } from "../proxy/spec.ts";
 import { type MatchFacts, UnchosenConnection } from "../router/matching/match-facts.ts";
 import { linkMatcher } from "../router/matching/match-tree.ts";
 import type { MatcherSpec } from "../router/matching/spec.ts";
@@ -21,17 +21,26 @@ export interface ListenerWish {
   source: string;
 }
 
+/** A listener, and which of its addresses the connection came to. */
+export interface ChosenListener {
+  listener: ListenerSpec;
+  address: SocketAddress;
+  why: string;
+}
+
 /** The listener of a request and why; a string says why there is none. */
 export function chooseListener(
   listeners: readonly ListenerSpec[],
   request: AskedRequest,
   wish: ListenerWish,
-): { listener: ListenerSpec; why: string } | string {
-  const list = listeners.map(({ name, address }) => `"${name}" (${addressText(address)})`).join(", ");
+): ChosenListener | string {
+  const list = listeners.map(({ name, addresses }) => `"${name}" (${addressesText(addresses)})`).join(", ");
   if (listeners.length === 0) return "there is no listener";
+  const urlPort = request.port === 0 ? (request.scheme === "https" ? 443 : 80) : request.port;
   if (wish.name !== "") {
     const listener = listeners.find(({ name }) => name === wish.name);
-    if (listener !== undefined) return { listener, why: "asked for by name" };
+    if (listener !== undefined)
+      return { listener, address: addressFor(listener, wish.port || urlPort), why: "asked for by name" };
     const near = suggest(
       wish.name,
       listeners.map(({ name }) => name),
@@ -39,21 +48,36 @@ export function chooseListener(
     return `there is no listener "${wish.name}".${near === null ? "" : ` Did you mean "${near}"?`} There are ${list}`;
   }
   if (wish.port !== 0) {
-    const listener = listeners.find(({ address }) => address.port === wish.port);
-    return listener === undefined
+    const found = byPort(listeners, wish.port);
+    return found === null
       ? `no listener has port ${wish.port}; there are ${list}`
-      : { listener, why: "asked for by port" };
+      : { ...found, why: "asked for by port" };
   }
-  const port = request.port === 0 ? (request.scheme === "https" ? 443 : 80) : request.port;
-  const byPort = listeners.find(({ address }) => address.path === null && address.port === port);
-  if (byPort !== undefined) return { listener: byPort, why: `the URL's port is ${port}` };
+  const found = byPort(listeners, urlPort);
+  if (found !== null) return { ...found, why: `the URL's port is ${urlPort}` };
   const [only] = listeners;
-  if (listeners.length === 1 && only !== undefined) return { listener: only, why: "the only one" };
+  if (listeners.length === 1 && only !== undefined)
+    return { listener: only, address: addressFor(only, 0), why: "the only one" };
   const isTls = request.scheme === "https";
   const fitting = listeners.filter((one) => allFilterChains(one).some(({ tls }) => (tls !== null) === isTls));
   const [fit] = fitting;
-  if (fitting.length === 1 && fit !== undefined) return { listener: fit, why: `the only one for ${request.scheme}` };
+  if (fitting.length === 1 && fit !== undefined)
+    return { listener: fit, address: addressFor(fit, 0), why: `the only one for ${request.scheme}` };
   return `several listeners could get it: say --listener NAME or --port N; there are ${list}`;
+}
+
+function byPort(listeners: readonly ListenerSpec[], port: number): Omit<ChosenListener, "why"> | null {
+  for (const listener of listeners) {
+    const address = addressFor(listener, port);
+    if (address.path === null && address.port === port) return { listener, address };
+  }
+  return null;
+}
+
+/** The first with that port, else the first. */
+function addressFor({ addresses }: ListenerSpec, port: number): SocketAddress {
+  const found = addresses.find(({ address }) => address.path === null && address.port === port);
+  return (found ?? addresses[0]).address;
 }
 
 /** The filter chain of a connection. */
@@ -71,12 +95,13 @@ interface ChosenChain {
 /** The filter chain of the request's connection. */
 export function chooseChain(
   listener: ListenerSpec,
+  address: SocketAddress,
   request: AskedRequest,
   source: string,
   runtime: RuntimeLookup,
 ): ChosenChain {
   const { filterChains, filterChainMatcher } = listener;
-  const facts = factsOf(listener, request, source);
+  const facts = factsOf(listener, address, request, source);
   if (filterChainMatcher !== null) return matchedChain(listener, filterChainMatcher, facts, runtime);
   const fates = filterChainFates(
     filterChains.map(({ match }) => linkMatch(match)),
@@ -112,8 +137,12 @@ export function chainName(name: string | undefined, index: number): string {
   return name === undefined || name === "" ? `filter_chains[${index}]` : name;
 }
 
-function factsOf(listener: ListenerSpec, request: AskedRequest, source: string): MatchFacts {
-  const { address, listenerFilters, filterChainMatcher } = listener;
+function factsOf(
+  { listenerFilters, filterChainMatcher }: ListenerSpec,
+  address: SocketAddress,
+  request: AskedRequest,
+  source: string,
+): MatchFacts {
   // filter_chain_match brings the inspector with it.
   const readsTls = filterChainMatcher === null || listenerFilters.some(({ kind }) => kind === "tls_inspector");
   const isTls = request.scheme === "https" && readsTls;

@@ -1,11 +1,11 @@
 import type { RequestHead } from "../http/header-block.ts";
 import { addressText } from "../net/address.ts";
 import { compileValue } from "../proxy/link-hcm.ts";
-import type { HcmSpec, ListenerSpec } from "../proxy/spec.ts";
+import type { HcmSpec } from "../proxy/spec.ts";
 import { linkRouteTable } from "../router/route-table.ts";
 import { finish } from "../router/slices.ts";
 import { type Admission, admit } from "./admit.ts";
-import { chainName, chooseChain, chooseListener } from "./connection.ts";
+import { type ChosenListener, chainName, chooseChain, chooseListener } from "./connection.ts";
 import type { Explanation } from "./explanation.ts";
 import { describeFilters } from "./filters.ts";
 import { forwardTo } from "./forward.ts";
@@ -20,9 +20,9 @@ import type { ExplainWorld } from "./world.ts";
 export function explain(world: ExplainWorld, request: AskedRequest, options: ExplainOptions): Explanation | string {
   const chosen = chooseListener(world.listeners, request, options);
   if (typeof chosen === "string") return chosen;
-  const { listener, why } = chosen;
-  const explanation = begin(request, listener, why, options.random);
-  const chain = chooseChain(listener, request, options.source, world.runtime);
+  const { listener, address } = chosen;
+  const explanation = begin(request, chosen, options.random);
+  const chain = chooseChain(listener, address, request, options.source, world.runtime);
   explanation.otherChains = chain.others;
   if (chain.spec === null) {
     const why = chain.why === "" ? "no filter chain matches" : `${chain.why}, and no filter chain is for it`;
@@ -47,7 +47,7 @@ export function explain(world: ExplainWorld, request: AskedRequest, options: Exp
   const { hcm } = chain.spec;
   const head = headOf(request);
   const internalOnly = () => routesFor(hcm, head, world).config?.internalOnlyHeaders ?? [];
-  const admission = admit(head, listener, hcm, isTls, options.source, internalOnly);
+  const admission = admit(head, { name: listener.name, address }, hcm, isTls, options.source, internalOnly);
   explanation.normalized = admission.normalized;
   explanation.answer = admission.answer;
   if (explanation.answer === null) explainRoute(explanation, world, hcm, head, admission, options, request);
@@ -125,11 +125,11 @@ function explainRoute(
   forwardTo(explanation, facts, parts, { world, upgrade, request });
 }
 
-function begin(request: AskedRequest, listener: ListenerSpec, why: string, random: number): Explanation {
+function begin(request: AskedRequest, { listener, address, why }: ChosenListener, random: number): Explanation {
   const { method, scheme, authority, path } = request;
   return {
     request: { method, url: method === "CONNECT" ? authority : `${scheme}://${authority}${path}`, random },
-    listener: { name: listener.name, address: addressText(listener.address), why },
+    listener: { name: listener.name, address: addressText(address), why },
     filterChain: null,
     otherChains: [],
     normalized: [],

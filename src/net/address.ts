@@ -20,6 +20,11 @@ export function hostPort(host: string, port: number): string {
   return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
+/** One end of a connection as Envoy prints it: of a Unix socket the path, "" where it has none. */
+export function endText(host: string, port: number): string {
+  return port === 0 ? host : hostPort(host, port);
+}
+
 /** An IP address as Envoy prints it: "2001:DB8:0:0::1" is "2001:db8::1". */
 export function canonicalIp(ip: string): string {
   return ip.includes(":") ? new NodeAddress({ address: ip, family: "ipv6" }).address : ip;

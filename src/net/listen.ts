@@ -1,6 +1,8 @@
+import { chmodSync } from "node:fs";
 import net from "node:net";
 import type { SocketAddress } from "./address.ts";
-import type { SocketHandle } from "./native-streams.ts";
+import { nodePath, removeLeftSocket } from "./bind.ts";
+import type { SocketHandle, SocketName } from "./native-streams.ts";
 import type { TcpKeepaliveSpec } from "./tcp-keepalive.ts";
 
 /**
@@ -9,7 +11,45 @@ import type { TcpKeepaliveSpec } from "./tcp-keepalive.ts";
  */
 export function listen(
   address: SocketAddress,
-  options: { backlog: number; reusePort: boolean; ipv6Only: boolean; keepalive: () => TcpKeepaliveSpec | null },
+  options: ListenOptions,
+  onConnection: (handle: SocketHandle) => void,
+): Promise<net.Server> {
+  const { path } = address;
+  return path === null ? open(address, options, onConnection) : openPath(path, options, onConnection);
+}
+
+export interface ListenOptions {
+  backlog: number;
+  reusePort: boolean;
+  ipv6Only: boolean;
+  keepalive: () => TcpKeepaliveSpec | null;
+  /** Of a Unix socket's file; 0 leaves what the umask makes. */
+  mode: number;
+}
+
+/** One whose process is gone stands in nobody's way. Both ends of its connections are called by its path, as Envoy has it. */
+async function openPath(
+  path: string,
+  options: ListenOptions,
+  onConnection: (handle: SocketHandle) => void,
+): Promise<net.Server> {
+  removeLeftSocket(path);
+  const nameIt = (into: SocketName) => {
+    into.address = path;
+    into.port = 0;
+    return 0;
+  };
+  const server = await open({ host: "", port: 0, path: nodePath(path) }, options, (handle) => {
+    handle.getsockname = handle.getpeername = nameIt;
+    onConnection(handle);
+  });
+  if (options.mode !== 0) chmodSync(path, options.mode);
+  return server;
+}
+
+function open(
+  { host, port, path }: SocketAddress,
+  options: ListenOptions,
   onConnection: (handle: SocketHandle) => void,
 ): Promise<net.Server> {
   const server = net.createServer({ noDelay: true, pauseOnConnect: true, allowHalfOpen: true }, (socket) => {
@@ -20,11 +60,11 @@ export function listen(
   return new Promise((resolve, reject) => {
     server.once("error", reject);
     server.listen(
-      address.path !== null
-        ? { path: address.path.startsWith("@") ? `\0${address.path.slice(1)}` : address.path, backlog: options.backlog }
+      path !== null
+        ? { path, backlog: options.backlog }
         : {
-            host: address.host,
-            port: address.port,
+            host,
+            port,
             backlog: options.backlog,
             reusePort: options.reusePort,
             ipv6Only: options.ipv6Only,

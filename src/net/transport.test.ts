@@ -51,7 +51,7 @@ async function connectPair(): Promise<Pair> {
   const accepted = new Promise<Transport>((resolve) => (onAccept = resolve));
   const listening = await listen(
     { host: "127.0.0.1", port: 0, path: null },
-    { backlog: 16, reusePort: false, ipv6Only: false, keepalive: () => null },
+    { backlog: 16, reusePort: false, ipv6Only: false, keepalive: () => null, mode: 0 },
     (handle) => onAccept(acceptTransport(handle, serverSink, watermark)),
   );
   open.servers.push(listening);
@@ -191,7 +191,7 @@ it("names a refused connection", async () => {
   const { listen } = await import("./listen.ts");
   const unused = await listen(
     { host: "127.0.0.1", port: 0, path: null },
-    { backlog: 1, reusePort: false, ipv6Only: false, keepalive: () => null },
+    { backlog: 1, reusePort: false, ipv6Only: false, keepalive: () => null, mode: 0 },
     () => {},
   );
   const { port } = unused.address() as AddressInfo;

@@ -2,7 +2,7 @@ import type { EventEmitter } from "node:events";
 import net from "node:net";
 import { TLSSocket } from "node:tls";
 import { AcceptedSocket, type Reader, readBuffer } from "./accepted-socket.ts";
-import { hostPort } from "./address.ts";
+import { endText } from "./address.ts";
 import { eventClock } from "./event-clock.ts";
 import { nativeStreams, type SocketHandle } from "./native-streams.ts";
 import { TlsWrites, type WriteOwner, writeChunk, writeText } from "./socket-write.ts";
@@ -103,7 +103,7 @@ export class Transport implements WriteOwner, Reader {
     return this.#socket.localPort ?? 0;
   }
   get localText(): string {
-    return hostPort(this.localAddress, this.localPort);
+    return endText(this.localAddress, this.localPort);
   }
   get isClosed(): boolean {
     return this.#isClosed;

@@ -286,7 +286,7 @@ function addressOperator(name: string, args: string | null): Operator | null {
   const match = /^(.+?)_(ADDRESS|ADDRESS_WITHOUT_PORT|PORT)$/.exec(name);
   const address = match === null ? undefined : addressFields[match[1] as string];
   if (address === undefined) return null;
-  if (match?.[2] === "PORT") return numberOperator((info) => portOf(address(info)) ?? -1);
+  if (match?.[2] === "PORT") return portOperator(address);
   if (match?.[2] === "ADDRESS") return textOperator((info) => address(info) || null);
   const prefixLength = args !== null && /^\d+$/.test(args) ? Number(args) : null;
   return textOperator((info) => {
@@ -294,6 +294,17 @@ function addressOperator(name: string, args: string | null): Operator | null {
     if (full === "") return null;
     return prefixLength === null ? withoutPort(full) : maskedAddress(withoutPort(full), prefixLength);
   });
+}
+
+/** A Unix socket has none: "" in text. */
+function portOperator(address: (info: StreamInfo) => string): Operator {
+  return {
+    text: (info) => {
+      const full = address(info);
+      return full === "" ? null : String(portOf(full) ?? "");
+    },
+    value: (info) => portOf(address(info)),
+  };
 }
 
 function textOperator(text: (info: StreamInfo) => string | null): Operator {

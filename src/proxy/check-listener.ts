@@ -1,6 +1,6 @@
 import { addressText, type SocketAddress } from "../net/address.ts";
 import type { Problems } from "../proto/problems.ts";
-import type { FilterChainSpec } from "./spec.ts";
+import { addressesText, type FilterChainSpec, type ListenerSpec } from "./spec.ts";
 
 /** A matcher knows chains by their names. */
 export function checkNames(names: readonly string[], address: SocketAddress | null, problems: Problems): void {
@@ -17,6 +17,24 @@ export function checkNames(names: readonly string[], address: SocketAddress | nu
       });
     }
     seen.add(name);
+  }
+}
+
+/** No other listener may have one of its addresses. Any port the system chooses is another one. */
+export function checkOwnAddresses(spec: ListenerSpec, others: Iterable<ListenerSpec>, problems: Problems): void {
+  const wanted = new Map<string, number>();
+  for (const [i, { address }] of spec.addresses.entries()) {
+    if (address.path !== null || address.port !== 0 || !spec.bindsToPort) wanted.set(addressText(address), i);
+  }
+  for (const other of others) {
+    const text = other.addresses.map(({ address }) => addressText(address)).find((text) => wanted.has(text));
+    if (text === undefined) continue;
+    const i = wanted.get(text) ?? 0;
+    const path = i === 0 ? "address" : `additional_addresses[${i - 1}].address`;
+    problems.error(path, `${text} is an address of listener "${other.name}" already`, {
+      envoyText: `error adding listener: '${spec.name}' has duplicate address '${addressesText(spec.addresses)}' as existing listener, to check if the listener has duplicated addresses with other listeners or 'enable_reuse_port' is set to 'false' for the listener`,
+    });
+    return;
   }
 }
 

@@ -1,11 +1,13 @@
 import type { Transport } from "../net/transport.ts";
 import type { StreamInfo } from "../observability/stream-info.ts";
+import type { ConnectionAddresses } from "./connection-addresses.ts";
 import type { Hcm } from "./hcm.ts";
 
 /** A connection as its listener keeps it. */
 export interface DownstreamConnection {
   /** What it was accepted under. */
   readonly hcm: Hcm;
+  readonly addresses: Pick<ConnectionAddresses, "directLocalText">;
   /** Idle: close soon; busy: after what is under way. */
   drain(): void;
   /** Ends it with what it was doing. */

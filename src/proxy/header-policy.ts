@@ -64,7 +64,7 @@ export class RequestHeaderPolicy {
           remotePort = 0;
         }
       }
-      if (!spec.skipXffAppend) appendXff(head, this.#hopOf(peer.remoteAddress));
+      if (!spec.skipXffAppend && peer.remoteAddress !== "") appendXff(head, this.#hopOf(peer.remoteAddress));
       if (spec.xffNumTrustedHops === 0 || !head.has(xForwardedProto))
         head.set("x-forwarded-proto", proto, xForwardedProto);
       if (spec.appendXForwardedPort && (spec.xffNumTrustedHops === 0 || !head.has(xForwardedPort))) {
@@ -112,7 +112,7 @@ export class RequestHeaderPolicy {
       for (const name of internalOnly) head.remove(name);
     }
     if (spec.addUserAgent) this.#addUserAgent(head);
-    if (isEdge) head.set("x-envoy-external-address", remote, Known["x-envoy-external-address"]);
+    if (isEdge && remote !== "") head.set("x-envoy-external-address", remote, Known["x-envoy-external-address"]);
     this.#setRequestId(head, isEdge);
     facts.clientCert.apply(head);
     if (spec.via !== "") appendVia(head, spec.via);

@@ -6,7 +6,6 @@ import type { InspectedSocket } from "../net/tls/accept.ts";
 import type { TlsContextSpec } from "../net/tls/contexts.ts";
 import { ServerTls } from "../net/tls/secure-context.ts";
 import type { DownstreamTlsSpec } from "../net/tls/spec.ts";
-import { plainIp } from "../net/transport.ts";
 import type { AccessLogSinks } from "../observability/access-log-sink.ts";
 import type { StatsSlab } from "../observability/stats.ts";
 import { linkKeyLog } from "../observability/tls-key-log.ts";
@@ -14,6 +13,7 @@ import { type MatchFacts, UnchosenConnection } from "../router/matching/match-fa
 import { linkMatcher, type MatchTree } from "../router/matching/match-tree.ts";
 import type { Slices } from "../router/slices.ts";
 import { linkSans } from "../upstream/link-sans.ts";
+import { ipOf } from "./connection-addresses.ts";
 import { ConnectionLog } from "./connection-log.ts";
 import { asksForHello, chooseFilterChain, type FilterChainMatch, linkMatch, matchesAll } from "./filter-chain-match.ts";
 import type { Hcm } from "./hcm.ts";
@@ -111,9 +111,9 @@ export function chooseChain(linked: LinkedChains, socket: InspectedSocket): Link
 function matchFacts(socket: InspectedSocket): MatchFacts {
   const { hello, httpProtocol } = socket.inspection;
   const proxied = socket.inspection.proxied?.addresses ?? null;
-  const source = plainIp(socket.remoteAddress);
+  const source = ipOf(socket.remoteAddress, socket.remotePort);
   return {
-    destinationAddress: proxied?.localAddress ?? plainIp(socket.localAddress),
+    destinationAddress: proxied?.localAddress ?? ipOf(socket.localAddress, socket.localPort),
     destinationPort: proxied?.localPort ?? socket.localPort,
     serverName: hello?.serverName ?? "",
     transportProtocol: hello === null ? "raw_buffer" : "tls",

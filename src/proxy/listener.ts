@@ -1,8 +1,7 @@
-import type { Server } from "node:net";
 import type { TLSSocket } from "node:tls";
 import { admitted } from "../filters/network/api.ts";
 import type { AcceptedSocket } from "../net/accepted-socket.ts";
-import { listen } from "../net/listen.ts";
+import { addressText } from "../net/address.ts";
 import type { SocketHandle } from "../net/native-streams.ts";
 import type { ProxiedAddresses } from "../net/proxy-protocol.ts";
 import { handshakeTimeoutMs, InspectedSocket, type InspectionOwner } from "../net/tls/accept.ts";
@@ -20,7 +19,7 @@ import type { StreamInfo } from "../observability/stream-info.ts";
 import type { Slices } from "../router/slices.ts";
 import { BytesGate, type GatedConnection } from "./bytes-gate.ts";
 import { HttpConnection } from "./connection.ts";
-import { addressesOfSocket } from "./connection-addresses.ts";
+import { addressesOfSocket, isTakenBy } from "./connection-addresses.ts";
 import type { ConnectionOwner, DownstreamConnection } from "./connection-owner.ts";
 import { type DrainPlan, drainByPlan } from "./drain-plan.ts";
 import { Http2ServerConnection } from "./http2-connection.ts";
@@ -38,12 +37,13 @@ import {
   updateTls,
 } from "./linked-chain.ts";
 import { ListenerStats } from "./listener-stats.ts";
+import type { Acceptor, ListenFault, ListeningSockets } from "./listening-sockets.ts";
 import { RefusedConnection } from "./refused-connection.ts";
-import type { ListenerSpec } from "./spec.ts";
+import type { ListenAddress, ListenerSpec } from "./spec.ts";
 import { describeAddresses } from "./stream-connection.ts";
 
-/** A listener in one worker: its socket, and the connections that came by it. */
-export class Listener implements ConnectionOwner, InspectionOwner {
+/** A listener in one worker: its sockets, and the connections that came by it. */
+export class Listener implements Acceptor, ConnectionOwner, InspectionOwner {
   spec: ListenerSpec;
   isDraining = false;
   sendsAway = false;
@@ -54,10 +54,12 @@ export class Listener implements ConnectionOwner, InspectionOwner {
   /** Of connections whose network filters are asked at all of their bytes. */
   readonly #gates = new WeakMap<object, BytesGate>();
   readonly #ssl: SslStats;
-  #server: Server | null = null;
+  readonly #sockets: ListeningSockets;
+  #isClosed = false;
 
-  constructor(spec: ListenerSpec, chains: LinkedChains, slab: StatsSlab) {
+  constructor(spec: ListenerSpec, chains: LinkedChains, slab: StatsSlab, sockets: ListeningSockets) {
     this.spec = spec;
+    this.#sockets = sockets;
     this.#chains = chains;
     this.#stats = new ListenerStats(slab, spec.statName);
     this.#ssl = new SslStats(slab, `listener.${spec.statName}.`, "server");
@@ -67,31 +69,30 @@ export class Listener implements ConnectionOwner, InspectionOwner {
     return this.#connections.size + this.#inspected.size;
   }
 
-  /** Opens the socket; `port` is the one the system chose where the config says 0. */
-  async open(port: number): Promise<number> {
-    if (!this.spec.bindsToPort) return this.spec.address.port;
-    const address = { ...this.spec.address, port: port || this.spec.address.port };
-    this.#server = await listen(
-      address,
-      {
-        backlog: this.spec.backlog,
-        reusePort: address.path === null,
-        ipv6Only: this.spec.ipv6Only,
-        keepalive: () => this.spec.tcpKeepalive,
-      },
-      (handle) => this.#accept(handle),
-    );
-    const bound = this.#server.address();
-    return typeof bound === "object" && bound !== null ? bound.port : 0;
+  /** Opens what is not open of its addresses, and closes what is none any more. Settles when all are open, or with the fault of one. */
+  open(): Promise<ListenFault | null> {
+    if (this.#isClosed) return Promise.resolve(null);
+    const wanted = this.#boundAddresses;
+    const opened = this.#sockets.give(wanted, this.spec.backlog, this);
+    this.#sockets.close(this, wanted);
+    return opened;
   }
 
-  /** New connections come under `chains`; those of chains that are no more finish under them, and drain. */
+  get #boundAddresses(): readonly ListenAddress[] {
+    return this.spec.bindsToPort ? this.spec.addresses : [];
+  }
+
+  /** New connections come under `chains`; those of chains and addresses that are no more finish under them, and drain. open() is to follow. */
   replace(spec: ListenerSpec, chains: LinkedChains, plan: DrainPlan): void {
+    const kept = new Set(spec.addresses.map(({ address }) => addressText(address)));
+    const hasDropped = this.spec.addresses.some(({ address }) => !kept.has(addressText(address)));
     this.spec = spec;
     this.#chains = keepEqualChains(chains, this.#chains);
     const live = new Set(allChains(this.#chains).map(({ hcm }) => hcm));
+    const isKept = ({ hcm, addresses }: DownstreamConnection) =>
+      live.has(hcm) && (!hasDropped || isTakenBy(this.#boundAddresses, addresses.directLocalText));
     drainByPlan(
-      [...this.#connections].filter(({ hcm }) => !live.has(hcm)),
+      [...this.#connections].filter((connection) => !isKept(connection)),
       plan,
     );
   }
@@ -135,12 +136,10 @@ export class Listener implements ConnectionOwner, InspectionOwner {
     this.sendsAway = this.isDraining || (failed && this.spec.drainType === "DEFAULT");
   }
 
-  /** Accepts what waits in the queue, then closes the socket: a plain close would reset it. */
+  /** Closes its sockets, but those that another listener has by now. */
   close(): void {
-    const server = this.#server;
-    if (server === null) return;
-    this.#server = null;
-    setImmediate(() => setImmediate(() => server.close()));
+    this.#isClosed = true;
+    this.#sockets.close(this);
   }
 
   destroyConnections(): void {
@@ -294,7 +293,7 @@ export class Listener implements ConnectionOwner, InspectionOwner {
     );
   }
 
-  #accept(handle: SocketHandle): void {
+  accept(handle: SocketHandle): void {
     if (this.#chains.needsChoice) {
       this.#stats.onInspectionBegin();
       const inspected = this.#inspect(handle);

@@ -52,7 +52,7 @@ export class OriginalIpDetection {
     for (const { spec, trusted } of this.#detectors) {
       const found = spec.kind === "header" ? byHeader(spec, head) : byXff(spec, trusted, head, peer);
       if (found.rejectStatus !== 0) return found;
-      if (!found.skipsAppend) appendXff(head, hop);
+      if (!found.skipsAppend && hop !== "") appendXff(head, hop);
       if (found.address !== "") return found;
     }
     return nothing;

@@ -1,6 +1,4 @@
-import { isIP } from "node:net";
 import { type NetworkFilterSpec, parseNetworkFilter } from "../filters/network/parsers.ts";
-import type { SocketAddress } from "../net/address.ts";
 import { addressText } from "../net/address.ts";
 import type { TlsContexts } from "../net/tls/contexts.ts";
 import { parseDownstreamTransportSocket } from "../net/tls/parse-transport-socket.ts";
@@ -8,7 +6,6 @@ import { parseAccessLogs } from "../observability/access-log-parse.ts";
 import { unpackExtension } from "../proto/any.ts";
 import { checkCoverage } from "../proto/coverage.ts";
 import { durationMsOr } from "../proto/duration.ts";
-import type { Address } from "../proto/generated/envoy/config/core/v3/address_pb.ts";
 import { TrafficDirection } from "../proto/generated/envoy/config/core/v3/base_pb.ts";
 import {
   type FilterChain,
@@ -26,18 +23,19 @@ import {
 import type { Problems } from "../proto/problems.ts";
 import type { MetadataSpec } from "../router/spec.ts";
 import { checkDuplicates, checkNames } from "./check-listener.ts";
+import { parseAddresses } from "./parse-addresses.ts";
 import { parseMatch } from "./parse-filter-chain-match.ts";
 import { parseFilterChainMatcher } from "./parse-filter-chain-matcher.ts";
 import { parseHcm } from "./parse-hcm.ts";
 import { parseListenerFilters } from "./parse-listener-filters.ts";
-import { parseListenerKeepalive } from "./parse-socket-options.ts";
 import type { FilterChainSpec, HcmSpec, ListenerSpec } from "./spec.ts";
 
 /** Listener to its Spec; null when a fault was found. */
 export function parseListener(message: Listener, problems: Problems, contexts: TlsContexts): ListenerSpec | null {
   const before = problems.errorCount;
   checkCoverage(ListenerSchema, message, problems, { honoured, harmless });
-  const address = parseSocketAddress(message.address, problems.at("address"));
+  const addresses = parseAddresses(message, problems);
+  const address = addresses[0]?.address ?? null;
   const text = address === null ? "" : addressText(address);
   const statName = message.statPrefix || text.replaceAll(":", "_");
   if (message.filterChains.length === 0 && message.defaultFilterChain === undefined) {
@@ -46,7 +44,6 @@ export function parseListener(message: Listener, problems: Problems, contexts: T
     });
   }
   const accessLogs = parseAccessLogs(message.accessLog, problems);
-  const tcpKeepalive = parseListenerKeepalive(message, problems);
   const listenerFilters = parseListenerFilters(message.listenerFilters, problems);
   const matcher = message.filterChainMatcher;
   const context: ChainContext = { contexts, owner: `listener.${statName}.`, hasMatcher: matcher !== undefined };
@@ -64,19 +61,17 @@ export function parseListener(message: Listener, problems: Problems, contexts: T
     message.defaultFilterChain === undefined
       ? null
       : parseFilterChain(message.defaultFilterChain, problems.at("default_filter_chain"), context);
-  if (address === null || problems.errorCount > before) return null;
+  if (problems.errorCount > before) return null;
   return {
     name: message.name || text,
-    address,
+    addresses,
     metadata: (message.metadata?.filterMetadata as MetadataSpec | undefined) ?? null,
     statName,
     bufferLimitBytes: message.perConnectionBufferLimitBytes ?? 1024 * 1024,
     trafficDirection: trafficDirections[message.trafficDirection] ?? "UNSPECIFIED",
     drainType: message.drainType === Listener_DrainType.MODIFY_ONLY ? "MODIFY_ONLY" : "DEFAULT",
     backlog: message.tcpBacklogSize ?? 4096,
-    tcpKeepalive,
     bindsToPort: message.bindToPort ?? true,
-    ipv6Only: !takesIpv4(message.address),
     accessLogs,
     filterChains,
     filterChainMatcher,
@@ -85,30 +80,6 @@ export function parseListener(message: Listener, problems: Problems, contexts: T
     listenerFiltersTimeoutMs: durationMsOr(message.listenerFiltersTimeout, 15_000),
     continuesOnListenerFiltersTimeout: message.continueOnListenerFiltersTimeout,
   };
-}
-
-/** A bindable address: a numeric IP with a port, or a pipe. */
-function parseSocketAddress(message: Address | undefined, problems: Problems): SocketAddress | null {
-  const address = message?.address;
-  if (address?.case === "pipe") return { host: "", port: 0, path: address.value.path };
-  if (address?.case === "socketAddress") {
-    const { portSpecifier, address: host } = address.value;
-    if (isIP(host) === 0) {
-      problems.error("socket_address.address", `"${host}" is not an IP address: a listener binds to one of its own`, {
-        envoyText: `malformed IP address: ${host}`,
-      });
-      return null;
-    }
-    if (portSpecifier.case === "namedPort")
-      problems.error("socket_address.named_port", "is not implemented; use port_value");
-    return { host, port: portSpecifier.case === "portValue" ? portSpecifier.value : 0, path: null };
-  }
-  problems.error("", address?.case === undefined ? "is missing" : `${address.case} is not implemented in Nuncio yet`);
-  return null;
-}
-
-function takesIpv4(message: Address | undefined): boolean {
-  return message?.address.case === "socketAddress" && message.address.value.ipv4Compat;
 }
 
 /** What a listener's chains need of it. */
@@ -182,6 +153,7 @@ const hcmName = "envoy.filters.network.http_connection_manager";
 const honoured = [
   "name",
   "address",
+  "additional_addresses",
   "stat_prefix",
   "filter_chains",
   "filter_chain_matcher",

@@ -6,9 +6,14 @@ import type { Problems } from "../proto/problems.ts";
  * The keepalive of a listener's connections: by tcp_keepalive, or by the socket options that control planes write it as. Of other
  * options TCP_NODELAY, which is always on, can be had.
  */
-export function parseListenerKeepalive(message: Listener, problems: Problems): TcpKeepaliveSpec | null {
-  const spec: TcpKeepaliveSpec = parseTcpKeepalive(message.tcpKeepalive) ?? { ...systemKeepalive };
-  let isOn = message.tcpKeepalive !== undefined;
+export function parseListenerKeepalive(
+  message: Pick<Listener, "tcpKeepalive" | "socketOptions">,
+  problems: Problems,
+): TcpKeepaliveSpec | null {
+  const asked = parseTcpKeepalive(message.tcpKeepalive);
+  // Envoy: a 0 anywhere turns it off.
+  let isOn = asked !== null && asked.timeS > 0 && asked.intervalS > 0 && asked.probes > 0;
+  const spec: TcpKeepaliveSpec = isOn && asked !== null ? asked : { ...systemKeepalive };
   for (const [i, { level, name, value }] of message.socketOptions.entries()) {
     const number = value.case === "intValue" ? Number(value.value) : Number.NaN;
     const option = Number.isNaN(number) ? undefined : options[`${level}.${name}`];

@@ -14,7 +14,7 @@ export class RefusedConnection implements DownstreamConnection {
   readonly #socket: AcceptedSocket;
   readonly #timer: LazyTimer;
   readonly #start: number;
-  readonly #addresses: ConnectionAddresses;
+  readonly addresses: ConnectionAddresses;
   #wasLocalClose = false;
 
   constructor(
@@ -29,7 +29,7 @@ export class RefusedConnection implements DownstreamConnection {
     this.#socket = socket;
     this.#timer = new LazyTimer(() => this.destroy());
     this.#start = eventClock.tick();
-    this.#addresses = addressesOfSocket(socket, proxied);
+    this.addresses = addressesOfSocket(socket, proxied);
     hcm.stats.onRefusedBegin(isTls);
     socket.on("error", () => {});
     socket.on("end", () => socket.destroy());
@@ -50,7 +50,7 @@ export class RefusedConnection implements DownstreamConnection {
 
   describe(info: StreamInfo): void {
     info.start = this.#start;
-    describeAddresses(info, this.#addresses);
+    describeAddresses(info, this.addresses);
   }
 
   destroy(): void {

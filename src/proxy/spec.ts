@@ -1,7 +1,7 @@
 import type { HeaderMutationSpec } from "../filters/header_mutation/mutations.ts";
 import type { HttpFilterSpec } from "../filters/http-filters.ts";
 import type { NetworkFilterSpec } from "../filters/network/parsers.ts";
-import type { SocketAddress } from "../net/address.ts";
+import { addressText, type SocketAddress } from "../net/address.ts";
 import type { ProxyProtocolSpec } from "../net/inspector.ts";
 import type { TcpKeepaliveSpec } from "../net/tcp-keepalive.ts";
 import type { Fingerprints } from "../net/tls/client-hello.ts";
@@ -21,7 +21,8 @@ import type { OriginalIpSpec } from "./original-ip.ts";
 /** A listener, ready to be linked in a worker. */
 export interface ListenerSpec {
   name: string;
-  address: SocketAddress;
+  /** `address` first, then additional_addresses. */
+  addresses: readonly ListenAddress[];
   /** filter_metadata; null for none. */
   metadata: MetadataSpec | null;
   /** Stat prefix after "listener.": the address with ":" as "_", or stat_prefix. */
@@ -32,13 +33,9 @@ export interface ListenerSpec {
   /** MODIFY_ONLY: POST /healthcheck/fail changes nothing. */
   drainType: "DEFAULT" | "MODIFY_ONLY";
   backlog: number;
-  /** Of its connections; null for none. */
-  tcpKeepalive: TcpKeepaliveSpec | null;
   /** False: nothing connects to it. */
   bindsToPort: boolean;
   filterChains: FilterChainSpec[];
-  /** An IPv6 address takes no connections by IPv4: without ipv4_compat. */
-  ipv6Only: boolean;
   /** A line for each connection. */
   accessLogs: AccessLogSpec[];
   /** filter_chain_matcher gives the name of the chain; null: the chains' own filter_chain_match chooses. */
@@ -50,6 +47,22 @@ export interface ListenerSpec {
   listenerFiltersTimeoutMs: number;
   /** After it a connection goes on as it is known by then, instead of being closed. */
   continuesOnListenerFiltersTimeout: boolean;
+}
+
+/** Where a listener takes connections. */
+export interface ListenAddress {
+  address: SocketAddress;
+  /** An IPv6 address takes no connections by IPv4: without ipv4_compat. */
+  ipv6Only: boolean;
+  /** Of its connections; null for none. */
+  tcpKeepalive: TcpKeepaliveSpec | null;
+  /** File mode of a Unix socket; 0 leaves it. */
+  mode: number;
+}
+
+/** All addresses as Envoy prints them. */
+export function addressesText(addresses: readonly { address: SocketAddress }[]): string {
+  return addresses.map(({ address }) => addressText(address)).join(",");
 }
 
 /** The default one too, as the last. */

@@ -1,5 +1,5 @@
 import type { FilterConfigSpec } from "../filters/http-filters.ts";
-import { addressText } from "../net/address.ts";
+import type { SocketAddress } from "../net/address.ts";
 import { eventClock } from "../net/event-clock.ts";
 import type { TlsContextSpec } from "../net/tls/contexts.ts";
 import { AccessLogSinks } from "../observability/access-log-sink.ts";
@@ -20,6 +20,7 @@ import { TokenSources } from "../upstream/token-source.ts";
 import type { DrainPlan } from "./drain-plan.ts";
 import { linkChains } from "./linked-chain.ts";
 import { Listener } from "./listener.ts";
+import { type ListenFault, ListeningSockets } from "./listening-sockets.ts";
 import { RuntimeValues } from "./runtime-values.ts";
 import type { ListenerSpec, ScopeSetSpec, ScopeSpec } from "./spec.ts";
 import { WaitingHosts } from "./waiting-hosts.ts";
@@ -46,8 +47,8 @@ export interface RuntimeUpdate {
 
 /** What a runtime tells the main thread. */
 export type RuntimeReport =
-  | { kind: "listening"; listener: string; address: ListenerSpec["address"] }
-  | { kind: "listenFailed"; listener: string; address: ListenerSpec["address"]; code: string; message: string }
+  | { kind: "listening"; listener: string }
+  | { kind: "listenFailed"; listener: string; address: SocketAddress; code: string; message: string }
   /** Requests wait for a virtual host, or none does any more. */
   | { kind: "host"; name: string; isWanted: boolean }
   | { kind: "log"; level: string; logger: string; message: string };
@@ -75,6 +76,7 @@ export class WorkerRuntime {
   readonly #clusters = new Map<string, Cluster>();
   readonly #gone = new GoneStats();
   readonly #listeners = new Map<string, Listener>();
+  readonly #sockets: ListeningSockets;
   /** Removed ones whose connections drain. */
   readonly #leaving = new Set<Listener>();
   /** By RDS, by name. */
@@ -100,6 +102,7 @@ export class WorkerRuntime {
   constructor(options: RuntimeOptions) {
     this.#index = options.index;
     this.#slab = options.slab;
+    this.#sockets = new ListeningSockets(options.index === 0);
     this.#report = options.report;
     this.#node = options.node;
     this.#localZone = new LocalZone(options.localZone);
@@ -272,31 +275,25 @@ export class WorkerRuntime {
       tables: this.#tables,
     });
     const open = this.#listeners.get(spec.name);
-    if (open !== undefined && isSameSocket(open.spec, spec)) {
-      open.replace(spec, linked, this.#drainPlan);
+    // Under another name of its stats it is another one, which takes the sockets.
+    const isKept = open !== undefined && open.spec.statName === spec.statName;
+    const listener = isKept ? open : new Listener(spec, linked, this.#slab, this.#sockets);
+    if (isKept) open.replace(spec, linked, this.#drainPlan);
+    else {
+      listener.setHealthFailed(this.#isHealthFailed);
+      this.#listeners.set(spec.name, listener);
+    }
+    void listener.open().then((fault) => this.#onOpened(spec.name, fault));
+    if (!isKept && open !== undefined) this.#remove(open);
+  }
+
+  #onOpened(listener: string, fault: ListenFault | null): void {
+    if (fault === null) {
+      this.#report({ kind: "listening", listener });
       return;
     }
-    if (open !== undefined) this.#remove(open);
-    const listener = new Listener(spec, linked, this.#slab);
-    listener.setHealthFailed(this.#isHealthFailed);
-    this.#listeners.set(spec.name, listener);
-    listener.open(0).then(
-      (port) => this.#report({ kind: "listening", listener: spec.name, address: { ...spec.address, port } }),
-      (error: NodeJS.ErrnoException) =>
-        this.#report({
-          kind: "listenFailed",
-          listener: spec.name,
-          address: spec.address,
-          code: error.code ?? "",
-          message: error.message,
-        }),
-    );
+    const { at, error } = fault;
+    const { code = "", message } = error;
+    this.#report({ kind: "listenFailed", listener, address: at.address, code, message });
   }
-}
-
-/** What is open serves on. */
-function isSameSocket(a: ListenerSpec, b: ListenerSpec): boolean {
-  return (
-    addressText(a.address) === addressText(b.address) && a.bindsToPort === b.bindsToPort && a.ipv6Only === b.ipv6Only
-  );
 }

@@ -8,6 +8,7 @@ import { typedJson } from "../config/resource-json.ts";
 import type { ServerSpec } from "../config/resources.ts";
 import type { RuntimeLayerSpec } from "../config/runtime-layers.ts";
 import type { SecretStore } from "../config/secret-store.ts";
+import { errnoText } from "../net/errno.ts";
 import type { Bootstrap } from "../proto/generated/envoy/config/bootstrap/v3/bootstrap_pb.ts";
 import { ClusterSchema } from "../proto/generated/envoy/config/cluster/v3/cluster_pb.ts";
 import type { Node } from "../proto/generated/envoy/config/core/v3/base_pb.ts";
@@ -149,6 +150,10 @@ function target({ clusters, runtime, stats, supervisor, log }: DynamicProcessOpt
       supervisor().update({ ...noChange, removedClusters: [name] });
     },
     putHosts: (update) => clusters.setHosts(update),
+    reserveAddresses(spec) {
+      const fault = supervisor().reserve(spec);
+      return fault && { index: fault.index, reason: errnoText(fault.code) };
+    },
     putListener: (spec) => supervisor().update({ ...noChange, listeners: [spec] }),
     removeListener: (name) => supervisor().update({ ...noChange, removedListeners: [name] }),
     setRuntimeLayer: (name, entries) => runtime.set(name, entries),

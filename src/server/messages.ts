@@ -10,9 +10,11 @@ export interface NamedSpec {
   name: string;
 }
 
-/** A listener's spec, as far as the supervisor reads it: a port 0 is resolved by the first worker that binds it. */
+/** A listener's spec, as far as the supervisor reads it: workers get it with the ports that were chosen for 0. */
 export interface NamedListener extends NamedSpec {
-  address: SocketAddress;
+  addresses: readonly { address: SocketAddress; ipv6Only?: boolean }[];
+  /** False: nothing connects to it. */
+  bindsToPort?: boolean;
   /** INBOUND: `inboundonly` drains mean it. */
   trafficDirection?: string;
 }
@@ -86,7 +88,7 @@ export type ToWorker =
 export type FromWorker =
   /** All listeners of the first configuration are bound. */
   | { kind: "ready" }
-  | { kind: "listening"; listener: string; address: SocketAddress }
+  | { kind: "listening"; listener: string }
   | { kind: "listenFailed"; listener: string; address: SocketAddress; code: string; message: string }
   /** A drain was ordered and no connection is left. */
   | { kind: "drained" }

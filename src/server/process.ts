@@ -106,7 +106,10 @@ export class ServerProcess {
     await this.startAdmin();
     this.phase = "INITIALIZING";
     for (const _ of config.clusters) serverStats.count("cluster_manager.cluster_added");
-    for (const _ of config.listeners) serverStats.count("listener_manager.listener_added");
+    for (const listener of config.listeners) {
+      this.supervisor.claim(listener);
+      serverStats.count("listener_manager.listener_added");
+    }
     await this.options.initialize();
     log.log("info", "config", "all dependencies initialized. starting workers");
     await this.supervisor.start(config);
@@ -224,9 +227,9 @@ export class ServerProcess {
       explainWorld: () => options.explainWorld(supervisor.config),
       certificates: options.certificates,
       listeners: () =>
-        supervisor.listenerSpecs.map((listener) => ({
-          name: listener.name,
-          address: supervisor.listeningAddress(listener.name) ?? listener.address,
+        supervisor.listenerSpecs.map(({ name, addresses }) => ({
+          name,
+          addresses: addresses.map(({ address }) => address),
         })),
       clusters: options.clusters,
       stats: {

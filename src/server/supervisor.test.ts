@@ -7,7 +7,7 @@ import type { ConfigUpdate } from "./messages.ts";
 import { Supervisor } from "./supervisor.ts";
 
 describe("with real worker threads", () => {
-  test("a port 0 is chosen by the first worker and shared by all", async () => {
+  test("a port 0 is chosen once and shared by all workers", async () => {
     const supervisor = await started(2);
     expect(supervisor.readyCount).toBe(2);
     expect(port(supervisor)).toBeGreaterThan(0);
@@ -50,7 +50,7 @@ describe("with real worker threads", () => {
     const first = await started(1);
     const taken: ConfigUpdate = {
       ...config,
-      listeners: [{ name: "x", address: { host: "1.2.3.4", port: 9, path: null } }],
+      listeners: [{ name: "x", addresses: [{ address: { host: "1.2.3.4", port: 9, path: null } }] }],
     };
     await expect(supervisorOf(1).start(taken)).rejects.toThrow(
       /error adding listener named 'x'.*cannot bind '1.2.3.4:9'/,
@@ -158,11 +158,11 @@ function ask(toPort: number, order: string): Promise<string> {
 }
 
 function port(supervisor: Supervisor): number {
-  return supervisor.listeningAddress("main")?.port ?? 0;
+  return supervisor.listenerSpecs[0]?.addresses[0]?.address.port ?? 0;
 }
 
 const config: ConfigUpdate = {
-  listeners: [{ name: "main", address: { host: "127.0.0.1", port: 0, path: null } }],
+  listeners: [{ name: "main", addresses: [{ address: { host: "127.0.0.1", port: 0, path: null } }] }],
   clusters: [],
   routes: [],
   scopes: [],

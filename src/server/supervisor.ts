@@ -4,6 +4,7 @@ import { MessageChannel, type MessagePort } from "node:worker_threads";
 import { addressText, type SocketAddress } from "../net/address.ts";
 import { errnoText } from "../net/errno.ts";
 import type { HostUpdate } from "../upstream/spec.ts";
+import { AddressBook, type BindFault } from "./address-book.ts";
 import type { ConfigUpdate, FromWorker, NamedListener, NamedSpec, ToWorker, WorkerInit } from "./messages.ts";
 import { noChange, wrappedNowMs } from "./messages.ts";
 
@@ -54,8 +55,7 @@ export class Supervisor {
   private readonly scopes = new Map<string, NamedSpec>();
   private readonly filterConfigs = new Map<string, NamedSpec>();
   private readonly hosts = new Map<string, HostUpdate>();
-  /** Where a listener that asked for port 0 was bound. */
-  private readonly resolved = new Map<string, SocketAddress>();
+  private readonly addresses = new AddressBook();
   private readonly failures: string[] = [];
   private watchdog: NodeJS.Timeout | null = null;
   private isStopping = false;
@@ -77,24 +77,30 @@ export class Supervisor {
 
   /** Starts all workers; settles when each has bound its listeners. Rejects when an address cannot be bound or a worker dies again and again. */
   async start(config: ConfigUpdate): Promise<void> {
+    for (const listener of config.listeners) this.claim(listener);
     this.keep(config);
     this.watchdog = setInterval(() => this.checkHeartbeats(), watchdogPeriodMs);
     this.watchdog.unref();
-    // A port 0 is chosen by the kernel for the first worker; the others join it there.
-    const asksForPort = config.listeners.some((listener) => isEphemeral(listener.address));
-    const started = this.workers.map((slot) => slot.started.promise);
-    const first = asksForPort ? 1 : this.workers.length;
-    for (const slot of this.workers.slice(0, first)) this.launch(slot);
-    await Promise.all(started.slice(0, first));
-    for (const slot of this.workers.slice(first)) this.launch(slot);
-    await Promise.all(started);
+    for (const slot of this.workers) this.launch(slot);
+    await Promise.all(this.workers.map((slot) => slot.started.promise));
     if (this.failures.length > 0) throw new Error(this.failures[0]);
+  }
+
+  /** Has the listener's addresses for it, and for those it had before, until the next update of it; null where all can be had. */
+  reserve(listener: NamedListener): BindFault | null {
+    return this.addresses.reserve(listener);
+  }
+
+  /** The same for one that must be there: throws Envoy's sentence, which operators grep for. */
+  claim(listener: NamedListener): void {
+    const fault = this.reserve(listener);
+    if (fault !== null) throw new Error(bindFaultText(listener.name, fault.address, errnoText(fault.code)));
   }
 
   /** Sends a change to every worker and keeps it for those to come. */
   update(update: ConfigUpdate): void {
     this.keep(update);
-    const listeners = update.listeners.map((listener) => this.withPort(listener));
+    const listeners = update.listeners.map((listener) => this.addresses.resolve(listener));
     this.broadcast({ kind: "config", update: { ...update, listeners }, parts: null });
   }
 
@@ -163,15 +169,15 @@ export class Supervisor {
     return !ended.includes(false);
   }
 
-  /** Those of the config of now. */
+  /** Those of the config of now, where they listen. */
   get listenerSpecs(): NamedListener[] {
-    return [...this.listeners.values()];
+    return [...this.listeners.values()].map((listener) => this.addresses.resolve(listener));
   }
 
   /** All of it, as a worker that starts gets it. */
   get config(): ConfigUpdate {
     return {
-      listeners: [...this.listeners.values()].map((listener) => this.withPort(listener)),
+      listeners: this.listenerSpecs,
       clusters: [...this.clusters.values()],
       routes: [...this.routes.values()],
       scopes: [...this.scopes.values()],
@@ -192,11 +198,6 @@ export class Supervisor {
   /** Workers that have bound their listeners. */
   get readyCount(): number {
     return this.workers.filter((slot) => slot.isReady).length;
-  }
-
-  /** The address a listener is bound to: its own, with the port the kernel chose. */
-  listeningAddress(name: string): SocketAddress | null {
-    return this.resolved.get(name) ?? this.listeners.get(name)?.address ?? null;
   }
 
   /** The worker thread itself, for a heap snapshot; null while it is being replaced. */
@@ -237,15 +238,15 @@ export class Supervisor {
         slot.hasServed = true;
         slot.started.resolve();
         return;
-      case "listening": {
-        const asked = this.listeners.get(message.listener);
-        if (asked !== undefined && isEphemeral(asked.address)) this.resolved.set(message.listener, message.address);
+      case "listening":
         return;
-      }
       case "listenFailed":
-        // Envoy's sentence, which operators grep for.
         this.failures.push(
-          `error adding listener named '${message.listener}': cannot bind '${addressText(message.address)}': ${message.code === "" ? message.message : errnoText(message.code)}`,
+          bindFaultText(
+            message.listener,
+            message.address,
+            message.code === "" ? message.message : errnoText(message.code),
+          ),
         );
         // start() rejects with the first one.
         if (slot.hasServed) this.options.log("error", this.failures[this.failures.length - 1]);
@@ -322,7 +323,7 @@ export class Supervisor {
 
   private keep(update: ConfigUpdate): void {
     for (const listener of update.listeners) {
-      if (!isEphemeral(listener.address)) this.resolved.delete(listener.name);
+      this.addresses.settle(listener);
       this.listeners.set(listener.name, listener);
     }
     for (const cluster of update.clusters) this.clusters.set(cluster.name, cluster);
@@ -331,17 +332,12 @@ export class Supervisor {
     for (const config of update.filterConfigs) this.filterConfigs.set(config.name, config);
     for (const name of update.removedListeners) {
       this.listeners.delete(name);
-      this.resolved.delete(name);
+      this.addresses.remove(name);
     }
     for (const name of update.removedClusters) {
       this.clusters.delete(name);
       this.hosts.delete(name);
     }
-  }
-
-  private withPort(listener: NamedListener): NamedListener {
-    const address = this.resolved.get(listener.name);
-    return address === undefined ? listener : { ...listener, address };
   }
 }
 
@@ -366,8 +362,8 @@ class WorkerSlot {
   }
 }
 
-function isEphemeral(address: SocketAddress): boolean {
-  return address.path === null && address.port === 0;
+function bindFaultText(listener: string, address: SocketAddress, why: string): string {
+  return `error adding listener named '${listener}': cannot bind '${addressText(address)}': ${why}`;
 }
 
 function causeText(error: unknown): string {

@@ -16,7 +16,7 @@ const server = new ServerProcess({
   log: new ServerLog("info", {}),
   concurrency,
   config: {
-    listeners: [{ name: "main", address: any }],
+    listeners: [{ name: "main", addresses: [{ address: any }] }],
     clusters: [],
     routes: [],
     scopes: [],
@@ -49,5 +49,8 @@ const server = new ServerProcess({
   exit: (code) => process.exit(code),
 });
 await server.start();
-const ports = { admin: server.adminAddress?.port, main: server.supervisor.listeningAddress("main")?.port };
+const ports = {
+  admin: server.adminAddress?.port,
+  main: server.supervisor.listenerSpecs[0]?.addresses[0]?.address.port,
+};
 process.stdout.write(`${JSON.stringify(ports)}\n`);

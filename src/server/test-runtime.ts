@@ -26,20 +26,19 @@ if (parentPort !== null) {
             socket.on("data", (bytes) => act(bytes.toString().trim()));
           });
           servers.set(listener.name, server);
-          const { host, port } = listener.address;
+          const [{ address }] = listener.addresses;
+          const { host, port } = address;
           server.on("error", (error: NodeJS.ErrnoException) => {
             report({
               kind: "listenFailed",
               listener: listener.name,
-              address: listener.address,
+              address,
               code: error.code ?? "",
               message: error.message,
             });
           });
           server.listen({ host, port, reusePort: true }, () => {
-            const bound = server.address();
-            const boundPort = typeof bound === "object" && bound !== null ? bound.port : 0;
-            report({ kind: "listening", listener: listener.name, address: { host, port: boundPort, path: null } });
+            report({ kind: "listening", listener: listener.name });
           });
         }
       },

@@ -37,7 +37,7 @@ async function connectPair(sink: TransportSink): Promise<{ client: TLSSocket; se
     };
     void listen(
       { host: "127.0.0.1", port: 0, path: null },
-      { backlog: 16, reusePort: false, ipv6Only: false, keepalive: () => null },
+      { backlog: 16, reusePort: false, ipv6Only: false, keepalive: () => null, mode: 0 },
       accept,
     ).then((server) => {
       servers.push(server);

@@ -280,7 +280,7 @@ const mistakes: Mistake[] = [
   clusters:
 `,
     },
-    says: ["bad.yaml:26:7: static_resources.listeners[1].address", '127.0.0.1:10000 is the address of listener "http"'],
+    says: ["bad.yaml:26:7: static_resources.listeners[1].address", '127.0.0.1:10000 is an address of listener "http"'],
     envoySays: "error adding listener: 'again' has duplicate address '127.0.0.1:10000' as existing listener",
   },
   {

@@ -11,7 +11,7 @@ import { readRequest } from "../../src/explain/request-line.ts";
 import { requirePeer } from "../peers.ts";
 import { Authority } from "./certificates.ts";
 import { explainBootstrap } from "./explain-bootstrap.ts";
-import { type Side, startSides } from "./sides.ts";
+import { chain, listener, manager, type Side, startSides } from "./sides.ts";
 
 // What explain says of a request is what happens to it in Nuncio and in Envoy: route, cluster, status, and what the backend gets.
 
@@ -20,6 +20,37 @@ const authority = new Authority(folder);
 const backends: Server[] = [];
 let sides: Side[] = [];
 let bootstraps: object[] = [];
+
+test("a listener is found by any of its addresses, and a chain by the one that is meant", async () => {
+  const serving = (name: string, match: object) => ({
+    ...chain(manager([{ match: { prefix: "/" }, direct_response: { status: 200 } }]), null, match),
+    name,
+  });
+  const address = (port: number, host: string) => ({ socket_address: { address: host, port_value: port } });
+  const dual = {
+    ...listener("dual", 1080, [
+      serving("by port", { destination_port: 1081 }),
+      serving("by range", { prefix_ranges: [{ address_prefix: "::1", prefix_len: 128 }] }),
+      serving("any", {}),
+    ]),
+    additional_addresses: [{ address: address(1081, "127.0.0.1") }, { address: address(1082, "::1") }],
+  };
+  const other = listener("other", 1090, [serving("any", {})]);
+  const loaded = loadFile("", JSON.stringify({ static_resources: { listeners: [dual, other] } }));
+  if (typeof loaded === "string") throw new Error(loaded);
+  const told = [1080, 1081, 1082].map((port) => {
+    const request = readRequest(`GET http://a:${port}/`, []);
+    if (typeof request === "string") throw new Error(request);
+    const wish = { name: "", port: 0, source: "127.0.0.1", random: 0, routes: 0 };
+    const found = explain(worldOf(loaded), request, wish);
+    return typeof found === "string" ? found : [found.listener.address, found.filterChain?.name];
+  });
+  expect(told).toEqual([
+    ["127.0.0.1:1080", "any"],
+    ["127.0.0.1:1081", "by port"],
+    ["[::1]:1082", "by range"],
+  ]);
+});
 
 const cases: [line: string, headers: Record<string, string>][] = [
   ["GET http://shop.example/exact", {}],

@@ -1,8 +1,10 @@
 import type { HttpFilterSpec } from "../../filters/http-filters.ts";
+import { addressText } from "../../net/address.ts";
 import type { TlsContextSpec } from "../../net/tls/contexts.ts";
 import type { ConfigSourceSpec } from "../../proto/config-source.ts";
 import { type Listener, ListenerSchema } from "../../proto/generated/envoy/config/listener/v3/listener_pb.ts";
 import { Problems } from "../../proto/problems.ts";
+import { checkOwnAddresses } from "../../proxy/check-listener.ts";
 import { parseListener } from "../../proxy/parse-listener.ts";
 import { allFilterChains, type ListenerSpec, type RdsSpec, type ScopedRoutesSpec } from "../../proxy/spec.ts";
 import type { XdsUpdate } from "../../xds-client/subscription.ts";
@@ -17,6 +19,8 @@ import type { Wait, Waiting } from "./waiting.ts";
 
 /** What listeners that change are told to. */
 export interface ListenerTarget extends FilterConfigTarget, RouteTarget, ScopeTarget {
+  /** Has the listener's addresses; null, or which of them cannot be had and why. */
+  reserveAddresses(spec: ListenerSpec): { index: number; reason: string } | null;
   putListener(spec: ListenerSpec): void;
   removeListener(name: string): void;
   count(
@@ -24,6 +28,7 @@ export interface ListenerTarget extends FilterConfigTarget, RouteTarget, ScopeTa
       | "listener_manager.listener_added"
       | "listener_manager.listener_modified"
       | "listener_manager.listener_removed"
+      | "listener_manager.listener_create_failure"
       | "listener_manager.listener_create_success",
   ): void;
 }
@@ -34,6 +39,16 @@ interface Entry {
   serving: ListenerSpec | null;
   record: ResourceRecord;
   isStatic: boolean;
+}
+
+/** A resource of an update. */
+interface ReadListener {
+  name: string;
+  version: string;
+  bytes: Uint8Array;
+  /** null: it cannot be read. */
+  message: Listener | null;
+  problems: Problems;
 }
 
 /** LDS: listeners come, are warmed (routes, secrets), change and go. Envoy: LdsApiImpl, ListenerManagerImpl. */
@@ -92,25 +107,20 @@ export class DynamicListeners implements ResourceTaker {
 
   onUpdate(update: XdsUpdate): string {
     const refusals: string[] = [];
-    const present = new Set<string>();
-    let isUnreadable = false;
+    const heartbeats: string[] = [];
+    const read: ReadListener[] = [];
     for (const { name: toldName, version, value } of update.resources) {
       if (value === null) {
-        present.add(toldName);
+        heartbeats.push(toldName);
         continue;
       }
       const problems = new Problems();
       const message = readResource(ListenerSchema, value, problems);
-      const name = message?.name ?? toldName;
-      present.add(name);
-      if (message === null) isUnreadable = true;
-      if (message !== null && !problems.hasErrors && !this.records.confirm(name, value.value))
-        this.#take(message, version, value.value, problems);
-      if (!problems.hasErrors) continue;
-      const text = this.records.refuse(name, version, problems, message, value.value);
-      refusals.push(`${name}: ${text}`);
+      read.push({ name: message?.name ?? toldName, version, bytes: value.value, message, problems });
     }
+    const present = new Set([...heartbeats, ...read.map(({ name }) => name)]);
     // What cannot be read may be any of them.
+    const isUnreadable = read.some(({ message }) => message === null);
     const gone = isUnreadable
       ? []
       : update.isWholeState
@@ -119,6 +129,14 @@ export class DynamicListeners implements ResourceTaker {
             .filter(({ name }) => !present.has(name))
             .map(({ name }) => name)
         : update.removed;
+    for (const listener of read) {
+      const { name, version, bytes, message, problems } = listener;
+      if (message !== null && !problems.hasErrors && !this.records.confirm(name, bytes))
+        this.#take(message, listener, gone);
+      if (!problems.hasErrors) continue;
+      const text = this.records.refuse(name, version, problems, message, bytes);
+      refusals.push(`${name}: ${text}`);
+    }
     for (const name of gone) this.#remove(name);
     this.#hasAnswered = true;
     const refusal = refusals.length === 0 ? "" : `Error adding/updating listener(s) ${refusals.join("\n")}`;
@@ -173,14 +191,15 @@ export class DynamicListeners implements ResourceTaker {
     if (this.#hasAnswered && this.warmingCount === 0) this.#onWarm();
   }
 
-  #take(message: Listener, version: string, bytes: Uint8Array, problems: Problems): void {
+  /** `gone`: those that go with the same update, after it. */
+  #take(message: Listener, { version, bytes, problems }: ReadListener, gone: readonly string[]): void {
     const known = this.#entries.get(message.name);
     if (known?.isStatic === true) {
       problems.error("name", `"${message.name}" is a listener of the bootstrap, which cannot be changed from outside`);
       return;
     }
     const spec = parseListener(message, problems, this.#contexts);
-    if (spec === null) return;
+    if (spec === null || !this.#reserveAddresses(spec, gone, problems)) return;
     const warnings = warningText(problems);
     if (warnings !== "") this.#target.log("info", `listener ${message.name}: ${warnings}`);
     this.#target.count(known === undefined ? "listener_manager.listener_added" : "listener_manager.listener_modified");
@@ -190,6 +209,20 @@ export class DynamicListeners implements ResourceTaker {
     this.#askForParts(spec);
     // A version that was still warming never served.
     if (known?.record.isWarming === true) this.#forget(known.spec);
+  }
+
+  /** False, with the fault in `problems`, where another listener that stays has one of them, or the system does not give it. */
+  #reserveAddresses(spec: ListenerSpec, gone: readonly string[], problems: Problems): boolean {
+    const others = this.#specs().filter(({ name }) => name !== spec.name && !gone.includes(name));
+    checkOwnAddresses(spec, others, problems);
+    if (problems.hasErrors) return false;
+    const fault = this.#target.reserveAddresses(spec);
+    if (fault === null) return true;
+    this.#target.count("listener_manager.listener_create_failure");
+    const text = addressText(spec.addresses[fault.index].address);
+    const path = fault.index === 0 ? "address" : `additional_addresses[${fault.index - 1}].address`;
+    problems.error(path, `${text} cannot be bound`, { envoyText: `cannot bind '${text}': ${fault.reason}` });
+    return false;
   }
 
   #askForParts(spec: ListenerSpec): void {
@@ -268,12 +301,12 @@ export class DynamicListeners implements ResourceTaker {
   }
 }
 
-/** Those by ECDS. */
 /** TLS contexts and what filters name. */
 function secretsOf(spec: ListenerSpec): TlsContextSpec<unknown>[] {
   return allFilterChains(spec).flatMap(({ tls, hcm }) => (tls === null ? hcm.secrets : [tls, ...hcm.secrets]));
 }
 
+/** Those by ECDS. */
 function filtersOf(spec: ListenerSpec): HttpFilterSpec[] {
   return allFilterChains(spec).flatMap(({ hcm }) => hcm.filters.filter(({ discovery }) => discovery !== null));
 }

@@ -277,7 +277,7 @@ beforeAll(async () => {
       throw new Error("nobody asks");
     },
     certificates: () => [],
-    listeners: () => [{ name: "main", address: { host: "", port: 0, path: socketPath } }],
+    listeners: () => [{ name: "main", addresses: [{ host: "", port: 0, path: socketPath }] }],
     clusters: () => [
       {
         name: "back",

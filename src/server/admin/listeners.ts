@@ -10,11 +10,18 @@ export const listeners: Endpoint = {
   handle({ query }, state) {
     const list = state.listeners();
     if (query.get("format") !== "json") {
-      return text(list.map(({ name, address }) => `${name}::${addressText(address)}\n`).join(""));
+      const lines = list.flatMap(({ name, addresses }) =>
+        addresses.map((address) => `${name}::${addressText(address)}\n`),
+      );
+      return text(lines.join(""));
     }
     if (list.length === 0) return json({});
     return json({
-      listener_statuses: list.map(({ name, address }) => ({ name, local_address: addressJson(address) })),
+      listener_statuses: list.map(({ name, addresses: [first, ...more] }) => ({
+        name,
+        local_address: addressJson(first),
+        ...(more.length === 0 ? {} : { additional_local_addresses: more.map(addressJson) }),
+      })),
     });
   },
 };

@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { SocketAddress } from "../../net/address.ts";
+import { nodePath, removeLeftSocket } from "../../net/bind.ts";
 import { type AdminReply, text } from "./endpoint.ts";
 import { endpoints } from "./endpoints.ts";
 import { helpText } from "./help.ts";
@@ -26,8 +27,10 @@ export class AdminServer {
         resolve({ ...address, port });
       };
       if (address.path === null) this.server.listen({ host: address.host, port: address.port }, bound);
-      // Node binds an abstract socket for a path that starts with NUL, Envoy for one that starts with "@".
-      else this.server.listen({ path: address.path.replace(/^@/, "\0") }, bound);
+      else {
+        removeLeftSocket(address.path);
+        this.server.listen({ path: nodePath(address.path) }, bound);
+      }
     });
   }
 

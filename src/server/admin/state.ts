@@ -52,7 +52,8 @@ export type ServerState = "LIVE" | "DRAINING" | "PRE_INITIALIZING" | "INITIALIZI
 
 interface ListenerStatus {
   name: string;
-  address: SocketAddress;
+  /** Where it listens: the first of its config first. */
+  addresses: SocketAddress[];
 }
 
 /** One cluster as /clusters shows it. */
