@@ -11,11 +11,13 @@ export class HcmStats {
   readonly #requestTime: number;
   readonly #connectionLength: number;
 
-  constructor(slab: StatsSlab, statPrefix: string, listenerStatName: string) {
+  /** `hasRouter`: false where none of the router's is to be shown, nor may be counted. */
+  constructor(slab: StatsSlab, statPrefix: string, listenerStatName: string, hasRouter = true) {
     this.#slab = slab;
     this.#values = slab.values;
     const slots: Record<string, number> = {};
-    for (const name of counterNames) slots[name] = slab.counter(`http.${statPrefix}.${name}`);
+    for (const name of managerCounters) slots[name] = slab.counter(`http.${statPrefix}.${name}`);
+    if (hasRouter) for (const name of routerCounters) slots[name] = slab.counter(`http.${statPrefix}.${name}`);
     for (const name of gaugeNames) slots[name] = slab.gauge(`http.${statPrefix}.${name}`);
     this.#slots = slots as Record<CounterName | GaugeName, number>;
     const listener = `listener.${listenerStatName}.http.${statPrefix}`;
@@ -54,7 +56,13 @@ export class HcmStats {
     v[s.downstream_cx_destroy_remote]++;
   }
 
-  /** A network filter refused it: it never had a codec. */
+  /** One that had no codec yet has that of HTTP/1. */
+  onHttp1(): void {
+    this.#values[this.#slots.downstream_cx_http1_total]++;
+    this.#values[this.#slots.downstream_cx_http1_active]++;
+  }
+
+  /** It has no codec, and never has one where a network filter refused it. */
   onRefusedBegin(isTls: boolean): void {
     const v = this.#values;
     const s = this.#slots;
@@ -123,14 +131,18 @@ export class HcmStats {
   onRequestEnd(status: number, durationMs: number): void {
     const v = this.#values;
     v[this.#slots.downstream_rq_active]--;
-    if (status >= 100 && status < 600) {
-      const c = ((status / 100) | 0) - 1;
-      v[this.#slots.downstream_rq_completed]++;
-      v[this.#codes[c] as number]++;
-      v[this.#listenerCompleted]++;
-      v[this.#listenerCodes[c] as number]++;
-    }
+    if (status >= 100 && status < 600) this.onAnswer(status);
     this.#slab.record(this.#requestTime, durationMs);
+  }
+
+  /** A response, by its status. */
+  onAnswer(status: number): void {
+    const v = this.#values;
+    const c = ((status / 100) | 0) - 1;
+    v[this.#slots.downstream_rq_completed]++;
+    v[this.#codes[c] as number]++;
+    v[this.#listenerCompleted]++;
+    v[this.#listenerCodes[c] as number]++;
   }
 
   onUpgrade(change: 1 | -1): void {
@@ -141,7 +153,7 @@ export class HcmStats {
 
 const classes = ["1xx", "2xx", "3xx", "4xx", "5xx"];
 
-const counterNames = [
+const managerCounters = [
   "downstream_cx_delayed_close_timeout",
   "downstream_cx_destroy",
   "downstream_cx_destroy_active_rq",
@@ -185,6 +197,10 @@ const counterNames = [
   "downstream_rq_total",
   "downstream_rq_tx_reset",
   "downstream_rq_ws_on_non_ws_route",
+  "rs_too_large",
+] as const;
+
+const routerCounters = [
   "no_cluster",
   "no_route",
   "rq_direct_response",
@@ -197,11 +213,12 @@ const counterNames = [
   "passthrough_internal_redirect_unsafe_scheme",
   "rq_total",
 ] as const;
-export type CounterName = (typeof counterNames)[number];
+export type CounterName = (typeof managerCounters)[number] | (typeof routerCounters)[number];
 
 const gaugeNames = [
   "downstream_cx_active",
   "downstream_cx_http1_active",
+  "downstream_cx_http1_soft_drain",
   "downstream_cx_http2_active",
   "downstream_cx_http3_active",
   "downstream_cx_rx_bytes_buffered",

@@ -16,6 +16,7 @@ export class ListenerStats {
     this.#destroy = slab.counter(`listener.${name}.downstream_cx_destroy`);
     const slots = counters.map((counter) => [counter, slab.counter(`listener.${name}.${counter}`)]);
     this.#slots = Object.fromEntries(slots) as Record<ListenerCounter, number>;
+    slab.histogram(`listener.${name}.connections_accepted_per_socket_event`, "");
     this.#inspected = slab.gauge(`listener.${name}.downstream_pre_cx_active`);
   }
 
@@ -47,6 +48,5 @@ const counters = [
   "downstream_cx_overload_reject",
   "downstream_pre_cx_timeout",
   "no_filter_chain_match",
-  "connections_accepted_per_socket_event",
 ] as const;
 type ListenerCounter = (typeof counters)[number];

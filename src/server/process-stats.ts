@@ -4,6 +4,7 @@ import { StatsAggregate } from "../observability/stats-aggregate.ts";
 import type { StatsQuery } from "../observability/stats-query.ts";
 import { renderJson, renderText } from "../observability/stats-render.ts";
 import type { TagExtractor } from "../observability/tags.ts";
+import { AdminStats } from "./admin/admin-stats.ts";
 import type { StatsSource } from "./admin/state.ts";
 import type { ConnectionCounts } from "./drain.ts";
 import { type ServerFacts, ServerStats } from "./server-stats.ts";
@@ -16,6 +17,7 @@ export class ProcessStats implements StatsSource {
   readonly mainSlab = new StatsSlab();
   private readonly workerSlabs = new Map<number, StatsSlab>();
   private readonly tags: TagExtractor;
+  private admin: AdminStats | null = null;
   private readonly synced: { sync(): void }[] = [];
 
   constructor(concurrency: number, tags: TagExtractor, flushIntervalMs = 5000) {
@@ -78,16 +80,23 @@ export class ProcessStats implements StatsSource {
     this.aggregate.resetCounters();
   }
 
-  /** Downstream connections of all listeners. */
+  /** For the admin interface. */
+  newAdmin(): AdminStats {
+    this.admin = new AdminStats(this.mainSlab);
+    return this.admin;
+  }
+
+  /** Downstream connections of all listeners, without those of the admin interface. */
   connections(): ConnectionCounts {
     let open = 0;
     let total = 0;
     for (const { name, value } of this.aggregate.numbers()) {
-      if (!name.startsWith("listener.")) continue;
+      if (!name.startsWith("listener.") || name.startsWith("listener.admin.main_thread.")) continue;
       if (name.endsWith(".downstream_cx_active")) open += value;
       else if (name.endsWith(".downstream_cx_total")) total += value;
     }
-    return { open, total };
+    const admin = this.admin?.connections ?? { open: 0, total: 0 };
+    return { open: open - admin.open, total: total - admin.total };
   }
 
   private announceMain(): void {

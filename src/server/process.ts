@@ -196,7 +196,7 @@ export class ServerProcess {
       return;
     }
     const { AdminServer } = await import("./admin/server.ts");
-    this.admin = new AdminServer(this.adminState(admin.profilePath));
+    this.admin = new AdminServer(this.adminState(admin.profilePath), this.options.stats.newAdmin());
     try {
       this.adminAddress = await this.admin.listen(admin.address);
     } catch (error) {

@@ -7,12 +7,14 @@ import { fromJson } from "@bufbuild/protobuf";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { peer } from "../../../test/peers.ts";
 import { SecretStore } from "../../config/secret-store.ts";
+import { StatsSlab } from "../../observability/stats.ts";
 import { BootstrapSchema } from "../../proto/generated/envoy/config/bootstrap/v3/bootstrap_pb.ts";
 import { typeRegistry } from "../../proto/type-registry.ts";
 import { bootConfig } from "../boot-config.ts";
 import { parseFlags } from "../flags.ts";
 import { RuntimeLayers } from "../runtime-layers.ts";
 import { ServerLog } from "../server-log.ts";
+import { AdminStats } from "./admin-stats.ts";
 import { AdminServer } from "./server.ts";
 import type { AdminState } from "./state.ts";
 
@@ -318,7 +320,7 @@ beforeAll(async () => {
     profileWorkers: () => {},
     workerHeapSnapshot: () => null,
   };
-  server = new AdminServer(state);
+  server = new AdminServer(state, new AdminStats(new StatsSlab()));
   ourPort = (await server.listen({ host: "127.0.0.1", port: 0, path: null })).port;
   if (envoyPath !== null) envoyPort = await startEnvoy(envoyPath);
 });

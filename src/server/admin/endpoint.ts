@@ -32,12 +32,13 @@ export interface AdminRequest {
 export interface AdminReply {
   status: number;
   contentType: string;
-  body: string | Buffer | NodeJS.ReadableStream;
+  /** A function is called when the answer is counted. */
+  body: string | Buffer | NodeJS.ReadableStream | (() => string | Promise<string>);
 }
 
 const textType = "text/plain; charset=UTF-8";
 
-export function text(body: string, status = 200): AdminReply {
+export function text(body: AdminReply["body"], status = 200): AdminReply {
   return { status, contentType: textType, body };
 }
 

@@ -1,6 +1,8 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { Socket } from "node:net";
 import type { SocketAddress } from "../../net/address.ts";
 import { nodePath, removeLeftSocket } from "../../net/bind.ts";
+import type { AdminRequestStats, AdminStats } from "./admin-stats.ts";
 import { type AdminReply, text } from "./endpoint.ts";
 import { endpoints } from "./endpoints.ts";
 import { helpText } from "./help.ts";
@@ -10,10 +12,15 @@ import type { AdminState } from "./state.ts";
 export class AdminServer {
   private readonly server: Server;
 
-  constructor(state: AdminState) {
-    this.server = createServer({ keepAliveTimeout: 60_000, requestTimeout: 30_000 }, (request, response) => {
-      void answer(request, response, state);
+  constructor(state: AdminState, stats: AdminStats) {
+    const options = { keepAliveTimeout: 60_000, requestTimeout: 30_000, requireHostHeader: false };
+    this.server = createServer(options, (request, response) => {
+      const counted = stats.onRequest(request.socket);
+      response.on("close", () => counted.onEnd(response.writableFinished, !response.shouldKeepAlive));
+      void answer(request, response, counted, state);
     });
+    this.server.on("connection", (socket) => stats.onConnection(socket));
+    this.server.on("clientError", (error: NodeJS.ErrnoException, socket: Socket) => refuse(error, socket, stats));
   }
 
   /** Binds and settles with the address, its port chosen by the kernel where 0 was asked for. */
@@ -40,10 +47,49 @@ export class AdminServer {
   }
 }
 
-async function answer(request: IncomingMessage, response: ServerResponse, state: AdminState): Promise<void> {
+/** What is no HTTP, or comes too late. */
+function refuse(error: NodeJS.ErrnoException, socket: Socket, stats: AdminStats): void {
+  // An answer may be under way, or the client is gone.
+  if (socket.destroyed || socket.bytesRead === 0 || error.code === "ECONNRESET" || stats.isBusy(socket)) {
+    socket.destroy();
+    return;
+  }
+  const counted = stats.onRequest(socket);
+  if (error.code === "HPE_INVALID_EOF_STATE") {
+    counted.onEnd(false, false);
+    socket.destroy();
+  } else {
+    const isLate = error.code === "ERR_HTTP_REQUEST_TIMEOUT";
+    const status = isLate ? 408 : 400;
+    if (!isLate) counted.onProtocolError();
+    counted.onAnswer(status);
+    counted.onEnd(true, true);
+    socket.end(refusal(status, isLate ? "Request Timeout" : "Bad Request"));
+  }
+}
+
+function refusal(status: number, text: string): string {
+  const head = `HTTP/1.1 ${status} ${text}\r\ncontent-length: ${text.length}\r\ncontent-type: text/plain`;
+  return `${head}\r\ndate: ${new Date().toUTCString()}\r\nserver: envoy\r\nconnection: close\r\n\r\n${text}`;
+}
+
+async function answer(
+  request: IncomingMessage,
+  response: ServerResponse,
+  counted: AdminRequestStats,
+  state: AdminState,
+): Promise<void> {
+  if (request.httpVersion !== "1.1" || request.headers.host === undefined) {
+    refuseRequest(request.httpVersion !== "1.1", response, counted);
+    return;
+  }
   const reply = await route(request, state).catch((error: unknown) => {
     return text(`${error instanceof Error ? error.message : String(error)}\n`, 500);
   });
+  // The client may have gone in the middle of its request.
+  if (response.destroyed) return;
+  counted.onAnswer(reply.status);
+  const body = typeof reply.body === "function" ? await reply.body() : reply.body;
   // Envoy sends neither Connection nor Keep-Alive; Node still closes where the client asked for it.
   response.removeHeader("connection");
   response.writeHead(reply.status, {
@@ -54,8 +100,17 @@ async function answer(request: IncomingMessage, response: ServerResponse, state:
     server: "envoy",
     "transfer-encoding": "chunked",
   });
-  if (typeof reply.body === "string" || Buffer.isBuffer(reply.body)) response.end(reply.body);
-  else reply.body.pipe(response);
+  if (typeof body === "string" || Buffer.isBuffer(body)) response.end(body);
+  else body.pipe(response);
+}
+
+/** HTTP/1.0, or no Host. */
+function refuseRequest(isOld: boolean, response: ServerResponse, counted: AdminRequestStats): void {
+  if (isOld) counted.onProtocolError();
+  counted.onAnswer(isOld ? 426 : 400);
+  response.shouldKeepAlive = false;
+  response.writeHead(isOld ? 426 : 400, { server: "envoy", ...(isOld ? { "content-type": "text/plain" } : {}) });
+  response.end(isOld ? "Upgrade Required" : "");
 }
 
 async function route(request: IncomingMessage, state: AdminState): Promise<AdminReply> {

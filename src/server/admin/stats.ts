@@ -51,13 +51,13 @@ export const resetCounters: Endpoint = {
 function render({ query }: AdminRequest, state: AdminState, format: StatsFormat | null): AdminReply {
   const asked = parseStatsQuery(new URLSearchParams([...query]), format);
   if (typeof asked === "string") return text(asked, 400);
-  const body = state.stats.render(asked);
+  const body = () => state.stats.render(asked);
   switch (asked.format) {
     case "json":
       return { status: 200, contentType: "application/json", body };
     case "html": {
       const isActive = query.get("format") === "active-html";
-      return { status: 200, contentType: "text/html; charset=UTF-8", body: page(body, isActive) };
+      return { status: 200, contentType: "text/html; charset=UTF-8", body: () => page(body(), isActive) };
     }
     case "prometheus":
     case "text":
@@ -66,11 +66,12 @@ function render({ query }: AdminRequest, state: AdminState, format: StatsFormat 
 }
 
 /** Unless the answer is filtered: the process's own metrics stand behind the stats. */
-async function withProcessMetrics(request: AdminRequest, state: AdminState): Promise<AdminReply> {
+function withProcessMetrics(request: AdminRequest, state: AdminState): AdminReply {
   const reply = render(request, state, "prometheus");
-  if (reply.status !== 200 || request.query.size > 0 || typeof reply.body !== "string") return reply;
-  const { processMetrics } = await import("./process-metrics.ts");
-  return { ...reply, body: reply.body + (await processMetrics()) };
+  const { body } = reply;
+  if (request.query.size > 0 || typeof body !== "function") return reply;
+  const both = async () => (await body()) + (await (await import("./process-metrics.ts")).processMetrics());
+  return { ...reply, body: both };
 }
 
 /** The text as a page; the active one reads itself again every second. */
