@@ -1,5 +1,6 @@
 import { defineLayout } from "../observability/stat-layout.ts";
 import type { StatsSlab } from "../observability/stats.ts";
+import { type AnswerFacts, ResponseStats } from "./response-stats.ts";
 import { RetryStats } from "./retry-stats.ts";
 
 /** Slots of a cluster's stats in a worker's slab, and the counting that is more than one store. */
@@ -59,14 +60,15 @@ export class ClusterStats {
   readonly retries: RetryStats;
   readonly #slab: StatsSlab;
   readonly #prefix: string;
-  /** By `rankOf` a status: the slots of its code and class, of all and of external requests. undefined: not seen yet. */
-  readonly #codes: (Int32Array | undefined)[] = [];
-  #rqTime = 0;
-  #externalTime = 0;
-  #externalCompleted = 0;
+  readonly #fromZone: string;
+  readonly #responses: ResponseStats;
+  /** By x-envoy-upstream-alt-stat-name. */
+  readonly #alternatives = new Map<string, ResponseStats>();
 
-  constructor(slab: StatsSlab, observabilityName: string) {
+  /** `fromZone`: of this process; "" for none. */
+  constructor(slab: StatsSlab, observabilityName: string, fromZone: string) {
     this.#slab = slab;
+    this.#fromZone = fromZone;
     this.values = slab.values;
     this.#prefix = clusterStatPrefix(observabilityName);
     const first = slab.group(this.#prefix, layout);
@@ -122,29 +124,14 @@ export class ClusterStats {
     this.cxConnectMs = slot("upstream_cx_connect_ms");
     this.cxLengthMs = slot("upstream_cx_length_ms");
     this.rqPerCx = slot("upstream_rq_per_cx");
+    this.#responses = new ResponseStats(slab, this.#prefix, fromZone, this.rqCompleted);
     this.retries = new RetryStats(slab, this.#prefix, slot);
   }
 
-  /** A status given downstream for a request to this cluster, by the upstream or in its place. */
-  countCode(status: number): void {
-    const codes = this.#codes[rankOf(status)] ?? this.#nameCode(status);
-    const values = this.values;
-    values[this.rqCompleted]++;
-    values[this.#externalCompleted]++;
-    values[codes[0] as number]++;
-    values[codes[1] as number]++;
-    values[codes[2] as number]++;
-    values[codes[3] as number]++;
-  }
-
-  /** Milliseconds from the request to the upstream's response head. */
-  recordTime(ms: number): void {
-    if (this.#rqTime === 0) {
-      this.#rqTime = this.#slab.histogram(`${this.#prefix}upstream_rq_time`);
-      this.#externalTime = this.#slab.histogram(`${this.#prefix}external.upstream_rq_time`);
-    }
-    this.#slab.record(this.#rqTime, ms);
-    this.#slab.record(this.#externalTime, ms);
+  /** An answer to a request to this cluster, by a host or in its place; `elapsedMs` as ResponseStats.count(). */
+  onAnswer(status: number, elapsedMs: number, facts: AnswerFacts): void {
+    this.#responses.count(status, elapsedMs, facts);
+    if (facts.altName !== null) this.#alternative(facts.altName)?.count(status, elapsedMs, facts);
   }
 
   record(slot: number, value: number): void {
@@ -156,17 +143,14 @@ export class ClusterStats {
     for (const name of http1Counters) this.#slab.counter(`${this.#prefix}http1.${name}`);
   }
 
-  #nameCode(status: number): Int32Array {
-    const prefix = this.#prefix;
-    const statusClass = Math.floor(status / 100);
-    this.#externalCompleted = this.#slab.counter(`${prefix}external.upstream_rq_completed`);
-    const names = [`upstream_rq_${status}`, `upstream_rq_${statusClass}xx`];
-    const slots = [...names, ...names.map((name) => `external.${name}`)].map((name) =>
-      this.#slab.counter(prefix + name),
-    );
-    const codes = Int32Array.from(slots);
-    this.#codes[rankOf(status)] = codes;
-    return codes;
+  /** null where requests have named too many. */
+  #alternative(name: string): ResponseStats | null {
+    const known = this.#alternatives.get(name);
+    if (known !== undefined) return known;
+    if (this.#alternatives.size >= maxAlternatives) return null;
+    const stats = new ResponseStats(this.#slab, `${this.#prefix}${name}.`, this.#fromZone);
+    this.#alternatives.set(name, stats);
+    return stats;
   }
 }
 
@@ -220,12 +204,5 @@ const http1Counters = [
   "response_flood",
 ];
 
-/** Statuses in the order they were first seen in this thread, so that the tables of clusters are as short as the statuses are few. */
-function rankOf(status: number): number {
-  const at = status < 1000 ? status : 999;
-  const rank = ranks[at] as number;
-  return rank === 0 ? (ranks[at] = ++lastRank) : rank;
-}
-
-const ranks = new Uint16Array(1000);
-let lastRank = 0;
+/** Names come with requests. Envoy has no limit. */
+const maxAlternatives = 1000;

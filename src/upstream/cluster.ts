@@ -32,6 +32,7 @@ import { PoolH1 } from "./pool-h1.ts";
 import { PoolH2 } from "./pool-h2.ts";
 import { anyTarget, type PoolTarget, targetKey, targetOf } from "./pool-target.ts";
 import { ProxyHeaders } from "./proxy-headers.ts";
+import type { AnswerFacts } from "./response-stats.ts";
 import type { ClusterSpec, LocalitySpec } from "./spec.ts";
 import type { TokenSources } from "./token-source.ts";
 
@@ -90,7 +91,7 @@ export class Cluster {
     this.name = spec.name;
     this.observabilityName = spec.observabilityName;
     this.metadata = spec.metadata;
-    this.stats = new ClusterStats(slab, spec.observabilityName);
+    this.stats = new ClusterStats(slab, spec.observabilityName, zone.zone);
     this.retryPolicy = spec.retryPolicy === null ? null : new RetryPolicy(spec.retryPolicy, noRuntime);
     this.#worker = worker;
     this.#zone = zone;
@@ -195,20 +196,19 @@ export class Cluster {
   }
 
   /** The upstream's response head came `elapsedMs` after the request. */
-  onResponse(status: number, elapsedMs: number): void {
-    this.stats.countCode(status);
-    this.stats.recordTime(elapsedMs);
+  onResponse(status: number, elapsedMs: number, facts: AnswerFacts): void {
+    this.stats.onAnswer(status, elapsedMs, facts);
   }
 
   /** The proxy answered in the upstream's place. */
-  onLocalFailure(status: number): void {
-    this.stats.countCode(status);
+  onLocalFailure(status: number, facts: AnswerFacts): void {
+    this.stats.onAnswer(status, -1, facts);
   }
 
   /** The route's timeout passed. `host` when the request had one; `status` is what is answered, 0 when the response had begun. */
-  onRequestTimeout(host: Host | null, status: number): void {
+  onRequestTimeout(host: Host | null, status: number, facts: AnswerFacts): void {
     this.stats.values[this.stats.rqTimeout]++;
-    if (status !== 0) this.stats.countCode(status);
+    if (status !== 0) this.stats.onAnswer(status, -1, facts);
     if (host === null) return;
     const { cells, base } = host.stats;
     cells[base + HostStat.rqTimeout]++;

@@ -3,13 +3,14 @@ import { StatsSlab } from "../observability/stats.ts";
 import { StatsAggregate } from "../observability/stats-aggregate.ts";
 import { ClusterStats } from "./cluster-stats.ts";
 import { GoneStats } from "./gone-stats.ts";
+import { AnswerFacts } from "./response-stats.ts";
 
 test("the stats of a removed cluster go, those of clusters whose names begin like it stay", () => {
   const slab = new StatsSlab(new SharedArrayBuffer(1 << 20));
   const aggregate = new StatsAggregate();
   const announce = () => aggregate.announce(slab, slab.takeAnnouncements());
   const count = (name: string) => {
-    new ClusterStats(slab, name).countCode(200);
+    new ClusterStats(slab, name, "").onAnswer(200, -1, new AnswerFacts(false));
     announce();
   };
   const completed = () =>

@@ -14,12 +14,15 @@ export class LocalZone {
   readonly clusterName: string;
   /** By localityKey; "" where the node says none. */
   readonly key: string;
+  /** "" where the node says none. */
+  readonly zone: string;
   /** null without a local cluster, or before it is there. */
   localities: readonly LocalitySpec[] | null = null;
 
   constructor(spec: LocalZoneSpec) {
     const { region, zone, subZone } = spec;
     this.clusterName = spec.clusterName;
+    this.zone = zone;
     this.key = region === "" && zone === "" && subZone === "" ? "" : localityKey(spec);
   }
 }

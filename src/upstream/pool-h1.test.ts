@@ -2,8 +2,10 @@ import { expect, test } from "vitest";
 import type { Cluster } from "./cluster.ts";
 import { FakeBorrower, FakeWorld, fakeHost, fakeLocality, fakeSpec } from "./fake-world.ts";
 import { readHostStats } from "./host-stats.ts";
+import { AnswerFacts } from "./response-stats.ts";
 import type { ClusterSpec } from "./spec.ts";
 
+const outside = new AnswerFacts(false);
 const ok = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi";
 
 function setUp(change: Partial<ClusterSpec> = {}): { world: FakeWorld; cluster: Cluster; spec: ClusterSpec } {
@@ -349,7 +351,7 @@ test("a route's timeout counts as Envoy's does", () => {
   const borrower = borrow(cluster);
   world.transport(0).sink.onConnect();
   borrower.writer?.reset("local_reset");
-  cluster.onRequestTimeout(borrower.host, 504);
+  cluster.onRequestTimeout(borrower.host, 504, outside);
   const stats = ["upstream_rq_timeout", "upstream_rq_504", "upstream_rq_5xx", "upstream_rq_completed"];
   expect(stats.map((name) => world.stat(name))).toEqual([1, 1, 1, 1]);
   expect(world.stat("upstream_cx_destroy_local_with_active_rq")).toBe(1);
@@ -361,9 +363,9 @@ test("a route's timeout counts as Envoy's does", () => {
 
 test("response codes are counted for all and for external requests", () => {
   const { world, cluster } = setUp();
-  cluster.onResponse(204, 3);
-  cluster.onResponse(200, 4);
-  cluster.onLocalFailure(503);
+  cluster.onResponse(204, 3, outside);
+  cluster.onResponse(200, 4, outside);
+  cluster.onLocalFailure(503, outside);
   const names = ["upstream_rq_2xx", "external.upstream_rq_2xx", "upstream_rq_204", "external.upstream_rq_completed"];
   expect(names.map((name) => world.stat(name))).toEqual([2, 2, 1, 3]);
   expect(world.stat("upstream_rq_503")).toBe(1);

@@ -181,13 +181,13 @@ export class RouterRequest implements Terminal, AttemptOwner, RetryOwner {
     if (status < 200 && status !== 101) {
       // Envoy: a response has begun, nothing is retried after it.
       this.#choose(attempt);
-      this.#charges.onLocalFailure(status);
+      this.#charges.onLocalFailure(status, attempt.host);
       this.#stream.respondInformational(head);
       return;
     }
     if (status !== 101 && status < 400 && isWebSocket(this.#head as RequestHead)) {
       this.#choose(attempt);
-      this.#charges.onResponse(status, eventClock.now - this.#start);
+      this.#charges.onResponse(head, attempt.host, eventClock.now - this.#start);
       this.#onResponseEnd(attempt);
       refuseWebSocket(this.#stream, attempt, head, endStream);
       return;
@@ -199,7 +199,7 @@ export class RouterRequest implements Terminal, AttemptOwner, RetryOwner {
     const request = this.#head as RequestHead;
     if (restartsForRedirect(stream, attempt, this.#feed, request, head, cluster, this.#stats)) return;
     this.#choose(attempt);
-    this.#charges.onResponse(status, eventClock.now - this.#start);
+    this.#charges.onResponse(head, attempt.host, eventClock.now - this.#start);
     prepareResponse(stream, head, this.#requestEnd, this.#lbContext, this.#options);
     if (endStream) this.#onResponseEnd(attempt);
     stream.respond(head, endStream);
@@ -236,10 +236,10 @@ export class RouterRequest implements Terminal, AttemptOwner, RetryOwner {
     if (attempt.requestStart < 0 && attempt.host !== null) this.#retry?.hosts?.onTried(attempt.host);
     const reply = resetReply(reason, detail, this.#isRetry, info.overrideHost);
     if (detail !== "" && reply.flags === ResponseFlag.UF) info.upstreamTransportFailureReason = detail;
-    const { isRetried } = attempt;
+    const { isRetried, host } = attempt;
     this.#attempts.remove(attempt);
     if (reason !== "no_healthy_upstream" && !isRetried && this.#retriesReset(reason, false)) return;
-    this.#charges.onLocalFailure(reply.status);
+    this.#charges.onLocalFailure(reply.status, host);
     if (reason === "no_healthy_upstream" || !this.#isOtherHopeful)
       answerForUpstream(this.#stream, reply, reason === "overflow" && !this.#options.suppressEnvoyHeaders);
   }
@@ -250,20 +250,20 @@ export class RouterRequest implements Terminal, AttemptOwner, RetryOwner {
 
   onAttemptTimeout(attempt: Attempt, isIdle: boolean): void {
     if (this.#isDone || (!isIdle && this.#isResponseBegun)) return;
-    const cluster = this.#charges.cluster as Cluster;
     if (this.#timeouts.isHedging) {
       this.#hedge(attempt);
       return;
     }
-    const { retries } = cluster.stats;
+    const { retries } = (this.#charges.cluster as Cluster).stats;
     retries.count(isIdle ? retries.perTryIdleTimeout : retries.perTryTimeout);
     const reply = this.#timeouts.perTryReply(isIdle);
-    attempt.host?.stats.onTryTimeout();
+    const { host } = attempt;
+    host?.stats.onTryTimeout();
     attempt.abandon();
     this.#attempts.remove(attempt);
     if (!this.#isResponseBegun) {
       if (this.#retriesReset("local_reset", true)) return;
-      this.#charges.onLocalFailure(reply.status);
+      this.#charges.onLocalFailure(reply.status, host);
     }
     answerForUpstream(this.#stream, reply, false);
   }
@@ -323,7 +323,7 @@ export class RouterRequest implements Terminal, AttemptOwner, RetryOwner {
     info.attemptCount++;
     const cluster = this.#clusters(this.#charges.cluster.name);
     if (cluster === null) {
-      this.#charges.onLocalFailure(503);
+      this.#charges.onLocalFailure(503, null);
       answerForUpstream(this.#stream, localReplies.noHealthyUpstream, false);
       return;
     }

@@ -5,9 +5,11 @@ import { HeaderBlock, RequestHead, type ResponseHead } from "../../http/header-b
 import { Known } from "../../http/names.ts";
 import type { Mirror } from "../../router/mirror.ts";
 import type { Route } from "../../router/route.ts";
-import type { Borrower } from "../../upstream/borrower.ts";
+import type { Borrower, BorrowFailure } from "../../upstream/borrower.ts";
 import type { Cluster } from "../../upstream/cluster.ts";
+import type { Host } from "../../upstream/host-set.ts";
 import { markOwnRequest } from "../../upstream/own-request.ts";
+import { AnswerFacts } from "../../upstream/response-stats.ts";
 
 /** What the copies of one request share. */
 export interface ShadowContext {
@@ -58,6 +60,7 @@ class Shadow implements Borrower {
   readonly source = null;
   readonly bytes = null;
   readonly #cluster: Cluster;
+  readonly #facts = new AnswerFacts(true);
   readonly #head: RequestHead;
   readonly #isHeadOnly: boolean;
   readonly #limitBytes: number;
@@ -106,7 +109,8 @@ class Shadow implements Borrower {
 
   // From the pool.
 
-  onReady(writer: RequestWriter): void {
+  onReady(writer: RequestWriter, host: Host): void {
+    this.#facts.setHost(host, false);
     if (this.#isOver) {
       writer.reset(StreamReset.localReset);
       return;
@@ -120,14 +124,16 @@ class Shadow implements Borrower {
     if (this.#trailers !== null) writer.writeTrailers(this.#trailers);
   }
 
-  onBorrowFailed(): void {
-    this.#cluster.onLocalFailure(503);
+  onBorrowFailed(_reason: BorrowFailure, _detail: string, host: Host | null): void {
+    this.#facts.setHost(host, false);
+    this.#cluster.onLocalFailure(503, this.#facts);
     this.#end();
   }
 
   onHead(head: ResponseHead, endStream: boolean): void {
     if (head.status < 200) return;
-    this.#cluster.onResponse(head.status, performance.now() - this.#start);
+    if (head.get(canaryId) === "true") this.#facts.isCanary = true;
+    this.#cluster.onResponse(head.status, performance.now() - this.#start, this.#facts);
     if (endStream) this.#end();
   }
 
@@ -140,14 +146,14 @@ class Shadow implements Borrower {
   }
 
   onReset(): void {
-    this.#cluster.onLocalFailure(503);
+    this.#cluster.onLocalFailure(503, this.#facts);
     this.#end();
   }
 
   onWritable(): void {}
 
   #onTimeout(): void {
-    this.#cluster.onRequestTimeout(null, 504);
+    this.#cluster.onRequestTimeout(null, 504, this.#facts);
     this.#giveUp();
   }
 
@@ -172,3 +178,5 @@ function copyOf(head: RequestHead, mirror: Mirror): RequestHead {
   markOwnRequest(copy);
   return copy;
 }
+
+const canaryId = Known["x-envoy-upstream-canary"];

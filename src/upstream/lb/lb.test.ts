@@ -121,7 +121,7 @@ function hostSet(
       onPanic: () => panics.push(1),
       activeRequests: () => 0,
       zone: nowhere,
-      stats: new ClusterStats(new FakeWorld().slab, "c"),
+      stats: new ClusterStats(new FakeWorld().slab, "c", ""),
     }),
     panics,
   };

@@ -2,6 +2,7 @@ import { plainRequest } from "../client-http2.ts";
 import { pendingCases } from "../pending.ts";
 import type { Case, Setup } from "../setup.ts";
 import { admissionControlCases, admissionControlSetups } from "./admission-control.ts";
+import { answerStatsCases, answerStatsSetups } from "./answer-stats.ts";
 import { bandwidthLimitCases, bandwidthLimitSetups } from "./bandwidth-limit.ts";
 import { basicsCases, basicsSetups } from "./basics.ts";
 import { bufferCases, bufferSetups } from "./buffer.ts";
@@ -92,6 +93,7 @@ const casesOfHttp1 = [
   ...ratelimitCases,
   ...headerMutationCases,
   ...virtualClustersCases,
+  ...answerStatsCases,
   ...rewritesCases,
   ...upstreamsCases,
   ...healthCheckCases,
@@ -148,6 +150,7 @@ export const allSetups: Readonly<Record<string, Setup>> = {
   ...ratelimitSetups,
   ...headerMutationSetups,
   ...virtualClustersSetups,
+  ...answerStatsSetups,
   ...rewritesSetups,
   ...upstreamsSetups,
   ...healthCheckSetups,
