@@ -1,5 +1,6 @@
 import { type ProxyHeader, readProxyHeader } from "./proxy-protocol.ts";
 import { type ClientHello, type Fingerprints, readClientHello } from "./tls/client-hello.ts";
+import type { FirstRecordFault } from "./tls/first-records.ts";
 
 /** What the first bytes of a connection told. */
 export interface Inspection {
@@ -7,6 +8,8 @@ export interface Inspection {
   proxied: ProxyHeader | null;
   /** null where it does not begin with TLS. */
   hello: ClientHello | null;
+  /** Why it does not, where somebody looked. */
+  helloFault: FirstRecordFault | null;
   /** "http/1.0", "http/1.1", "h2c"; "" where it begins otherwise, or nobody looked. */
   httpProtocol: string;
 }
@@ -78,7 +81,8 @@ export class TlsInspector implements Inspector {
   inspect(bytes: Buffer, into: Inspection): number | "more" {
     const hello = readClientHello(bytes, this.#fingerprints);
     if (hello === "more") return "more";
-    into.hello = hello;
+    if ("reason" in hello) into.helloFault = hello;
+    else into.hello = hello;
     return 0;
   }
 }

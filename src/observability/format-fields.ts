@@ -16,7 +16,7 @@ export const textFields: Record<string, (info: StreamInfo) => string | null> = {
   UPSTREAM_LOCAL_CLOSE_REASON: (info) => oneWord(info.upstreamLocalCloseReason),
   DOWNSTREAM_LOCAL_CLOSE_REASON: (info) => oneWord(info.downstreamLocalCloseReason),
   UPSTREAM_DETECTED_CLOSE_TYPE: (info) => (info.upstreamHost === "" ? null : "Normal"),
-  DOWNSTREAM_DETECTED_CLOSE_TYPE: () => "Normal",
+  DOWNSTREAM_DETECTED_CLOSE_TYPE: (info) => (info.isDownstreamReset ? "RemoteReset" : "Normal"),
   ROUTE_NAME: (info) => named(info.routeName),
   VIRTUAL_CLUSTER_NAME: (info) => named(info.virtualClusterName),
   FILTER_CHAIN_NAME: (info) => named(info.filterChainName),
@@ -102,6 +102,11 @@ export const timePoints: Record<string, (info: StreamInfo) => number> = {
   US_RX_END: (info) => info.upstreamResponseEnd,
   DS_TX_BEG: (info) => info.responseStart,
   DS_TX_END: (info) => info.responseEnd,
+  // A stream on plain text does not know when its connection began.
+  DS_CX_BEG: ({ downstreamTls, accessLogType, start }) =>
+    downstreamTls?.connectionBegin ?? (accessLogType === "NotSet" ? start : -1),
+  DS_HS_BEG: ({ downstreamTls }) => downstreamTls?.handshakeBegin ?? -1,
+  DS_HS_END: ({ downstreamTls }) => downstreamTls?.handshakeEnd ?? -1,
 };
 
 /** Operators that Envoy takes and that have no value here. */
@@ -109,7 +114,6 @@ export const emptyFields = new Set([
   "DOWNSTREAM_DIRECT_LOCAL_ADDRESS_ENDPOINT_ID",
   "DOWNSTREAM_LOCAL_ADDRESS_ENDPOINT_ID",
   "UPSTREAM_REMOTE_ADDRESS_ENDPOINT_ID",
-  "DOWNSTREAM_HANDSHAKE_DURATION",
   "TRACE_ID",
   "SPAN_ID",
 ]);

@@ -43,7 +43,13 @@ export function makeOperator(
 ): Operator | string {
   const number = numberFields[name];
   const text = textFields[name];
-  if (number !== undefined || text !== undefined || emptyFields.has(name) || isBareAddress(name)) {
+  if (
+    number !== undefined ||
+    text !== undefined ||
+    emptyFields.has(name) ||
+    isBareAddress(name) ||
+    name === "DOWNSTREAM_HANDSHAKE_DURATION"
+  ) {
     if ((args !== null && args !== "") || maxLength !== null) return `${name} does not take any parameters or length`;
   }
   if (number !== undefined) return numberOperator(number);
@@ -69,6 +75,7 @@ export function makeOperator(
 type Maker = (args: string, name: string, enabled: ReadonlySet<string>) => Operator | string;
 
 const makers: Record<string, Maker> = {
+  DOWNSTREAM_HANDSHAKE_DURATION: () => signedOperator(handshakeDuration),
   REQ: headerMaker((info, field) => info.request.find(field)),
   REQUEST_HEADER: headerMaker((info, field) => info.request.find(field)),
   STREAM_INFO_REQ: headerMaker((info, field) => info.request.find(field)),
@@ -322,6 +329,18 @@ function numberOperator(number: (info: StreamInfo) => number): Operator {
       return value < 0 ? null : value;
     },
   };
+}
+
+/** A number that may be less than 0; null is no value. */
+function signedOperator(value: (info: StreamInfo) => number | null): Operator {
+  return { text: (info) => value(info)?.toString() ?? null, value };
+}
+
+/** From the start of the stream or connection that is logged, as Envoy: the handshake was over when a request began. */
+function handshakeDuration({ start, downstreamTls }: StreamInfo): number | null {
+  const end = downstreamTls?.handshakeEnd ?? -1;
+  // Without a zero that has a sign.
+  return end < 0 ? null : Math.trunc(end - start) + 0;
 }
 
 function shortened(operator: Operator, maxLength: number): Operator {

@@ -81,7 +81,9 @@ export class StreamInfo {
   downstreamSource: ProxiedAddresses | null = null;
   /** After PROXY protocol alone: the same for all requests of a connection. */
   downstreamConnectionAddress = "";
+  /** Envoy's LocalCloseReasons; "" where the client closed. Of a connection only, as the next one. */
   downstreamLocalCloseReason = "";
+  isDownstreamReset = false;
   /** Of the connections below and above; null for plain text. */
   downstreamTls: TlsInfo | null = null;
   upstreamTls: TlsInfo | null = null;
@@ -208,6 +210,7 @@ export class StreamInfo {
     this.downstreamSource = null;
     this.downstreamConnectionAddress = "";
     this.downstreamLocalCloseReason = "";
+    this.isDownstreamReset = false;
     this.downstreamTls = null;
     this.upstreamTls = null;
     this.connectionId = 0;

@@ -1,11 +1,16 @@
-import { admitted } from "../filters/network/api.ts";
+import type { Refusal } from "../filters/network/api.ts";
 import type { NetworkFilters } from "../filters/network/network-filters.ts";
 import type { TransportSink } from "../net/transport.ts";
 import { StreamInfo } from "../observability/stream-info.ts";
 import { describeConnection, type StreamConnection } from "./stream-connection.ts";
 
 /** A connection that network filters look at when bytes of it come. */
-export type GatedConnection = TransportSink & StreamConnection & { destroy(): void };
+export type GatedConnection = TransportSink &
+  StreamConnection & {
+    /** For the listener's log. */
+    terminationDetails: string;
+    destroy(closeReason: string): void;
+  };
 
 /** Stands between a transport and its connection, which gets no byte before the filters let it pass: the first ones, or all. */
 export class BytesGate implements TransportSink {
@@ -54,9 +59,14 @@ export class BytesGate implements TransportSink {
   #ask(isFirst: boolean): void {
     const info = new StreamInfo();
     describeConnection(info, this.#connection);
-    const delayMs = this.#filters.admitBytes(info, isFirst);
-    this.#state = delayMs === admitted ? "open" : "closed";
-    if (delayMs === 0) this.#connection.destroy();
-    else if (delayMs > 0) this.#timer = setTimeout(() => this.#connection.destroy(), delayMs);
+    const refusal = this.#filters.admitBytes(info, isFirst);
+    this.#state = refusal === null ? "open" : "closed";
+    if (refusal !== null) this.#refuse(refusal);
+  }
+
+  #refuse({ delayMs, closeReason, details }: Refusal): void {
+    this.#connection.terminationDetails = details;
+    if (delayMs === 0) this.#connection.destroy(closeReason);
+    else this.#timer = setTimeout(() => this.#connection.destroy(closeReason), delayMs);
   }
 }

@@ -10,8 +10,8 @@ export interface DownstreamConnection {
   readonly addresses: Pick<ConnectionAddresses, "directLocalText">;
   /** Idle: close soon; busy: after what is under way. */
   drain(): void;
-  /** Ends it with what it was doing. */
-  destroy(): void;
+  /** Ends it with what it was doing. `closeReason`: Envoy's local close reason, for the listener's log. */
+  destroy(closeReason?: string): void;
   /** For the listener's access log, behind its end. */
   describe(info: StreamInfo): void;
 }

@@ -16,7 +16,7 @@ import { addressesOf, type ConnectionAddresses } from "./connection-addresses.ts
 import type { ConnectionOwner } from "./connection-owner.ts";
 import type { Hcm } from "./hcm.ts";
 import type { Stream } from "./stream.ts";
-import { describeConnection, type StreamConnection } from "./stream-connection.ts";
+import { describeConnection, describeEnd, type StreamConnection } from "./stream-connection.ts";
 
 /**
  * A downstream HTTP/1 connection: one transport, one codec, and a stream while there is a request.
@@ -50,6 +50,10 @@ export class HttpConnection implements TransportSink, StreamConnection {
   /** codec_type AUTO, and nothing was read yet. */
   #mayBeHttp2: boolean;
   #first: Buffer | null = null;
+  terminationDetails = "";
+  /** Envoy's local close reason. */
+  #closeReason = "";
+  #wasReset = false;
   #wasLocalClose = false;
   /** The client's FIN came in the middle of a request. */
   #endedRequest = false;
@@ -156,7 +160,9 @@ export class HttpConnection implements TransportSink, StreamConnection {
     this.#transport.destroy();
   }
 
-  onClose(_error: string): void {
+  onClose(error: string): void {
+    // As Envoy, which sees no reset under TLS, nor while it closes.
+    this.#wasReset = error === "ECONNRESET" && this.tls === null && !this.#isClosing;
     const stream = this.#streamOrPart();
     const hadRequest = stream !== null || this.#endedRequest;
     stream?.onReset(
@@ -207,6 +213,7 @@ export class HttpConnection implements TransportSink, StreamConnection {
     this.#flags |= flags;
     const stream = this.#stream ?? this.#begin(writer);
     if (error === missingHost) stream.adopt(this.#codec.head);
+    this.#closeReason = error.closeReason;
     this.closeAfterResponse();
     if (stream.isResponseStarted) {
       stream.drop();
@@ -261,15 +268,17 @@ export class HttpConnection implements TransportSink, StreamConnection {
   }
 
   /** Sends what is written, FIN, and waits delayed_close_timeout for the peer before it lets go. */
-  close(): void {
+  close(reason = "deferred_close_on_drained_connection"): void {
     this.#isClosing = true;
+    this.#closeReason ||= reason;
     this.#wasLocalClose = true;
     this.#transport.end();
     this.#timer.set(eventClock.now, this.hcm.spec.delayedCloseTimeoutMs || 5);
   }
 
   /** Ends it with what it was doing. */
-  destroy(): void {
+  destroy(closeReason = ""): void {
+    this.#closeReason = closeReason;
     this.#wasLocalClose = true;
     this.#transport.destroy();
   }
@@ -278,7 +287,7 @@ export class HttpConnection implements TransportSink, StreamConnection {
     describeConnection(info, this);
     // What is no HTTP has no protocol.
     if (this.#requests <= (this.#flags === 0 ? 0 : 1)) info.protocol = "";
-    info.start = this.#start;
+    describeEnd(info, this, this.#start, this.#closeReason, this.#wasReset);
     info.responseFlags = this.#flags;
     info.bytesReceived = this.#bytesRead;
     info.bytesSent = this.#bytesWritten;
@@ -342,7 +351,7 @@ export class HttpConnection implements TransportSink, StreamConnection {
     }
     if (this.#stream !== null) return;
     this.hcm.stats.count("downstream_cx_idle_timeout");
-    if (this.#requests === 0) this.close();
+    if (this.#requests === 0) this.close("on_idle_timeout");
     else this.#startDrain();
   }
 
@@ -375,7 +384,7 @@ export class HttpConnection implements TransportSink, StreamConnection {
       return;
     }
     this.hcm.stats.count("downstream_cx_max_duration_reached");
-    if (this.#requests === 0) this.close();
+    if (this.#requests === 0) this.close("duration_timeout");
     else this.#startDrain();
   }
 
@@ -387,7 +396,7 @@ export class HttpConnection implements TransportSink, StreamConnection {
 
   #onCloseTimeout(): void {
     if (this.hcm.spec.delayedCloseTimeoutMs > 0) this.hcm.stats.count("downstream_cx_delayed_close_timeout");
-    this.#transport.destroy();
+    this.destroy("triggered_delayed_close_timeout");
   }
 }
 

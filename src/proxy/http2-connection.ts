@@ -14,7 +14,7 @@ import { addressesOf, type ConnectionAddresses } from "./connection-addresses.ts
 import type { ConnectionOwner } from "./connection-owner.ts";
 import type { Hcm } from "./hcm.ts";
 import { Http2StreamConnection } from "./http2-stream-connection.ts";
-import { describeConnection } from "./stream-connection.ts";
+import { describeConnection, describeEnd } from "./stream-connection.ts";
 
 /**
  * A downstream HTTP/2 connection: one transport, one codec, a stream for each request.
@@ -44,6 +44,10 @@ export class Http2ServerConnection implements TransportSink, Http2ServerCallback
   readonly #upkeep: LazyTimer;
   #requests = 0;
   #phase: "open" | "announced" | "draining" | "closing" = "open";
+  terminationDetails = "";
+  /** Envoy's local close reason. */
+  #closeReason = "";
+  #wasReset = false;
   #wasLocalClose = false;
   /** Bits of ResponseFlag. */
   #flags = 0;
@@ -102,7 +106,9 @@ export class Http2ServerConnection implements TransportSink, Http2ServerCallback
     this.#transport.destroy();
   }
 
-  onClose(_error: string): void {
+  onClose(error: string): void {
+    // As Envoy, which sees no reset under TLS, nor while it closes.
+    this.#wasReset = error === "ECONNRESET" && this.tls === null && this.#phase !== "closing";
     const hadRequests = this.#codec.activeStreams > 0;
     this.#codec.onTransportEnd();
     this.#timer.dispose();
@@ -154,7 +160,7 @@ export class Http2ServerConnection implements TransportSink, Http2ServerCallback
     this.hcm.stats.count("downstream_cx_protocol_error");
     this.#flags |= ResponseFlag.DPE;
     this.flush();
-    this.#close();
+    this.#close(`codec_error:${detail}`);
   }
 
   /** The client will open no more streams; those that are there go on. */
@@ -199,14 +205,15 @@ export class Http2ServerConnection implements TransportSink, Http2ServerCallback
     this.#startDrain(this.hcm.spec.drainTimeoutMs);
   }
 
-  destroy(): void {
+  destroy(closeReason = ""): void {
+    this.#closeReason = closeReason;
     this.#wasLocalClose = true;
     this.#transport.destroy();
   }
 
   describe(info: StreamInfo): void {
     describeConnection(info, this);
-    info.start = this.#start;
+    describeEnd(info, this, this.#start, this.#closeReason, this.#wasReset);
     info.responseFlags = this.#flags;
     info.bytesReceived = this.#bytesRead;
     info.bytesSent = this.#bytesWritten;
@@ -232,7 +239,7 @@ export class Http2ServerConnection implements TransportSink, Http2ServerCallback
 
   #onTimer(): void {
     if (this.#phase === "closing") {
-      this.#transport.destroy();
+      this.destroy("triggered_delayed_close_timeout");
       return;
     }
     if (this.#codec.activeStreams > 0) return;
@@ -254,13 +261,13 @@ export class Http2ServerConnection implements TransportSink, Http2ServerCallback
 
   #onKeepaliveTimeout(): void {
     this.hcm.http2.counters.keepalive_timeout++;
-    this.#wasLocalClose = true;
-    this.#transport.destroy();
+    this.destroy("http2_ping_timeout");
   }
 
-  #close(): void {
+  #close(reason = "deferred_close_on_drained_connection"): void {
     if (this.#phase === "closing") return;
     this.#phase = "closing";
+    this.#closeReason = reason;
     this.#wasLocalClose = true;
     this.flush();
     this.#transport.end();

@@ -1,15 +1,11 @@
 import type { TLSSocket } from "node:tls";
-import { admitted } from "../filters/network/api.ts";
 import type { AcceptedSocket } from "../net/accepted-socket.ts";
 import { addressText } from "../net/address.ts";
 import type { SocketHandle } from "../net/native-streams.ts";
 import type { ProxiedAddresses } from "../net/proxy-protocol.ts";
-import { handshakeTimeoutMs, InspectedSocket, type InspectionOwner } from "../net/tls/accept.ts";
-import type { ClientHello } from "../net/tls/client-hello.ts";
+import { InspectedSocket, type InspectionOwner } from "../net/tls/accept.ts";
 import type { TlsContextSpec } from "../net/tls/contexts.ts";
-import type { ServerTls } from "../net/tls/secure-context.ts";
-import { TlsInfo } from "../net/tls/tls-info.ts";
-import { isSuffered, isVerifying, type PeerFault, verifyPeer } from "../net/tls/verify-peer.ts";
+import { type Asked, TlsInfo } from "../net/tls/tls-info.ts";
 import { acceptSocket, acceptTransport, Transport, type TransportSink } from "../net/transport.ts";
 import type { AccessLogSinks } from "../observability/access-log-sink.ts";
 import { ResponseFlag } from "../observability/response-flags.ts";
@@ -22,6 +18,7 @@ import { HttpConnection } from "./connection.ts";
 import { addressesOfSocket, isTakenBy } from "./connection-addresses.ts";
 import type { ConnectionOwner, DownstreamConnection } from "./connection-owner.ts";
 import { type DrainPlan, drainByPlan } from "./drain-plan.ts";
+import { type HandshakeOwner, Handshakes } from "./handshakes.ts";
 import { Http2ServerConnection } from "./http2-connection.ts";
 import {
   allChains,
@@ -30,7 +27,6 @@ import {
   type LinkedChain,
   type LinkedChains,
   onlyChain,
-  plainTlsInspector,
   updateFilterConfig,
   updateRoutes,
   updateScopes,
@@ -43,7 +39,7 @@ import type { ListenAddress, ListenerSpec } from "./spec.ts";
 import { describeAddresses } from "./stream-connection.ts";
 
 /** A listener in one worker: its sockets, and the connections that came by it. */
-export class Listener implements Acceptor, ConnectionOwner, InspectionOwner {
+export class Listener implements Acceptor, ConnectionOwner, InspectionOwner, HandshakeOwner {
   spec: ListenerSpec;
   isDraining = false;
   sendsAway = false;
@@ -53,7 +49,7 @@ export class Listener implements Acceptor, ConnectionOwner, InspectionOwner {
   readonly #inspected = new Set<InspectedSocket>();
   /** Of connections whose network filters are asked at all of their bytes. */
   readonly #gates = new WeakMap<object, BytesGate>();
-  readonly #ssl: SslStats;
+  readonly #handshakes: Handshakes;
   readonly #sockets: ListeningSockets;
   #isClosed = false;
 
@@ -62,7 +58,8 @@ export class Listener implements Acceptor, ConnectionOwner, InspectionOwner {
     this.#sockets = sockets;
     this.#chains = chains;
     this.#stats = new ListenerStats(slab, spec.statName);
-    this.#ssl = new SslStats(slab, `listener.${spec.statName}.`, "server");
+    const ssl = new SslStats(slab, `listener.${spec.statName}.`, "server");
+    this.#handshakes = new Handshakes(ssl, this.#inspected, this);
   }
 
   get activeConnections(): number {
@@ -161,7 +158,6 @@ export class Listener implements Acceptor, ConnectionOwner, InspectionOwner {
   onInspected(inspected: InspectedSocket): void {
     this.#inspected.delete(inspected);
     this.#stats.onInspectionEnd();
-    const { hello } = inspected.inspection;
     const proxied = inspected.inspection.proxied?.addresses ?? null;
     const chain = chooseChain(this.#chains, inspected);
     if (chain === null) {
@@ -183,69 +179,21 @@ export class Listener implements Acceptor, ConnectionOwner, InspectionOwner {
     if (chain.tlsId === null) {
       this.#serve(chain, null, false, proxied, (sink) => inspected.plain(sink, hcm.bufferLimitBytes));
       inspected.deliver();
-    } else if (hello === null) this.#awaitHello(chain, inspected, proxied);
-    else this.#secure(chain, inspected, hello, proxied);
+    } else this.#handshakes.begin(chain, inspected, proxied);
   }
 
-  /** The chain was chosen without a look at how TLS begins. */
-  #awaitHello(chain: LinkedChain, inspected: InspectedSocket, proxied: ProxiedAddresses | null): void {
-    const onInspectionFailed = () => {
-      this.#inspected.delete(inspected);
-      this.#onInsecure(chain, inspected);
-    };
-    const onInspected = () => {
-      const { hello } = inspected.inspection;
-      if (hello === null) {
-        this.#ssl.count("connection_error");
-        inspected.destroy();
-        onInspectionFailed();
-        return;
-      }
-      this.#inspected.delete(inspected);
-      this.#secure(chain, inspected, hello, proxied);
-    };
-    this.#inspected.add(inspected);
-    inspected.lookOn({ onInspected, onInspectionFailed }, plainTlsInspector, handshakeTimeoutMs);
-  }
-
-  #secure(chain: LinkedChain, inspected: InspectedSocket, hello: ClientHello, proxied: ProxiedAddresses | null): void {
-    const { tls } = chain;
-    if (tls === null) {
-      this.#ssl.onSecretsNotReady();
-      inspected.destroy();
-      this.#onInsecure(chain, inspected);
-      return;
-    }
-    const now = Date.now();
-    const certificate = tls.certificateFor(hello, now);
-    const stapling = certificate.stapling(hello, now);
-    this.#ssl.onStapling(stapling);
-    if (stapling === "failed") {
-      this.#ssl.count("connection_error");
-      inspected.refuseHandshake();
-      this.#onInsecure(chain, inspected);
-      return;
-    }
-    inspected.secure(
-      tls,
-      hello,
-      certificate,
-      stapling === "stapled",
-      (socket) => this.#onSecure(chain, tls, socket, inspected),
-      (isTlsError) => {
-        if (isTlsError) this.#ssl.count("connection_error");
-        this.#onInsecure(chain, inspected);
-      },
-    );
-    tls.keyLog?.watch(inspected.socket, proxied);
-    inspected.deliver();
-  }
-
-  /** A connection that never got through its handshake was one all the same. */
-  #onInsecure({ hcm }: LinkedChain, inspected: InspectedSocket): void {
+  /** A connection that never got through its handshake was one all the same. `reason`: Envoy's transport failure reason. */
+  onInsecure({ hcm }: LinkedChain, inspected: InspectedSocket, socket: TLSSocket | null, reason: string): void {
     hcm.stats.onHandshakeFailed();
     this.#stats.onEnd();
-    this.#logUnserved(inspected, (info) => (info.filterChainName = hcm.filterChainName));
+    this.#logUnserved(inspected, (info) => {
+      info.filterChainName = hcm.filterChainName;
+      info.downstreamTransportFailureReason = reason;
+      if (socket === null) return;
+      info.downstreamTls = new TlsInfo(socket, inspected.inspection.hello ?? nothingAsked, undefined, false);
+      info.downstreamTls.connectionBegin = inspected.start;
+      info.downstreamTls.handshakeBegin = inspected.handshakeBegin;
+    });
   }
 
   /** One that no connection manager had. */
@@ -266,29 +214,13 @@ export class Listener implements Acceptor, ConnectionOwner, InspectionOwner {
     this.#logUnserved(inspected, () => {});
   }
 
-  #onSecure(chain: LinkedChain, tls: ServerTls, socket: TLSSocket, inspected: InspectedSocket): void {
-    const { validation, requireClientCertificate } = tls.spec;
-    const peer = tls.requestsCertificate ? socket.getPeerX509Certificate() : undefined;
-    let fault: PeerFault | null = null;
-    if (validation !== null) fault = verifyPeer(socket, peer, validation, tls.sans, requireClientCertificate);
-    else if (requireClientCertificate && peer === undefined) fault = "fail_verify_no_cert";
-    if (fault !== null) {
-      this.#ssl.count(fault);
-      if (!isSuffered(fault, validation)) {
-        inspected.socket.destroy();
-        this.#onInsecure(chain, inspected);
-        return;
-      }
-    }
-    const known = isVerifying(validation) ? peer : undefined;
-    const { hello, proxied } = inspected.inspection;
-    const info = new TlsInfo(socket, hello as ClientHello, known, known !== undefined && fault === null);
-    this.#ssl.onHandshake(info, socket.isSessionReused(), known !== undefined);
+  onSecure(chain: LinkedChain, inspected: InspectedSocket, tls: TlsInfo): void {
+    const proxied = inspected.inspection.proxied?.addresses ?? null;
     this.#serve(
       chain,
-      info,
-      info.alpn === "h2",
-      proxied?.addresses ?? null,
+      tls,
+      tls.alpn === "h2",
+      proxied,
       (sink) => new Transport(inspected.socket, sink, chain.hcm.bufferLimitBytes),
     );
   }
@@ -320,9 +252,9 @@ export class Listener implements Acceptor, ConnectionOwner, InspectionOwner {
     proxied: ProxiedAddresses | null,
     whenClosed: (listener: () => void) => void,
   ): boolean {
-    const delayMs = networkFilters.admit(whenClosed);
-    if (delayMs === admitted) return true;
-    this.#connections.add(new RefusedConnection(this, hcm, socket, proxied, tlsId !== null, delayMs));
+    const refusal = networkFilters.admit(whenClosed);
+    if (refusal === null) return true;
+    this.#connections.add(new RefusedConnection(this, hcm, socket, proxied, tlsId !== null, refusal));
     return false;
   }
 
@@ -380,3 +312,4 @@ export class Listener implements Acceptor, ConnectionOwner, InspectionOwner {
 }
 
 let nextConnectionId = 0;
+const nothingAsked: Asked = { serverName: "", ja3: "", ja4: "" };

@@ -1,3 +1,4 @@
+import type { Refusal } from "../filters/network/api.ts";
 import type { AcceptedSocket } from "../net/accepted-socket.ts";
 import { eventClock } from "../net/event-clock.ts";
 import { LazyTimer } from "../net/lazy-timer.ts";
@@ -15,7 +16,9 @@ export class RefusedConnection implements DownstreamConnection {
   readonly #timer: LazyTimer;
   readonly #start: number;
   readonly addresses: ConnectionAddresses;
+  readonly #refusal: Refusal;
   #wasLocalClose = false;
+  #closeReason = "";
 
   constructor(
     owner: ConnectionOwner,
@@ -23,11 +26,12 @@ export class RefusedConnection implements DownstreamConnection {
     socket: AcceptedSocket,
     proxied: ProxiedAddresses | null,
     isTls: boolean,
-    delayMs: number,
+    refusal: Refusal,
   ) {
     this.hcm = hcm;
     this.#socket = socket;
-    this.#timer = new LazyTimer(() => this.destroy());
+    this.#refusal = refusal;
+    this.#timer = new LazyTimer(() => this.destroy(refusal.closeReason));
     this.#start = eventClock.tick();
     this.addresses = addressesOfSocket(socket, proxied);
     hcm.stats.onRefusedBegin(isTls);
@@ -38,11 +42,11 @@ export class RefusedConnection implements DownstreamConnection {
       hcm.stats.onRefusedEnd(eventClock.tick() - this.#start, this.#wasLocalClose, isTls);
       owner.onConnectionEnd(this);
     });
-    if (delayMs === 0) {
-      this.destroy();
+    if (refusal.delayMs === 0) {
+      this.destroy(refusal.closeReason);
       return;
     }
-    this.#timer.set(this.#start, delayMs);
+    this.#timer.set(this.#start, refusal.delayMs);
     socket.resume();
   }
 
@@ -51,9 +55,13 @@ export class RefusedConnection implements DownstreamConnection {
   describe(info: StreamInfo): void {
     info.start = this.#start;
     describeAddresses(info, this.addresses);
+    info.responseFlags = this.#refusal.flags;
+    info.connectionTerminationDetails = this.#refusal.details;
+    info.downstreamLocalCloseReason = this.#closeReason;
   }
 
-  destroy(): void {
+  destroy(closeReason = ""): void {
+    this.#closeReason = closeReason;
     this.#wasLocalClose = true;
     this.#socket.destroy();
   }

@@ -35,6 +35,20 @@ export function describeConnection(info: StreamInfo, connection: ConnectionFacts
   describeAddresses(info, connection.addresses);
 }
 
+/** What the listener's log knows besides. `start`: when HTTP began, which TLS goes before. */
+export function describeEnd(
+  info: StreamInfo,
+  { tls, terminationDetails }: { tls: TlsInfo | null; terminationDetails: string },
+  start: number,
+  closeReason: string,
+  wasReset: boolean,
+): void {
+  info.start = tls === null ? start : tls.connectionBegin;
+  info.connectionTerminationDetails = terminationDetails;
+  info.downstreamLocalCloseReason = closeReason;
+  info.isDownstreamReset = wasReset;
+}
+
 export function describeAddresses(info: StreamInfo, addresses: ConnectionAddresses): void {
   info.downstreamLocalAddress = addresses.localText;
   info.downstreamDirectLocalAddress = addresses.directLocalText;

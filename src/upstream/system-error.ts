@@ -1,9 +1,10 @@
 import { errnoText } from "../net/errno.ts";
-import { tlsFailureText } from "../net/tls/client-tls.ts";
+import { isTlsFailure, tlsFailureText } from "../net/tls/failure-text.ts";
 
 /** What Envoy says of a connect that failed: `delayed connect error: Connection refused`. */
 export function connectErrorText(code: string): string {
-  if (code.startsWith("TLS_error") || code.startsWith("ERR_SSL_")) return tlsFailureText(code);
+  if (code.startsWith("TLS")) return code;
+  if (isTlsFailure(code)) return tlsFailureText(code);
   const text = errnoText(code);
   if (text === "") return "";
   return `${immediate.has(code) ? "immediate" : "delayed"} connect error: ${text}`;

@@ -88,7 +88,7 @@ test("the recorded bytes are what they are", () => {
 });
 
 function look(inspector: Inspector, bytes: Buffer): string {
-  const inspection: Inspection = { proxied: null, hello: null, httpProtocol: "" };
+  const inspection: Inspection = { proxied: null, hello: null, helloFault: null, httpProtocol: "" };
   const taken = inspector.inspect(bytes, inspection);
   return `${JSON.stringify(taken)} ${JSON.stringify(inspection)}`;
 }

@@ -1,5 +1,5 @@
 import type { StreamInfo } from "../../observability/stream-info.ts";
-import { admitted, type NetworkFilter } from "./api.ts";
+import type { NetworkFilter, Refusal } from "./api.ts";
 
 /** The network filters of one filter chain, in order. */
 export class NetworkFilters {
@@ -20,22 +20,22 @@ export class NetworkFilters {
   }
 
   /** The same as admit, at bytes. */
-  admitBytes(info: StreamInfo, isFirst: boolean): number {
+  admitBytes(info: StreamInfo, isFirst: boolean): Refusal | null {
     for (const filter of this.#filters) {
       if (!isFirst && filter.asksAlways !== true) continue;
-      const delayMs = filter.onBytes?.(info) ?? admitted;
-      if (delayMs !== admitted) return delayMs;
+      const refusal = filter.onBytes?.(info) ?? null;
+      if (refusal !== null) return refusal;
     }
-    return admitted;
+    return null;
   }
 
-  /** Asks one after the other until one refuses. `admitted`, or in how many ms it is to be closed; `whenClosed` hears of its end. */
-  admit(whenClosed: (listener: () => void) => void): number {
+  /** Asks one after the other until one refuses; null: none does. `whenClosed` hears of its end. */
+  admit(whenClosed: (listener: () => void) => void): Refusal | null {
     for (const filter of this.#filters) {
-      const delayMs = filter.onNewConnection?.() ?? admitted;
+      const refusal = filter.onNewConnection?.() ?? null;
       if (filter.onEnd !== undefined) whenClosed(() => filter.onEnd?.());
-      if (delayMs !== admitted) return delayMs;
+      if (refusal !== null) return refusal;
     }
-    return admitted;
+    return null;
   }
 }

@@ -6,29 +6,52 @@ export interface ProtocolError {
   details: string;
   /** The response flag, "DPE", or "" where Envoy sets none. */
   flag: "DPE" | "";
+  /** Envoy's local close reason of the connection; "" where it ends as after any response. */
+  closeReason: string;
 }
 
 export const codecError = badRequest("http1.codec_error");
-export const invalidCharacters = badRequest("http1.invalid_characters");
-export const lengthAndChunked = badRequest("http1.content_length_and_chunked_not_allowed");
+export const invalidCharacters = badRequest("http1.invalid_characters", "header value contains invalid chars");
+export const lengthAndChunked = badRequest(
+  "http1.content_length_and_chunked_not_allowed",
+  "both 'Content-Length' and 'Transfer-Encoding' are set.",
+);
 export const connectionHeaderRejected = badRequest("http1.connection_header_rejected");
 export const unexpectedUnderscore = badRequest("http1.unexpected_underscore");
 export const invalidScheme = badRequest("http1.invalid_scheme");
 export const invalidUrl = badRequest("http1.invalid_url");
-export const invalidAuthority = badRequest("http.invalid_authority");
+export const invalidAuthority = badRequest("http.invalid_authority", "request headers failed spec compliance checks");
 export const bodyDisallowed = badRequest("http1.body_disallowed");
-export const invalidTransferEncoding = row(501, "Not Implemented", "http1.invalid_transfer_encoding", "DPE");
-export const lowVersion = row(426, "Upgrade Required", "low_version", "DPE");
-export const headersTooLarge = row(431, "Request Header Fields Too Large", "http1.headers_too_large", "DPE");
-export const tooManyHeaders = row(431, "Request Header Fields Too Large", "http1.too_many_headers", "DPE");
-export const trailersTooLarge = row(431, "Request Header Fields Too Large", "http1.trailers_too_large", "DPE");
-export const tooManyTrailers = row(431, "Request Header Fields Too Large", "http1.too_many_trailers", "DPE");
-export const missingHost = row(400, "", "missing_host_header", "");
+export const invalidTransferEncoding = row(
+  501,
+  "Not Implemented",
+  "http1.invalid_transfer_encoding",
+  "unsupported transfer encoding",
+);
+export const headersTooLarge = tooLarge("http1.headers_too_large", "headers size exceeds limit");
+export const tooManyHeaders = tooLarge("http1.too_many_headers", "headers count exceeds limit");
+export const trailersTooLarge = tooLarge("http1.trailers_too_large", "trailers size exceeds limit");
+export const tooManyTrailers = tooLarge("http1.too_many_trailers", "trailers count exceeds limit");
+export const lowVersion: ProtocolError = Object.freeze({
+  ...row(426, "Upgrade Required", "low_version", ""),
+  closeReason: "codec_error:Upgrade required for HTTP/1.0 or HTTP/0.9",
+});
+export const missingHost: ProtocolError = Object.freeze({
+  ...row(400, "", "missing_host_header", ""),
+  flag: "",
+  closeReason: "",
+});
 
-function badRequest(details: string): ProtocolError {
-  return row(400, "Bad Request", details, "DPE");
+/** `words`: Envoy's; where its parser has one for each of several faults, the details. */
+function badRequest(details: string, words: string = details): ProtocolError {
+  return row(400, "Bad Request", details, words);
 }
 
-function row(status: number, body: string, details: string, flag: "DPE" | ""): ProtocolError {
-  return Object.freeze({ status, body, details, flag });
+function tooLarge(details: string, words: string): ProtocolError {
+  return row(431, "Request Header Fields Too Large", details, words);
+}
+
+function row(status: number, body: string, details: string, words: string): ProtocolError {
+  const closeReason = `codec_error:http/1.1 protocol error: ${words}`;
+  return Object.freeze({ status, body, details, flag: "DPE", closeReason });
 }

@@ -31,7 +31,7 @@ export class InspectedSocket implements Reader {
   /** When it was accepted: eventClock. */
   readonly start: number = eventClock.tick();
   /** What is known so far. */
-  readonly inspection: Inspection = { proxied: null, hello: null, httpProtocol: "" };
+  readonly inspection: Inspection = { proxied: null, hello: null, helloFault: null, httpProtocol: "" };
   readonly #socket: AcceptedSocket;
   readonly #timer: LazyTimer;
   #owner: InspectionOwner;
@@ -44,6 +44,10 @@ export class InspectedSocket implements Reader {
   #isWatched = false;
   /** What it became. */
   #transport: Transport | null = null;
+  /** What ended it, by Node's code; "" for nothing. */
+  error = "";
+  /** When a handshake began: eventClock; -1 for none. */
+  handshakeBegin = -1;
   readonly #onEnd = (): void => this.#fail(false);
 
   /** `timeoutMs`: 0 for none; after it the connection is closed, or goes on as it is known by then. Without inspectors it is for finish() at once. */
@@ -60,7 +64,7 @@ export class InspectedSocket implements Reader {
     this.#timer = new LazyTimer(() => this.#onTimeout());
     this.#socket = acceptSocket(handle);
     this.#socket.reader = this;
-    this.#socket.on("error", ignore);
+    this.#socket.on("error", ({ code }: NodeJS.ErrnoException) => (this.error = code ?? ""));
     if (inspectors.length > 0) this.#watch(timeoutMs);
   }
 
@@ -131,14 +135,14 @@ export class InspectedSocket implements Reader {
     else if (bytes.length > 0) this.#transport?.receive(bytes.length, bytes);
   }
 
-  /** A handshake with a certificate of `tls`, which begins with deliver(). `onSecure` hears of its end, `onFailed` of its failure; one of them, once. `isTlsError`: not just that the client went. */
+  /** A handshake with a certificate of `tls`, which begins with deliver(). `onSecure` hears of its end, `onFailed` of its failure; one of them, once. */
   secure(
     tls: ServerTls,
     hello: ClientHello,
     { context, ocspResponse }: ServerCertificate,
     isStapled: boolean,
     onSecure: (tlsSocket: TLSSocket) => void,
-    onFailed: (isTlsError: boolean) => void,
+    onFailed: (tlsSocket: TLSSocket) => void,
   ): void {
     const socket = this.#socket;
     const tlsSocket = acceptTls(socket, {
@@ -149,7 +153,6 @@ export class InspectedSocket implements Reader {
       logsKeys: tls.keyLog !== null,
     });
     let isOver = false;
-    let isTlsError = false;
     const onClose = () => end(false);
     const end = (isSecure: boolean) => {
       if (isOver) return;
@@ -159,14 +162,12 @@ export class InspectedSocket implements Reader {
       socket.off("end", onEnd);
       eventClock.tick();
       if (isSecure) onSecure(tlsSocket);
-      else onFailed(isTlsError);
+      else onFailed(tlsSocket);
     };
     // Half of a connection shakes no hands.
     const onEnd = () => socket.destroy();
-    this.#timer.set(eventClock.now, handshakeTimeoutMs);
-    socket.on("error", ({ code }: NodeJS.ErrnoException) => {
-      isTlsError = code?.startsWith("ERR_SSL_") === true;
-    });
+    this.handshakeBegin = eventClock.now;
+    this.#timer.set(this.handshakeBegin, handshakeTimeoutMs);
     socket.on("close", onClose);
     socket.on("end", onEnd);
     socket.once("secure", () => end(true));
@@ -177,10 +178,16 @@ export class InspectedSocket implements Reader {
     this.#socket.destroy();
   }
 
-  /** Ends it with TLS's alert handshake_failure. */
-  refuseHandshake(): void {
+  /** Ends it with an alert of TLS; 0 for none. */
+  refuseHandshake(alert: number): void {
+    if (alert === 0) {
+      this.destroy();
+      return;
+    }
     this.#done();
-    writeChunk(this.#socket, handshakeFailure, handshakeFailure.length, { onWritten() {} });
+    // A record of TLS 1.0 with a fatal alert, which clients of all versions read.
+    const record = Buffer.from([21, 3, 1, 0, 2, 2, alert]);
+    writeChunk(this.#socket, record, record.length, { onWritten() {} });
     this.#socket.end(() => this.#socket.destroy());
   }
 
@@ -228,8 +235,4 @@ export class InspectedSocket implements Reader {
   }
 }
 
-function ignore(): void {}
-
-/** A record of TLS 1.0 with a fatal alert, which clients of all versions read. */
-const handshakeFailure = Buffer.from([21, 3, 1, 0, 2, 2, 40]);
 const nothing = Buffer.alloc(0);

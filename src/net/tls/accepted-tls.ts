@@ -1,3 +1,4 @@
+import { X509Certificate } from "node:crypto";
 import { type SecureContext, TLSSocket } from "node:tls";
 import type { AcceptedSocket, Owned } from "../accepted-socket.ts";
 import { type DuplexStream, nativeBinding, nativeStreams, type SocketHandle } from "../native-streams.ts";
@@ -19,6 +20,7 @@ export interface AcceptOptions {
  * Gives what can be asked of TLS: the methods of a TLSSocket that look at its handle alone.
  */
 export function acceptTls(socket: AcceptedSocket, options: AcceptOptions): TLSSocket {
+  const tls = new AcceptedTls();
   socket.coverBy((handle) => {
     const stream = (binding as TlsBinding).wrap(handle, options.context.context, true, false);
     stream.onhandshakedone = onHandshakeDone;
@@ -30,11 +32,20 @@ export function acceptTls(socket: AcceptedSocket, options: AcceptOptions): TLSSo
       stream.onkeylog = onKeyLog;
       stream.enableKeylogCallback();
     }
-    // Not before: OpenSSL may be at work.
-    socket.once("close", () => stream.destroySSL());
+    tls._handle = stream;
     return stream;
   });
-  return new AcceptedTls(socket) as unknown as TLSSocket;
+  // Not before: OpenSSL may be at work, and who hears of the end may ask what it was.
+  socket.once("close", () => process.nextTick(destroyTls, tls));
+  return tls as unknown as TLSSocket;
+}
+
+/**
+ * What a server's TLS is while it has not begun: nothing is agreed on, and its certificate is the context's. As BoringSSL, which takes it for
+ * TLS 1.2 until it knows better.
+ */
+export function unbegunTls(context: SecureContext): TLSSocket {
+  return new UnbegunTls(context) as unknown as TLSSocket;
 }
 
 /** Begins the handshake with what was read of it before there was TLS. */
@@ -43,21 +54,32 @@ export function beginHandshake(socket: AcceptedSocket, bytes: Buffer): void {
 }
 
 class AcceptedTls {
-  readonly #socket: AcceptedSocket;
   readonly _tlsOptions = serverOptions;
-
-  constructor(socket: AcceptedSocket) {
-    this.#socket = socket;
-  }
-
-  /** null once it is destroyed, as TLSSocket's. */
-  get _handle(): TlsWrap | null {
-    return this.#socket._handle as TlsWrap | null;
-  }
+  /** null behind the end of the socket, as TLSSocket's. */
+  _handle: TlsWrap | null = null;
 
   get alpnProtocol(): string | false {
     return this._handle?.getALPNNegotiatedProtocol() ?? false;
   }
+}
+
+class UnbegunTls extends AcceptedTls {
+  readonly #context: { getCertificate(): Buffer | null };
+
+  constructor({ context }: SecureContext) {
+    super();
+    this.#context = context as { getCertificate(): Buffer | null };
+  }
+
+  getX509Certificate(): X509Certificate | undefined {
+    const der = this.#context.getCertificate();
+    return der === null ? undefined : new X509Certificate(der);
+  }
+}
+
+function destroyTls(tls: AcceptedTls): void {
+  tls._handle?.destroySSL();
+  tls._handle = null;
 }
 
 function onHandshakeDone(this: Owned): void {

@@ -1,6 +1,7 @@
 import { connect as connectPlain, type NetConnectOpts, type Socket } from "node:net";
 import { connect, type SecureContext, type TLSSocket } from "node:tls";
 import { coversName } from "./alternative-names.ts";
+import { secretsNotReady } from "./failure-text.ts";
 import type { HandshakeStats } from "./handshake.ts";
 import type { KeyLogger } from "./key-log.ts";
 import { createClientContext } from "./secure-context.ts";
@@ -77,13 +78,13 @@ export class ClientTls {
     socket.once("secureConnect", () => {
       const info = new TlsInfo(socket, { serverName: servername, ja3: "", ja4: "" }, undefined, false);
       const fault = faultOf(linked, socket, info, asked.san);
-      if (fault !== null) this.#stats.count(fault);
+      if (fault !== null) this.#stats.count(fault.counter);
       if (fault === null || isSuffered(fault, spec.validation)) {
         this.#stats.onHandshake(info, socket.isSessionReused(), true);
         onSecure(info);
         return;
       }
-      socket.destroy(Object.assign(new Error(fault), { code: verifyFailed }));
+      socket.destroy(Object.assign(new Error(fault.counter), { code: fault.text }));
     });
     return socket;
   }
@@ -147,26 +148,6 @@ function nameMatchers(name: string): SanMatcher[] {
   ];
 }
 
-/** What Envoy logs of a handshake that failed, by OpenSSL's name of the reason (`ERR_SSL_WRONG_VERSION_NUMBER`). */
-export function tlsFailureText(code: string): string {
-  if (!code.startsWith("ERR_SSL_")) return code;
-  const name = code.slice("ERR_SSL_".length);
-  const number = boringNumbers[name];
-  return number === undefined ? `TLS_error:|${name}:TLS_error_end` : failureText(number, name);
-}
-
-function failureText(number: number, name: string): string {
-  return `TLS_error:|${number}:SSL routines:OPENSSL_internal:${name}:TLS_error_end`;
-}
-
-/** BoringSSL's error numbers, which are in Envoy's texts. */
-const boringNumbers: Record<string, number> = {
-  CERTIFICATE_VERIFY_FAILED: 268435581,
-  WRONG_VERSION_NUMBER: 268435703,
-  SSLV3_ALERT_HANDSHAKE_FAILURE: 268436496,
-  TLSV1_ALERT_PROTOCOL_VERSION: 268436526,
-  TLSV1_ALERT_UNKNOWN_CA: 268436504,
-};
 const noValidation: TlsValidationSpec = {
   ca: "",
   caName: "",
@@ -179,6 +160,3 @@ const noValidation: TlsValidationSpec = {
   allowExpired: false,
   acceptUntrusted: false,
 };
-/** Envoy's transport failure reason. */
-const secretsNotReady = "TLS_error: Secret is not supplied by SDS";
-const verifyFailed = failureText(268435581, "CERTIFICATE_VERIFY_FAILED");

@@ -36,6 +36,11 @@ export class ServerTls {
     }
   }
 
+  /** Of the certificate that those are shown who ask for none of ours. */
+  get firstContext(): SecureContext {
+    return (this.#default[0] as ServerCertificate).context;
+  }
+
   /** What a client is shown. `nowMs`: wall clock. Envoy: DefaultTlsCertificateSelector. */
   certificateFor(hello: ClientHello, nowMs: number): ServerCertificate {
     const candidates = this.#named(hello.serverName);

@@ -1,27 +1,36 @@
 import type { X509Certificate } from "node:crypto";
 import type { DetailedPeerCertificate, TLSSocket } from "node:tls";
 import { alternativeNames } from "./alternative-names.ts";
+import { chainFault, chainOf, faultAt, noIssuer } from "./chain-fault.ts";
 import { DerTag, derValues, extensionOf } from "./der.ts";
-import type { SpiffeDomainSpec } from "./spec.ts";
+import type { SpiffeDomainSpec, TlsValidationSpec } from "./spec.ts";
 
 /**
- * Whether a peer whose chain leads to some bundle is of the trust domain that its SPIFFE id names. The id is its first URI
+ * Why a peer is not of the trust domain that its SPIFFE id names, in Envoy's words; "" when it is. The id is its first URI
  * (SPIFFE X509-SVID section 2). Envoy: SPIFFEValidator.
  */
-export function isOfItsTrustDomain(
+export function spiffeFault(
   socket: TLSSocket,
   certificate: X509Certificate,
   domains: readonly SpiffeDomainSpec[],
-): boolean {
+  { allowExpired }: TlsValidationSpec,
+): string {
+  if (certificate.ca || !isUsedAsLeaf(certificate.raw)) return "cert precheck";
   const id = alternativeNames(certificate).find(({ type }) => type === "URI")?.value ?? "";
   const name = /^spiffe:\/\/([^/]+)\//.exec(id)?.[1];
   const domain = domains.find((one) => one.name === name);
-  if (domain === undefined || certificate.ca || !isUsedAsLeaf(certificate.raw)) return false;
+  if (domain === undefined) return "no trust bundle store";
+  const chain = chainFault(socket, allowExpired);
+  if (chain !== "") return chain;
+  return leadsTo(socket, domain) ? "" : faultAt(chainOf(certificate).length - 1, noIssuer);
+}
+
+function leadsTo(socket: TLSSocket, { authorities }: SpiffeDomainSpec): boolean {
   const seen = new Set<string>();
   let next = socket.getPeerCertificate(true) as DetailedPeerCertificate | undefined;
   // A root is its own issuer.
   while (next?.fingerprint256 !== undefined && !seen.has(next.fingerprint256)) {
-    if (domain.authorities.includes(next.fingerprint256)) return true;
+    if (authorities.includes(next.fingerprint256)) return true;
     seen.add(next.fingerprint256);
     next = next.issuerCertificate;
   }

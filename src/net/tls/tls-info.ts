@@ -1,6 +1,7 @@
 import type { X509Certificate } from "node:crypto";
 import type { DetailedPeerCertificate, TLSSocket } from "node:tls";
 import { alternativeNames, coversName } from "./alternative-names.ts";
+import { chainOf } from "./chain-fault.ts";
 import type { ClientHello } from "./client-hello.ts";
 
 /** An issuer of a peer's certificate, as OpenSSL found it among what was sent and what is trusted. */
@@ -28,7 +29,11 @@ export class TlsInfo {
   /** "" where none was agreed on. */
   readonly alpn: string;
   readonly #socket: TLSSocket;
-  #peer: X509Certificate | undefined;
+  /** eventClock: when the connection was accepted, the client's first message was there, and the handshake was done; -1 for what was not, and of a client. */
+  connectionBegin = -1;
+  handshakeBegin = -1;
+  handshakeEnd = -1;
+  #peer: X509Certificate | null | undefined;
   #own: X509Certificate | undefined;
   /** The host of which the answer is known to be yes. */
   #covered = "";
@@ -36,8 +41,8 @@ export class TlsInfo {
   /** The peer's certificate was looked at and found good; only a server says so. */
   readonly isPeerValidated: boolean;
 
-  /** `peer`: its certificate where somebody parsed it already. */
-  constructor(socket: TLSSocket, asked: Asked, peer: X509Certificate | undefined, isPeerValidated: boolean) {
+  /** `peer`: its certificate where somebody parsed it already; null for one that is told to nobody. */
+  constructor(socket: TLSSocket, asked: Asked, peer: X509Certificate | null | undefined, isPeerValidated: boolean) {
     this.#socket = socket;
     this.isPeerValidated = isPeerValidated;
     this.#peer = peer;
@@ -45,12 +50,13 @@ export class TlsInfo {
     this.ja3 = asked.ja3;
     this.ja4 = asked.ja4;
     this.alpn = socket.alpnProtocol || "";
-    this.version = socket.getProtocol() ?? "";
+    this.version = versionOf(socket);
     this.cipher = socket.getCipher()?.name ?? "";
   }
 
   /** undefined where the peer showed none. */
   get peer(): X509Certificate | undefined {
+    if (this.#peer === null) return undefined;
     return (this.#peer ??= this.#socket.getPeerX509Certificate());
   }
 
@@ -71,13 +77,12 @@ export class TlsInfo {
 
   /** The peer's certificate and those that it sent with it, the leaf first. */
   get chain(): X509Certificate[] {
-    const chain: X509Certificate[] = [];
-    for (let next = this.peer; next !== undefined; next = next.issuerCertificate) chain.push(next);
-    return chain;
+    return chainOf(this.peer);
   }
 
   /** null where no issuer of the peer's certificate is known. */
   get issuer(): IssuerFacts | null {
+    if (this.#peer === null) return null;
     const peer = this.#socket.getPeerCertificate(true) as DetailedPeerCertificate | null;
     return peer?.issuerCertificate ?? null;
   }
@@ -85,7 +90,7 @@ export class TlsInfo {
   /** Lower-case hex; "" for none, as in TLS 1.3. */
   get sessionId(): string {
     const session = this.version === "TLSv1.3" ? undefined : this.#socket.getSession();
-    return session === undefined ? "" : sessionIdOf(session);
+    return session == null ? "" : sessionIdOf(session);
   }
 
   /** The group of the key exchange; "" on the side of a server, which Node does not tell. */
@@ -93,6 +98,12 @@ export class TlsInfo {
     const info = this.#socket.getEphemeralKeyInfo() as { name?: string } | null;
     return info?.name ?? "";
   }
+}
+
+/** A handshake that fails early has agreed on none; BoringSSL calls that TLS 1.2. */
+function versionOf(socket: TLSSocket): string {
+  const version = socket.getProtocol();
+  return version === null || version === "unknown" ? "TLSv1.2" : version;
 }
 
 /** In SSL_SESSION_ASN1 the id follows the version, the protocol and the cipher. Node puts the host in front of a client's. */

@@ -1,11 +1,18 @@
 import { createHash, type X509Certificate } from "node:crypto";
 import type { TLSSocket } from "node:tls";
 import { type AlternativeName, alternativeNames } from "./alternative-names.ts";
+import { chainFault } from "./chain-fault.ts";
+import { refusalText } from "./failure-text.ts";
 import type { SanMatcherSpec, TlsValidationSpec } from "./spec.ts";
-import { isOfItsTrustDomain } from "./spiffe.ts";
+import { spiffeFault } from "./spiffe.ts";
 
-/** Why a peer's certificate is not accepted; Envoy counts each kind on its own. */
-export type PeerFault = "fail_verify_no_cert" | "fail_verify_error" | "fail_verify_san" | "fail_verify_cert_hash";
+/** Why a peer's certificate is not accepted. */
+export interface PeerFault {
+  /** Envoy counts each kind on its own. */
+  counter: "fail_verify_no_cert" | "fail_verify_error" | "fail_verify_san" | "fail_verify_cert_hash";
+  /** Envoy's transport failure reason. */
+  text: string;
+}
 
 /** Decides on one value of a SAN. */
 export interface SanMatcher {
@@ -25,25 +32,38 @@ export function verifyPeer(
   sans: readonly SanMatcher[],
   isRequired: boolean,
 ): PeerFault | null {
-  if (certificate === undefined) return isRequired ? "fail_verify_no_cert" : null;
-  const verdict = chainError(socket);
-  if (spec.ca !== "" && verdict !== "" && !(spec.allowExpired && verdict === "CERT_HAS_EXPIRED")) {
-    return "fail_verify_error";
-  }
-  if (spec.spiffe !== null && !isOfItsTrustDomain(socket, certificate, spec.spiffe)) return "fail_verify_error";
+  if (certificate === undefined) return isRequired ? noCertificate : null;
+  const chain =
+    spec.spiffe === null ? ownChainFault(socket, spec) : spiffeFault(socket, certificate, spec.spiffe, spec);
+  if (chain !== "") return fault("fail_verify_error", chain);
   if (sans.length > 0) {
     const names = alternativeNames(certificate);
     const isKnown = names.some((name) => sans.some((san) => isOf(san, name) && san.matches(name.value)));
-    if (!isKnown) return "fail_verify_san";
+    if (!isKnown) return fault("fail_verify_san", sanFault(names, spec));
   }
   if (spec.hashes.length > 0 || spec.spki.length > 0) {
     const hash = createHash("sha256").update(certificate.raw).digest("hex");
     const spki = createHash("sha256")
       .update(certificate.publicKey.export({ type: "spki", format: "der" }))
       .digest("base64");
-    if (!spec.hashes.includes(hash) && !spec.spki.includes(spki)) return "fail_verify_cert_hash";
+    if (!spec.hashes.includes(hash) && !spec.spki.includes(spki))
+      return fault("fail_verify_cert_hash", "cert hash and spki");
   }
   return null;
+}
+
+function fault(counter: PeerFault["counter"], detail: string): PeerFault {
+  return { counter, text: refusalText("CERTIFICATE_VERIFY_FAILED", `verify cert failed: ${detail}`) };
+}
+
+function ownChainFault(socket: TLSSocket, spec: TlsValidationSpec): string {
+  return spec.ca === "" ? "" : chainFault(socket, spec.allowExpired);
+}
+
+/** Envoy's words. */
+function sanFault(names: readonly AlternativeName[], { spiffe }: TlsValidationSpec): string {
+  if (spiffe !== null) return "SAN match";
+  return `SAN matcher, certificate SANs are [${names.map(({ value }) => value).join(", ")}]`;
 }
 
 function isOf(san: SanMatcher, { type, oid }: AlternativeName): boolean {
@@ -52,7 +72,7 @@ function isOf(san: SanMatcher, { type, oid }: AlternativeName): boolean {
 
 /** Whether a peer with this fault is served all the same: Envoy's ACCEPT_UNTRUSTED is for chains, names and hashes, and they are counted. */
 export function isSuffered(fault: PeerFault, spec: TlsValidationSpec | null): boolean {
-  return spec?.acceptUntrusted === true && fault !== "fail_verify_no_cert";
+  return spec?.acceptUntrusted === true && fault.counter !== "fail_verify_no_cert";
 }
 
 /** Whether a certificate is looked at: as in Envoy, one that is not is no identity, in no header and no log. */
@@ -60,9 +80,8 @@ export function isVerifying(spec: TlsValidationSpec | null): boolean {
   return spec !== null && (spec.ca !== "" || spec.hashes.length > 0 || spec.spki.length > 0 || spec.spiffe !== null);
 }
 
-/** OpenSSL's verdict on the peer's chain by its code ("CERT_HAS_EXPIRED"); "" when it is trusted. */
-function chainError(socket: TLSSocket): string {
-  // What tls.Server makes `authorized` of.
-  const handle = (socket as unknown as { _handle: { verifyError(): NodeJS.ErrnoException | null } | null })._handle;
-  return handle?.verifyError()?.code ?? "";
-}
+/** A peer that shows none where one is asked for. */
+export const noCertificate: PeerFault = {
+  counter: "fail_verify_no_cert",
+  text: refusalText("PEER_DID_NOT_RETURN_A_CERTIFICATE", "peer did not provide required client certificate"),
+};

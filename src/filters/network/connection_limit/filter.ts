@@ -1,6 +1,6 @@
 import type { RuntimeLookup } from "../../../router/runtime-fraction.ts";
 import { isFlagOn } from "../../feature-flag.ts";
-import { admitted, type NetworkFilter } from "../api.ts";
+import type { NetworkFilter, Refusal } from "../api.ts";
 import type { NetworkFilterDeps } from "../linkers.ts";
 import type { ConnectionLimitSpec } from "./parse.ts";
 import { SharedCount } from "./shared-count.ts";
@@ -13,9 +13,11 @@ export class ConnectionLimitFilter implements NetworkFilter {
   readonly #values: Float64Array;
   readonly #active: number;
   readonly #limited: number;
+  readonly #refusal: Refusal;
 
   constructor(spec: ConnectionLimitSpec, { slab, runtime, worker }: NetworkFilterDeps) {
     this.#spec = spec;
+    this.#refusal = { delayMs: spec.delayMs, closeReason: "over_connection_limit", details: "", flags: 0 };
     this.#runtime = runtime;
     this.#count = new SharedCount(spec.memory, worker);
     this.#values = slab.values;
@@ -24,12 +26,12 @@ export class ConnectionLimitFilter implements NetworkFilter {
   }
 
   /** One that is held before it is closed counts too. */
-  onNewConnection(): number {
+  onNewConnection(): Refusal | null {
     this.#values[this.#active]++;
     const before = this.#count.add();
-    if (before < this.#spec.maxConnections || !isFlagOn(this.#spec.enabled, this.#runtime)) return admitted;
+    if (before < this.#spec.maxConnections || !isFlagOn(this.#spec.enabled, this.#runtime)) return null;
     this.#values[this.#limited]++;
-    return this.#spec.delayMs;
+    return this.#refusal;
   }
 
   onEnd(): void {

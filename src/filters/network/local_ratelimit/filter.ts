@@ -1,7 +1,8 @@
+import { ResponseFlag } from "../../../observability/response-flags.ts";
 import type { RuntimeLookup } from "../../../router/runtime-fraction.ts";
 import { isFlagOn } from "../../feature-flag.ts";
 import { TokenBucket } from "../../token-bucket.ts";
-import { admitted, type NetworkFilter } from "../api.ts";
+import type { NetworkFilter, Refusal } from "../api.ts";
 import type { NetworkFilterDeps } from "../linkers.ts";
 import type { LocalRateLimitNetworkSpec } from "./parse.ts";
 
@@ -22,9 +23,16 @@ export class LocalRateLimitNetworkFilter implements NetworkFilter {
     this.#limited = slab.counter(`local_rate_limit.${spec.statPrefix}.rate_limited`);
   }
 
-  onNewConnection(): number {
-    if (!isFlagOn(this.#spec.enabled, this.#runtime) || this.#bucket.take(1)) return admitted;
+  onNewConnection(): Refusal | null {
+    if (!isFlagOn(this.#spec.enabled, this.#runtime) || this.#bucket.take(1)) return null;
     this.#values[this.#limited]++;
-    return 0;
+    return overLimit;
   }
 }
+
+const overLimit: Refusal = {
+  delayMs: 0,
+  closeReason: "local_ratelimit_close_over_limit",
+  details: "",
+  flags: ResponseFlag.URX,
+};

@@ -1,7 +1,7 @@
 import type { StreamInfo } from "../../../observability/stream-info.ts";
-import { RbacCounters } from "../../rbac/counters.ts";
+import { deniedDetails, RbacCounters } from "../../rbac/counters.ts";
 import { type Engine, linkEngine } from "../../rbac/engine.ts";
-import { admitted, type NetworkFilter } from "../api.ts";
+import type { NetworkFilter, Refusal } from "../api.ts";
 import type { NetworkFilterDeps } from "../linkers.ts";
 import type { NetworkRbacSpec } from "./parse.ts";
 
@@ -21,11 +21,12 @@ export class NetworkRbacFilter implements NetworkFilter {
     this.#stats = new RbacCounters(slab, `${spec.statPrefix}.rbac.`, { ...spec, rulesStatPrefix: "" });
   }
 
-  onBytes(info: StreamInfo): number {
+  onBytes(info: StreamInfo): Refusal | null {
     if (this.#shadow !== null) this.#stats.count("shadow_", this.#shadow.decide(info), false);
-    if (this.#enforced === null) return admitted;
+    if (this.#enforced === null) return null;
     const verdict = this.#enforced.decide(info);
     this.#stats.count("", verdict, false);
-    return verdict.isAllowed ? admitted : this.#delayMs;
+    if (verdict.isAllowed) return null;
+    return { delayMs: this.#delayMs, closeReason: "rbac_deny_close", details: deniedDetails(verdict), flags: 0 };
   }
 }
