@@ -12,6 +12,8 @@ import { askOverTls, certificateOf, certificatePair } from "./tls-client.ts";
 const folder = mkdtempSync(join(tmpdir(), "nuncio-client-certificates-"));
 const authority = new Authority(folder);
 const stranger = new Authority(folder, "stranger");
+// By the name of the authority, but with another key.
+const forger = new Authority(mkdtempSync(join(folder, "forger-")));
 const server = authority.issue("server", "DNS:server.example");
 const names = "DNS:c.example,DNS:*.wild.example,URI:spiffe://td/c,email:c@mail.example,IP:10.1.2.3";
 const good = authority.issue("good", names);
@@ -24,6 +26,8 @@ const clients: Record<string, CertificateFiles | null> = {
   expired: authority.issue("expired", names, { isExpired: true }),
   revoked: authority.issue("revoked", names),
   stranger: stranger.issue("strange", names),
+  "stranger, expired": stranger.issue("old-stranger", names, { isExpired: true }),
+  "forged, expired": forger.issue("forged", names, { isExpired: true }),
 };
 const crl = authority.revoke(clients.revoked as CertificateFiles);
 const x509 = new X509Certificate(readFileSync(good.cert));

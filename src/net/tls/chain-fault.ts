@@ -1,19 +1,29 @@
 import type { X509Certificate } from "node:crypto";
 import type { TLSSocket } from "node:tls";
+import { isOnlyExpired } from "./expired-chain.ts";
+import type { TlsValidationSpec } from "./spec.ts";
 
 /**
  * What is wrong with the chain of a peer's certificate, in the words of Envoy and BoringSSL; "" when it leads to a trusted authority. Node has
  * OpenSSL go on behind a fault, and tells the last one only.
  */
-export function chainFault(socket: TLSSocket, allowsExpired: boolean): string {
+export function chainFault(socket: TLSSocket, certificate: X509Certificate, spec: TlsValidationSpec): string {
   // What tls.Server makes `authorized` of.
-  const handle = (socket as unknown as { _handle: { verifyError(): NodeJS.ErrnoException | null } | null })._handle;
-  const error = handle?.verifyError() ?? null;
+  const { _handle, _tlsOptions } = socket as unknown as Inside;
+  const error = _handle?.verifyError() ?? null;
   if (error === null) return "";
   const code = error.code ?? "";
-  if (code === "CERT_HAS_EXPIRED" && allowsExpired) return "";
-  const chain = chainOf(socket.getPeerX509Certificate());
+  if (code === "CERT_HAS_EXPIRED" && spec.allowExpired) {
+    if (isOnlyExpired(certificate, spec, _tlsOptions.isServer)) return "";
+    return faultAt(0, noIssuer);
+  }
+  const chain = chainOf(certificate);
   return faultAt(depthOf(code, chain), texts[code] ?? error.message);
+}
+
+interface Inside {
+  _handle: { verifyError(): NodeJS.ErrnoException | null } | null;
+  _tlsOptions: { isServer: boolean };
 }
 
 /** Envoy: Utility::getX509VerificationErrorInfo. */

@@ -13,14 +13,14 @@ export function spiffeFault(
   socket: TLSSocket,
   certificate: X509Certificate,
   domains: readonly SpiffeDomainSpec[],
-  { allowExpired }: TlsValidationSpec,
+  spec: TlsValidationSpec,
 ): string {
   if (certificate.ca || !isUsedAsLeaf(certificate.raw)) return "cert precheck";
   const id = alternativeNames(certificate).find(({ type }) => type === "URI")?.value ?? "";
   const name = /^spiffe:\/\/([^/]+)\//.exec(id)?.[1];
   const domain = domains.find((one) => one.name === name);
   if (domain === undefined) return "no trust bundle store";
-  const chain = chainFault(socket, allowExpired);
+  const chain = chainFault(socket, certificate, spec);
   if (chain !== "") return chain;
   return leadsTo(socket, domain) ? "" : faultAt(chainOf(certificate).length - 1, noIssuer);
 }

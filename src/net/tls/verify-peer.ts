@@ -34,7 +34,9 @@ export function verifyPeer(
 ): PeerFault | null {
   if (certificate === undefined) return isRequired ? noCertificate : null;
   const chain =
-    spec.spiffe === null ? ownChainFault(socket, spec) : spiffeFault(socket, certificate, spec.spiffe, spec);
+    spec.spiffe === null
+      ? ownChainFault(socket, certificate, spec)
+      : spiffeFault(socket, certificate, spec.spiffe, spec);
   if (chain !== "") return fault("fail_verify_error", chain);
   if (sans.length > 0) {
     const names = alternativeNames(certificate);
@@ -56,8 +58,8 @@ function fault(counter: PeerFault["counter"], detail: string): PeerFault {
   return { counter, text: refusalText("CERTIFICATE_VERIFY_FAILED", `verify cert failed: ${detail}`) };
 }
 
-function ownChainFault(socket: TLSSocket, spec: TlsValidationSpec): string {
-  return spec.ca === "" ? "" : chainFault(socket, spec.allowExpired);
+function ownChainFault(socket: TLSSocket, certificate: X509Certificate, spec: TlsValidationSpec): string {
+  return spec.ca === "" ? "" : chainFault(socket, certificate, spec);
 }
 
 /** Envoy's words. */
