@@ -8,15 +8,22 @@ import { LazyTimer } from "../net/lazy-timer.ts";
 import type { ProxiedAddresses } from "../net/proxy-protocol.ts";
 import type { TlsInfo } from "../net/tls/tls-info.ts";
 import type { Transport, TransportSink } from "../net/transport.ts";
-import { localReplies, localReply } from "../observability/local-replies.ts";
+import { localReply } from "../observability/local-replies.ts";
 import { ResponseFlag } from "../observability/response-flags.ts";
 import type { StreamInfo } from "../observability/stream-info.ts";
 import type { ClientCert } from "./client-cert.ts";
 import { addressesOf, type ConnectionAddresses } from "./connection-addresses.ts";
 import type { ConnectionOwner } from "./connection-owner.ts";
 import type { Hcm } from "./hcm.ts";
+import { headTimeoutMs, replyToLateHead } from "./late-head.ts";
 import type { Stream } from "./stream.ts";
-import { describeConnection, describeEnd, type StreamConnection } from "./stream-connection.ts";
+import {
+  afterResponse,
+  delayedClose,
+  describeConnection,
+  describeEnd,
+  type StreamConnection,
+} from "./stream-connection.ts";
 
 /**
  * A downstream HTTP/1 connection: one transport, one codec, and a stream while there is a request.
@@ -53,7 +60,8 @@ export class HttpConnection implements TransportSink, StreamConnection {
   terminationDetails = "";
   /** Envoy's local close reason. */
   #closeReason = "";
-  #wasReset = false;
+  /** What the transport ended with, unless it was to end anyway. */
+  #error = "";
   #wasLocalClose = false;
   /** The client's FIN came in the middle of a request. */
   #endedRequest = false;
@@ -154,15 +162,14 @@ export class HttpConnection implements TransportSink, StreamConnection {
   /** Envoy takes a half-close by an HTTP/1 client for a disconnect. */
   onEnd(): void {
     const stream = this.#streamOrPart();
-    this.#codec.onTransportEnd();
     this.#endedRequest = stream !== null;
+    this.#codec.onTransportEnd();
     stream?.onReset("connection_termination", "downstream_remote_disconnect");
     this.#transport.destroy();
   }
 
   onClose(error: string): void {
-    // As Envoy, which sees no reset under TLS, nor while it closes.
-    this.#wasReset = error === "ECONNRESET" && this.tls === null && !this.#isClosing;
+    if (!this.#isClosing) this.#error = error;
     const stream = this.#streamOrPart();
     const hadRequest = stream !== null || this.#endedRequest;
     stream?.onReset(
@@ -203,8 +210,7 @@ export class HttpConnection implements TransportSink, StreamConnection {
   }
 
   closeNow(): void {
-    this.#wasLocalClose = true;
-    this.#transport.destroy();
+    this.destroy(afterResponse);
   }
 
   onProtocolError(error: ProtocolError, writer: ResponseWriter): void {
@@ -235,7 +241,7 @@ export class HttpConnection implements TransportSink, StreamConnection {
   onStreamEnd(): void {
     this.#stream = null;
     this.#codec.rest();
-    if (this.#transport.isClosed) return;
+    if (this.#transport.isClosed || this.#endedRequest) return;
     if (this.#codec.shouldClose || this.#isClosing) {
       this.close();
       return;
@@ -268,7 +274,7 @@ export class HttpConnection implements TransportSink, StreamConnection {
   }
 
   /** Sends what is written, FIN, and waits delayed_close_timeout for the peer before it lets go. */
-  close(reason = "deferred_close_on_drained_connection"): void {
+  close(reason = afterResponse): void {
     this.#isClosing = true;
     this.#closeReason ||= reason;
     this.#wasLocalClose = true;
@@ -287,7 +293,7 @@ export class HttpConnection implements TransportSink, StreamConnection {
     describeConnection(info, this);
     // What is no HTTP has no protocol.
     if (this.#requests <= (this.#flags === 0 ? 0 : 1)) info.protocol = "";
-    describeEnd(info, this, this.#start, this.#closeReason, this.#wasReset);
+    describeEnd(info, this, this.#start, this.#closeReason, this.#error);
     info.responseFlags = this.#flags;
     info.bytesReceived = this.#bytesRead;
     info.bytesSent = this.#bytesWritten;
@@ -298,8 +304,7 @@ export class HttpConnection implements TransportSink, StreamConnection {
     if (this.#isHeadTimed) return;
     this.#isHeadTimed = true;
     this.#timer.clear();
-    const limit =
-      this.hcm.spec.requestHeadersTimeoutMs || this.hcm.spec.requestTimeoutMs || this.hcm.spec.streamIdleTimeoutMs;
+    const limit = headTimeoutMs(this.hcm.spec);
     if (limit > 0) this.#timer.set(eventClock.now, limit);
   }
 
@@ -362,19 +367,9 @@ export class HttpConnection implements TransportSink, StreamConnection {
   }
 
   #onHeadTimeout(): void {
-    const spec = this.hcm.spec;
     const stream = this.#begin(this.#codec);
     this.closeAfterResponse();
-    if (spec.requestHeadersTimeoutMs > 0) {
-      this.hcm.stats.count("downstream_rq_header_timeout");
-      stream.sendLocalReply(localReplies.requestHeadersTimeout);
-    } else if (spec.requestTimeoutMs > 0) {
-      this.hcm.stats.count("downstream_rq_timeout");
-      stream.sendLocalReply(localReplies.requestTimeout);
-    } else {
-      this.hcm.stats.count("downstream_rq_idle_timeout");
-      stream.sendLocalReply(localReplies.streamIdleTimeoutOfRequest);
-    }
+    stream.sendLocalReply(replyToLateHead(this.hcm));
   }
 
   #onMaxDuration(): void {
@@ -395,8 +390,11 @@ export class HttpConnection implements TransportSink, StreamConnection {
   }
 
   #onCloseTimeout(): void {
-    if (this.hcm.spec.delayedCloseTimeoutMs > 0) this.hcm.stats.count("downstream_cx_delayed_close_timeout");
-    this.destroy("triggered_delayed_close_timeout");
+    if (this.hcm.spec.delayedCloseTimeoutMs > 0) {
+      this.hcm.stats.count("downstream_cx_delayed_close_timeout");
+      this.#closeReason = delayedClose;
+    }
+    this.destroy(this.#closeReason);
   }
 }
 

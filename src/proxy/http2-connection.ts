@@ -14,7 +14,7 @@ import { addressesOf, type ConnectionAddresses } from "./connection-addresses.ts
 import type { ConnectionOwner } from "./connection-owner.ts";
 import type { Hcm } from "./hcm.ts";
 import { Http2StreamConnection } from "./http2-stream-connection.ts";
-import { describeConnection, describeEnd } from "./stream-connection.ts";
+import { afterResponse, delayedClose, describeConnection, describeEnd } from "./stream-connection.ts";
 
 /**
  * A downstream HTTP/2 connection: one transport, one codec, a stream for each request.
@@ -47,7 +47,8 @@ export class Http2ServerConnection implements TransportSink, Http2ServerCallback
   terminationDetails = "";
   /** Envoy's local close reason. */
   #closeReason = "";
-  #wasReset = false;
+  /** What the transport ended with, unless it was to end anyway. */
+  #error = "";
   #wasLocalClose = false;
   /** Bits of ResponseFlag. */
   #flags = 0;
@@ -107,8 +108,7 @@ export class Http2ServerConnection implements TransportSink, Http2ServerCallback
   }
 
   onClose(error: string): void {
-    // As Envoy, which sees no reset under TLS, nor while it closes.
-    this.#wasReset = error === "ECONNRESET" && this.tls === null && this.#phase !== "closing";
+    if (this.#phase !== "closing") this.#error = error;
     const hadRequests = this.#codec.activeStreams > 0;
     this.#codec.onTransportEnd();
     this.#timer.dispose();
@@ -213,7 +213,7 @@ export class Http2ServerConnection implements TransportSink, Http2ServerCallback
 
   describe(info: StreamInfo): void {
     describeConnection(info, this);
-    describeEnd(info, this, this.#start, this.#closeReason, this.#wasReset);
+    describeEnd(info, this, this.#start, this.#closeReason, this.#error);
     info.responseFlags = this.#flags;
     info.bytesReceived = this.#bytesRead;
     info.bytesSent = this.#bytesWritten;
@@ -239,7 +239,7 @@ export class Http2ServerConnection implements TransportSink, Http2ServerCallback
 
   #onTimer(): void {
     if (this.#phase === "closing") {
-      this.destroy("triggered_delayed_close_timeout");
+      this.destroy(this.hcm.spec.delayedCloseTimeoutMs > 0 ? delayedClose : this.#closeReason);
       return;
     }
     if (this.#codec.activeStreams > 0) return;
@@ -264,7 +264,7 @@ export class Http2ServerConnection implements TransportSink, Http2ServerCallback
     this.destroy("http2_ping_timeout");
   }
 
-  #close(reason = "deferred_close_on_drained_connection"): void {
+  #close(reason = afterResponse): void {
     if (this.#phase === "closing") return;
     this.#phase = "closing";
     this.#closeReason = reason;

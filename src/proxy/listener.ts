@@ -5,7 +5,7 @@ import type { SocketHandle } from "../net/native-streams.ts";
 import type { ProxiedAddresses } from "../net/proxy-protocol.ts";
 import { InspectedSocket, type InspectionOwner } from "../net/tls/accept.ts";
 import type { TlsContextSpec } from "../net/tls/contexts.ts";
-import { type Asked, TlsInfo } from "../net/tls/tls-info.ts";
+import { type Asked, TlsInfo, versionAtFirst } from "../net/tls/tls-info.ts";
 import { acceptSocket, acceptTransport, Transport, type TransportSink } from "../net/transport.ts";
 import type { AccessLogSinks } from "../observability/access-log-sink.ts";
 import { ResponseFlag } from "../observability/response-flags.ts";
@@ -191,6 +191,8 @@ export class Listener implements Acceptor, ConnectionOwner, InspectionOwner, Han
       info.downstreamTransportFailureReason = reason;
       if (socket === null) return;
       info.downstreamTls = new TlsInfo(socket, inspected.inspection.hello ?? nothingAsked, undefined, false);
+      // OpenSSL says what the client offered.
+      if (inspected.error === "ERR_SSL_UNSUPPORTED_PROTOCOL") info.downstreamTls.version = versionAtFirst;
       info.downstreamTls.connectionBegin = inspected.start;
       info.downstreamTls.handshakeBegin = inspected.handshakeBegin;
     });

@@ -1,4 +1,5 @@
 import type { StreamReset } from "../http/codec.ts";
+import { isTlsFailure, tlsFailureText } from "../net/tls/failure-text.ts";
 import type { TlsInfo } from "../net/tls/tls-info.ts";
 import { ResponseFlag } from "../observability/response-flags.ts";
 import type { StreamInfo } from "../observability/stream-info.ts";
@@ -35,18 +36,26 @@ export function describeConnection(info: StreamInfo, connection: ConnectionFacts
   describeAddresses(info, connection.addresses);
 }
 
+/** Envoy's local close reason of a connection that is to go, when it has nothing more to do. */
+export const afterResponse = "deferred_close_on_drained_connection";
+
+/** That of one that the peer did not close within delayed_close_timeout. */
+export const delayedClose = "triggered_delayed_close_timeout";
+
 /** What the listener's log knows besides. `start`: when HTTP began, which TLS goes before. */
 export function describeEnd(
   info: StreamInfo,
   { tls, terminationDetails }: { tls: TlsInfo | null; terminationDetails: string },
   start: number,
   closeReason: string,
-  wasReset: boolean,
+  error: string,
 ): void {
   info.start = tls === null ? start : tls.connectionBegin;
   info.connectionTerminationDetails = terminationDetails;
   info.downstreamLocalCloseReason = closeReason;
-  info.isDownstreamReset = wasReset;
+  // As Envoy, which sees no reset under TLS.
+  info.isDownstreamReset = error === "ECONNRESET" && tls === null;
+  if (isTlsFailure(error)) info.downstreamTransportFailureReason = tlsFailureText(error);
 }
 
 export function describeAddresses(info: StreamInfo, addresses: ConnectionAddresses): void {

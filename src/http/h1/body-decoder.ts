@@ -3,7 +3,7 @@ import type { Framing } from "./framing.ts";
 import { needMore } from "./head-parser.ts";
 import type { Http1Options } from "./options.ts";
 import { TrailerParser } from "./parser.ts";
-import { codecError, type ProtocolError, tooManyTrailers, trailersTooLarge } from "./protocol-error.ts";
+import { invalidChunk, type ProtocolError, tooManyTrailers, trailersTooLarge } from "./protocol-error.ts";
 
 /**
  * Finds the body in the bytes behind a head. `next` goes one piece forward and leaves it as bytes[from, to):
@@ -218,7 +218,7 @@ export class BodyDecoder {
   }
 
   #fail(length: number): number {
-    this.error = codecError;
+    this.error = invalidChunk;
     return length;
   }
 }

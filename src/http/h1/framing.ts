@@ -1,6 +1,12 @@
 import type { HeaderBlock } from "../header-block.ts";
 import { Known } from "../names.ts";
-import { codecError, invalidTransferEncoding, lengthAndChunked, type ProtocolError } from "./protocol-error.ts";
+import {
+  invalidLength,
+  invalidTransferEncoding,
+  lengthAndChunked,
+  type ProtocolError,
+  secondLength,
+} from "./protocol-error.ts";
 
 /**
  * Content-Length as a number, -1 when it is not 1*DIGIT or too large. Above 2^53 - 1 it cannot be counted exactly:
@@ -35,10 +41,10 @@ export class Framing {
     this.contentLength = -1;
     if (lengthFields > 0) {
       // Envoy refuses equal duplicates too.
-      if (lengthFields > 1) return codecError;
+      if (lengthFields > 1) return secondLength;
       const text = head.get(contentLengthId) as string;
       const length = parseContentLength(text, leniency);
-      if (length < 0) return codecError;
+      if (length < 0) return invalidLength;
       if (codingFields > 0) return lengthAndChunked;
       this.contentLength = length;
       if (text.length > 1 && text.charCodeAt(0) === 48) head.set("content-length", String(length), contentLengthId);

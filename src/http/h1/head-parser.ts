@@ -7,6 +7,8 @@ import {
   codecError,
   headersTooLarge,
   invalidCharacters,
+  invalidName,
+  missingColon,
   type ProtocolError,
   tooManyHeaders,
   unexpectedUnderscore,
@@ -177,7 +179,7 @@ export abstract class HeadParser {
           if (i + 1 >= end) return needMore;
           if (bytes[base + i + 1] === 10) return this.#finish(i + 2);
         }
-        return this.failLine(text, i, charError(c));
+        return this.failLine(text, i, nameError(c));
       }
       const slot = fieldNames.slotOf(bytes, base + p, base + i, hash);
       const nameLength = i++ - p;
@@ -230,7 +232,7 @@ export abstract class HeadParser {
       if (error !== null) return this.fail(error);
       let i = p;
       while (tokenChars[(c = text.charCodeAt(i))] === 1) i++;
-      if (c !== 58 || i === p) return this.fail(codecError);
+      if (c !== 58 || i === p) return this.fail(nameError(c));
       this.#foldName = text.slice(p, i);
       this.#foldValue = text.slice(i + 1, lf);
       p = lf + 1;
@@ -281,6 +283,11 @@ export abstract class HeadParser {
     const error = this.finish();
     return error === null ? done : this.fail(error);
   }
+}
+
+function nameError(c: number): ProtocolError {
+  if (isControl(c)) return invalidCharacters;
+  return c === 13 || c === 10 ? missingColon : invalidName;
 }
 
 function charError(c: number): ProtocolError {

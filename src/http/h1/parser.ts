@@ -12,7 +12,9 @@ import {
   connectionHeaderRejected,
   invalidAuthority,
   invalidCharacters,
+  invalidMethod,
   invalidScheme,
+  invalidTarget,
   invalidTransferEncoding,
   invalidUrl,
   lowVersion,
@@ -61,13 +63,13 @@ export class RequestParser extends HeadParser {
     } else {
       i = from;
       // Envoy looks at the first byte before anything else.
-      if (!isMethodStart(text.charCodeAt(from))) return this.fail(codecError);
+      if (!isMethodStart(text.charCodeAt(from))) return this.fail(invalidMethod);
       while (i < end && tokenChars[(c = text.charCodeAt(i))] === 1) i++;
       if (i >= end) return needMore;
-      if (c !== 32) return this.failLine(text, i, isControl(c) ? invalidCharacters : codecError);
+      if (c !== 32) return this.failLine(text, i, isControl(c) ? invalidCharacters : invalidMethod);
       this.head.method = text.slice(from, i);
       if (!knownMethods.has(this.head.method) && !this.options.allowCustomMethods) {
-        return this.failLine(text, i, codecError);
+        return this.failLine(text, i, invalidMethod);
       }
     }
     i++;
@@ -88,8 +90,8 @@ export class RequestParser extends HeadParser {
     const hasCr = text.charCodeAt(lf - 1) === 13;
     // HTTP/0.9: a request line without a version.
     if ((c === 13 && targetEnd === lf - 1) || c === 10)
-      return this.fail(targetEnd > targetAt ? lowVersion : codecError);
-    if (c !== 32 || targetEnd === targetAt) return this.fail(isControl(c) ? invalidCharacters : codecError);
+      return this.fail(targetEnd > targetAt ? lowVersion : invalidTarget);
+    if (c !== 32 || targetEnd === targetAt) return this.fail(isControl(c) ? invalidCharacters : invalidTarget);
     let from = targetEnd + 1;
     let to = hasCr ? lf - 1 : lf;
     if (this.options.leniency) {

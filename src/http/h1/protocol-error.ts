@@ -11,6 +11,13 @@ export interface ProtocolError {
 }
 
 export const codecError = badRequest("http1.codec_error");
+export const invalidMethod = badRequest("http1.codec_error", "HPE_INVALID_METHOD");
+export const invalidTarget = badRequest("http1.codec_error", "HPE_INVALID_URL");
+export const missingColon = badRequest("http1.codec_error", "HEADER_MISSING_COLON");
+export const invalidName = badRequest("http1.codec_error", "INVALID_HEADER_NAME_CHARACTER");
+export const invalidLength = badRequest("http1.codec_error", "UNPARSABLE_CONTENT_LENGTH");
+export const secondLength = badRequest("http1.codec_error", "HPE_UNEXPECTED_CONTENT_LENGTH");
+export const invalidChunk = badRequest("http1.codec_error", "HPE_INVALID_CHUNK_SIZE");
 export const invalidCharacters = badRequest("http1.invalid_characters", "header value contains invalid chars");
 export const lengthAndChunked = badRequest(
   "http1.content_length_and_chunked_not_allowed",

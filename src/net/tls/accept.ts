@@ -41,6 +41,8 @@ export class InspectedSocket implements Reader {
   #at = 0;
   #bytes: Buffer = nothing;
   #isDone = false;
+  /** What comes is the begin of a handshake. */
+  #isShakingHands = false;
   #isWatched = false;
   /** What it became. */
   #transport: Transport | null = null;
@@ -100,9 +102,10 @@ export class InspectedSocket implements Reader {
     this.#owner.onInspected(this);
   }
 
-  /** It was inspected, and another one looks at the same bytes. */
+  /** It was inspected, and another one looks at the same bytes, for what a handshake begins with. */
   lookOn(owner: InspectionOwner, inspector: Inspector, timeoutMs: number): void {
     this.#owner = owner;
+    this.#isShakingHands = true;
     this.#inspectors = [inspector];
     this.#at = 0;
     this.#isDone = false;
@@ -166,8 +169,9 @@ export class InspectedSocket implements Reader {
     };
     // Half of a connection shakes no hands.
     const onEnd = () => socket.destroy();
-    this.handshakeBegin = eventClock.now;
-    this.#timer.set(this.handshakeBegin, handshakeTimeoutMs);
+    const { now } = eventClock;
+    if (this.handshakeBegin < 0) this.handshakeBegin = now;
+    this.#timer.set(now, handshakeTimeoutMs);
     socket.on("close", onClose);
     socket.on("end", onEnd);
     socket.once("secure", () => end(true));
@@ -204,6 +208,7 @@ export class InspectedSocket implements Reader {
   }
 
   #look(): void {
+    if (this.#isShakingHands && this.handshakeBegin < 0) this.handshakeBegin = eventClock.now;
     for (; this.#at < this.#inspectors.length; this.#at++) {
       // Nothing is left behind a PROXY header: the next one waits.
       if (this.#bytes.length === 0) return;

@@ -18,7 +18,7 @@ export type Asked = Pick<ClientHello, "serverName" | "ja3" | "ja4">;
 /** What is known of an encrypted connection. Certificates are parsed when somebody asks. Envoy: Ssl::ConnectionInfo. */
 export class TlsInfo {
   /** "TLSv1.3" */
-  readonly version: string;
+  version: string;
   /** OpenSSL's name. */
   readonly cipher: string;
   /** What the client asked for by SNI; "" for nothing. */
@@ -101,9 +101,11 @@ export class TlsInfo {
 }
 
 /** A handshake that fails early has agreed on none; BoringSSL calls that TLS 1.2. */
+export const versionAtFirst = "TLSv1.2";
+
 function versionOf(socket: TLSSocket): string {
   const version = socket.getProtocol();
-  return version === null || version === "unknown" ? "TLSv1.2" : version;
+  return version === null || version === "unknown" ? versionAtFirst : version;
 }
 
 /** In SSL_SESSION_ASN1 the id follows the version, the protocol and the cipher. Node puts the host in front of a client's. */
