@@ -16,7 +16,10 @@ export function readFirstRecords(bytes: Buffer): Buffer | "more" | FirstRecordFa
   if (bytes.length < headLength) return "more";
   const mistaken = mistakenProtocol(bytes);
   if (mistaken !== "") return { reason: mistaken, alert: 0 };
-  let message: Buffer = nothing;
+  const parts: Buffer[] = [];
+  let received = 0;
+  /** Of the message with its head, once that is there. */
+  let length = Number.POSITIVE_INFINITY;
   let at = 0;
   let empty = 0;
   let warnings = 0;
@@ -40,19 +43,26 @@ export function readFirstRecords(bytes: Buffer): Buffer | "more" | FirstRecordFa
     } else if (type !== handshake) return { reason: "UNEXPECTED_RECORD", alert: Alert.unexpectedMessage };
     else {
       const part = bytes.subarray(at + headLength, end);
-      message = message.length === 0 ? part : Buffer.concat([message, part]);
-      const length = lengthOf(message);
-      if (typeof length !== "number") return length;
-      if (isWhole && message.length >= length) return message.subarray(0, length);
+      parts.push(part);
+      received += part.length;
+      if (length === Number.POSITIVE_INFINITY && received >= 4) {
+        const found = lengthOf(joined(parts));
+        if (typeof found !== "number") return found;
+        length = found;
+      }
+      if (isWhole && received >= length) return joined(parts).subarray(0, length);
     }
     at = end;
   }
   return "more";
 }
 
-/** Of the handshake message with its head; Infinity when that is not there. */
+function joined(parts: readonly Buffer[]): Buffer {
+  return parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts);
+}
+
+/** Of the handshake message with its head. */
 function lengthOf(message: Buffer): number | FirstRecordFault {
-  if (message.length < 4) return Number.POSITIVE_INFINITY;
   const length = message.readUIntBE(1, 3);
   if (length > maxHello) return { reason: "EXCESSIVE_MESSAGE_SIZE", alert: Alert.illegalParameter };
   if (message[0] !== clientHello) return { reason: "UNEXPECTED_MESSAGE", alert: Alert.unexpectedMessage };
@@ -74,7 +84,6 @@ function mistakenProtocol(bytes: Buffer): string {
   return text === "CONNE" ? "HTTPS_PROXY_REQUEST" : "";
 }
 
-const nothing = Buffer.alloc(0);
 const headLength = 5;
 const alert = 21;
 const handshake = 22;
