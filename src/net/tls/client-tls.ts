@@ -1,7 +1,7 @@
 import { connect as connectPlain, type NetConnectOpts, type Socket } from "node:net";
 import { connect, type SecureContext, type TLSSocket } from "node:tls";
 import { coversName } from "./alternative-names.ts";
-import { secretsNotReady } from "./failure-text.ts";
+import { secretsNotReady, tlsFailureText } from "./failure-text.ts";
 import type { HandshakeStats } from "./handshake.ts";
 import type { KeyLogger } from "./key-log.ts";
 import { createClientContext } from "./secure-context.ts";
@@ -69,6 +69,11 @@ export class ClientTls {
       ...(session === undefined ? {} : { session }),
     });
     linked.keyLog?.watch(socket, null);
+    const onReset = (error: NodeJS.ErrnoException) => {
+      // To Envoy a reset within the handshake is TLS's failure.
+      if (error.syscall === "read") error.code = tlsFailureText(error.code ?? "");
+    };
+    socket.on("error", onReset);
     socket.on("session", (ticket: Buffer) => {
       // What was agreed on by another Spec is not resumed by this one.
       if (spec.maxSessionKeys === 0 || this.#linked !== linked) return;
@@ -76,6 +81,7 @@ export class ClientTls {
       this.#sessions = [kept, ...this.#sessions].slice(0, spec.maxSessionKeys);
     });
     socket.once("secureConnect", () => {
+      socket.off("error", onReset);
       const info = new TlsInfo(socket, { serverName: servername, ja3: "", ja4: "" }, undefined, false);
       const fault = faultOf(linked, socket, info, asked.san);
       if (fault !== null) this.#stats.count(fault.counter);
