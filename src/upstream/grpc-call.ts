@@ -59,7 +59,7 @@ export class GrpcCall implements GrpcSink {
   }
 
   #onTimeout(): void {
-    this.cancel();
+    if (this.#end()) this.#stream?.timeOut();
     this.#sink.onFailure(deadlineExceeded, "no answer in time");
   }
 

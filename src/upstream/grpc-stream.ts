@@ -6,6 +6,7 @@ import type { Borrower, BorrowFailure, UpstreamConnectionInfo } from "./borrower
 import type { Cluster } from "./cluster.ts";
 import { frameGrpc, GrpcMessages } from "./grpc-messages.ts";
 import type { Host } from "./host-set.ts";
+import { OwnAnswer } from "./own-answer.ts";
 import { markOwnRequest } from "./own-request.ts";
 
 /** What a gRPC stream tells its owner. */
@@ -36,6 +37,7 @@ export class GrpcStream implements Borrower {
   readonly bytes = new ByteCounts();
   readonly #sink: GrpcSink;
   readonly #target: GrpcTarget;
+  readonly #answer: OwnAnswer;
   /** Sent before there was a connection. */
   #waiting: Buffer[] = [];
   /** The last of them ends our side. */
@@ -48,6 +50,7 @@ export class GrpcStream implements Borrower {
   constructor(target: GrpcTarget, sink: GrpcSink) {
     this.#sink = sink;
     this.#target = target;
+    this.#answer = new OwnAnswer(target.cluster, !target.skipsEnvoyHeaders);
     target.cluster.borrow(this, null, "DEFAULT");
   }
 
@@ -71,6 +74,12 @@ export class GrpcStream implements Borrower {
     else this.#writer.reset(StreamReset.localReset);
   }
 
+  /** close(), because it takes too long. */
+  timeOut(): void {
+    if (!this.#isOver) this.#answer.onTimeout();
+    this.close();
+  }
+
   /** null before there was a connection. */
   get wireBytes(): ByteCounts | null {
     return this.#connection === null ? null : this.bytes;
@@ -78,9 +87,10 @@ export class GrpcStream implements Borrower {
 
   // From the pool.
 
-  onReady(writer: RequestWriter, _host: Host, connection: UpstreamConnectionInfo): void {
+  onReady(writer: RequestWriter, host: Host, connection: UpstreamConnectionInfo): void {
     this.#writer = writer;
     this.#connection = connection;
+    this.#answer.onReady(host);
     const { cluster, path, metadata, authority, skipsEnvoyHeaders } = this.#target;
     const head = new RequestHead();
     head.method = "POST";
@@ -102,13 +112,15 @@ export class GrpcStream implements Borrower {
     this.#waiting = [];
   }
 
-  onBorrowFailed(reason: BorrowFailure, detail: string, _host: Host | null): void {
+  onBorrowFailed(reason: BorrowFailure, detail: string, host: Host | null): void {
+    this.#answer.onBorrowFailed(host);
     this.#end(unavailable, detail === "" ? reason : `${reason}: ${detail}`);
   }
 
   // The response.
 
   onHead(head: ResponseHead, endStream: boolean): void {
+    this.#answer.onHead(head);
     if (head.status !== 200) {
       this.#end(unavailable, `HTTP status ${head.status}`);
       this.#writer?.reset(StreamReset.localReset);
@@ -135,6 +147,7 @@ export class GrpcStream implements Borrower {
   }
 
   onReset(reason: StreamReset, detail: string): void {
+    if (!this.#isOver) this.#answer.onReset(reason);
     this.#end(unavailable, detail === "" ? reason : `${reason}: ${detail}`);
   }
 

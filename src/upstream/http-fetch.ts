@@ -2,6 +2,8 @@ import { type RequestWriter, StreamReset } from "../http/codec.ts";
 import { RequestHead, type ResponseHead } from "../http/header-block.ts";
 import type { Borrower, BorrowFailure } from "./borrower.ts";
 import type { Cluster } from "./cluster.ts";
+import type { Host } from "./host-set.ts";
+import { OwnAnswer } from "./own-answer.ts";
 import { markOwnRequest } from "./own-request.ts";
 
 /** A request with its whole body. */
@@ -18,6 +20,8 @@ export interface FetchRequest {
   timeoutMs: number;
   /** False: it is sent for a client, whose x-forwarded-for stays as it is in `headers`. Envoy: setSendXff. */
   isOwn: boolean;
+  /** Of several: who makes them says what counts, by `answered`. */
+  isAttempt?: boolean;
 }
 
 /** What kept a fetch from a whole answer: no connection, one that broke before it or within it, time, or something else. */
@@ -38,6 +42,9 @@ export class HttpFetch implements Borrower {
   readonly bytes = null;
   readonly #request: FetchRequest;
   readonly #sink: FetchSink;
+  readonly answered: OwnAnswer;
+  /** null: nothing was reset. */
+  resetReason: StreamReset | null = null;
   readonly #timer: NodeJS.Timeout | undefined;
   #writer: RequestWriter | null = null;
   #head: ResponseHead | null = null;
@@ -48,6 +55,7 @@ export class HttpFetch implements Borrower {
   constructor(request: FetchRequest, sink: FetchSink) {
     this.#request = request;
     this.#sink = sink;
+    this.answered = new OwnAnswer(request.cluster, true);
     const { timeoutMs } = request;
     this.#timer = timeoutMs === 0 ? undefined : setTimeout(() => this.#onTimeout(), timeoutMs);
     request.cluster.borrow(this, null, "DEFAULT");
@@ -62,7 +70,8 @@ export class HttpFetch implements Borrower {
 
   // From the pool.
 
-  onReady(writer: RequestWriter): void {
+  onReady(writer: RequestWriter, host: Host): void {
+    this.answered.onReady(host);
     if (this.#isOver) {
       writer.reset(StreamReset.localReset);
       return;
@@ -88,7 +97,8 @@ export class HttpFetch implements Borrower {
     if (body.length > 0) writer.writeData(body, true);
   }
 
-  onBorrowFailed(reason: BorrowFailure, detail: string): void {
+  onBorrowFailed(reason: BorrowFailure, detail: string, host: Host | null): void {
+    if (this.#request.isAttempt !== true) this.answered.onBorrowFailed(host);
     const isConnect = reason === "remote_connection_failure" || reason === "connection_timeout";
     this.#fail(detail === "" ? reason : `${reason}: ${detail}`, isConnect ? "connect" : "other");
   }
@@ -97,6 +107,7 @@ export class HttpFetch implements Borrower {
 
   onHead(head: ResponseHead, endStream: boolean): void {
     if (head.status < 200) return;
+    if (this.#request.isAttempt !== true) this.answered.onHead(head);
     this.#head = head;
     if (endStream) this.#answer();
   }
@@ -118,12 +129,15 @@ export class HttpFetch implements Borrower {
   }
 
   onReset(reason: StreamReset, detail: string): void {
+    this.resetReason = reason;
+    if (!this.#isOver && this.#request.isAttempt !== true) this.answered.onReset(reason);
     this.#fail(detail === "" ? reason : `${reason}: ${detail}`, this.#head === null ? "reset" : "cut");
   }
 
   onWritable(): void {}
 
   #onTimeout(): void {
+    if (this.#request.isAttempt !== true) this.answered.onTimeout();
     this.cancel();
     this.#sink.onFailure(`no answer within ${this.#request.timeoutMs} ms`, "timeout");
   }

@@ -32,11 +32,25 @@ export class HttpAttempts implements FetchSink {
   }
 
   onAnswer(status: number, body: Buffer, head: ResponseHead): void {
-    if (!this.#isRetriable(status) || !this.#retry()) this.#sink.onAnswer(status, body, head);
+    const fetch = this.#fetch;
+    if (this.#isRetriable(status) && this.#retry()) {
+      this.#request.cluster.stats.retries.countCode(status);
+      return;
+    }
+    fetch?.answered.onHead(head);
+    this.#sink.onAnswer(status, body, head);
   }
 
   onFailure(why: string, failure: FetchFailure): void {
-    if (!this.#isRetriableFailure(failure) || !this.#retry()) this.#sink.onFailure(why, failure);
+    const fetch = this.#fetch;
+    const isTryOver = failure === "timeout" && performance.now() < this.#deadline - 1;
+    const { retries } = this.#request.cluster.stats;
+    if (isTryOver) retries.count(retries.perTryTimeout);
+    if (this.#isRetriableFailure(failure) && this.#retry()) return;
+    if (isTryOver) fetch?.answered.fail(504);
+    else if (failure === "timeout") fetch?.answered.onTimeout();
+    else fetch?.answered.onReset(fetch.resetReason);
+    this.#sink.onFailure(why, failure);
   }
 
   /** Envoy: RetryStateImpl::wouldRetryFromHeaders. */
@@ -67,6 +81,6 @@ export class HttpAttempts implements FetchSink {
   #ask(): void {
     const leftMs = Math.max(1, Math.ceil(this.#deadline - performance.now()));
     const timeoutMs = Math.min(leftMs, this.#spec.backoffMaxMs);
-    this.#fetch = new HttpFetch({ ...this.#request, timeoutMs }, this);
+    this.#fetch = new HttpFetch({ ...this.#request, timeoutMs, isAttempt: true }, this);
   }
 }

@@ -8,8 +8,8 @@ import type { Route } from "../../router/route.ts";
 import type { Borrower, BorrowFailure } from "../../upstream/borrower.ts";
 import type { Cluster } from "../../upstream/cluster.ts";
 import type { Host } from "../../upstream/host-set.ts";
+import { OwnAnswer } from "../../upstream/own-answer.ts";
 import { markOwnRequest } from "../../upstream/own-request.ts";
-import { AnswerFacts } from "../../upstream/response-stats.ts";
 
 /** What the copies of one request share. */
 export interface ShadowContext {
@@ -60,11 +60,10 @@ class Shadow implements Borrower {
   readonly source = null;
   readonly bytes = null;
   readonly #cluster: Cluster;
-  readonly #facts = new AnswerFacts(true);
+  readonly #answer: OwnAnswer;
   readonly #head: RequestHead;
   readonly #isHeadOnly: boolean;
   readonly #limitBytes: number;
-  readonly #start = performance.now();
   readonly #timer: NodeJS.Timeout | null;
   #writer: RequestWriter | null = null;
   #waiting: Buffer[] = [];
@@ -78,6 +77,7 @@ class Shadow implements Borrower {
     this.#isHeadOnly = endStream;
     this.#isComplete = endStream;
     this.#cluster = cluster;
+    this.#answer = new OwnAnswer(cluster, true);
     this.#limitBytes = context.bufferLimitBytes;
     this.isHttp2 = context.isHttp2;
     this.#timer = context.timeoutMs > 0 ? setTimeout(() => this.#onTimeout(), context.timeoutMs) : null;
@@ -110,7 +110,7 @@ class Shadow implements Borrower {
   // From the pool.
 
   onReady(writer: RequestWriter, host: Host): void {
-    this.#facts.setHost(host, false);
+    this.#answer.onReady(host);
     if (this.#isOver) {
       writer.reset(StreamReset.localReset);
       return;
@@ -125,15 +125,13 @@ class Shadow implements Borrower {
   }
 
   onBorrowFailed(_reason: BorrowFailure, _detail: string, host: Host | null): void {
-    this.#facts.setHost(host, false);
-    this.#cluster.onLocalFailure(503, this.#facts);
+    this.#answer.onBorrowFailed(host);
     this.#end();
   }
 
   onHead(head: ResponseHead, endStream: boolean): void {
     if (head.status < 200) return;
-    if (head.get(canaryId) === "true") this.#facts.isCanary = true;
-    this.#cluster.onResponse(head.status, performance.now() - this.#start, this.#facts);
+    this.#answer.onHead(head);
     if (endStream) this.#end();
   }
 
@@ -145,15 +143,15 @@ class Shadow implements Borrower {
     this.#end();
   }
 
-  onReset(): void {
-    this.#cluster.onLocalFailure(503, this.#facts);
+  onReset(reason: StreamReset): void {
+    if (!this.#isOver) this.#answer.onReset(reason);
     this.#end();
   }
 
   onWritable(): void {}
 
   #onTimeout(): void {
-    this.#cluster.onRequestTimeout(null, 504, this.#facts);
+    this.#answer.onTimeout();
     this.#giveUp();
   }
 
@@ -178,5 +176,3 @@ function copyOf(head: RequestHead, mirror: Mirror): RequestHead {
   markOwnRequest(copy);
   return copy;
 }
-
-const canaryId = Known["x-envoy-upstream-canary"];

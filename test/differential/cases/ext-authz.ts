@@ -292,7 +292,7 @@ const stats = (setupName: string): Case => ({
   name: `ext_authz: stats of ${setupName}`,
   setup: setupName,
   send: "",
-  stats: "ext_authz[.]|cluster.backend.*upstream_rq_(4|5|2|completed)",
+  stats: "ext_authz[.]|cluster[.](backend|grpc|http|closed|closedHttp)_.*upstream_rq_(\\d.*|completed|time|timeout)$",
 });
 
 export const extAuthzCases: Case[] = [

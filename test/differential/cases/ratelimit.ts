@@ -105,6 +105,9 @@ const setup = (more: Json, rest: Partial<Setup> = {}): Setup => ({
   ...rest,
 });
 
+/** What the calls come to in the service's cluster. */
+const calls = "cluster[.](service|closed)_.*upstream_rq_(\\d.*|completed|time|timeout)$";
+
 export const ratelimitSetups: Record<string, Setup> = {
   limitService: setup({}),
   limitServiceMetadata: setup({
@@ -226,7 +229,7 @@ export const ratelimitCases: Case[] = [
     name: "rate limit service: stats",
     setup: "limitService",
     send: "",
-    stats: "ratelimit[.]|cluster.backend.*upstream_rq_(429|4xx|completed)",
+    stats: `ratelimit[.]|cluster.backend.*upstream_rq_(429|4xx|completed)|${calls}`,
   },
   ...[
     "status:10,1,4,1",
@@ -244,12 +247,17 @@ export const ratelimitCases: Case[] = [
     get("limitServiceAllow", "/", words),
   ]),
   get("limitServiceDeny", "/", "grpc:14", "content-type: application/grpc"),
-  { name: "rate limit service: stats of failures", setup: "limitServiceDeny", send: "", stats: "ratelimit[.]" },
+  {
+    name: "rate limit service: stats of failures",
+    setup: "limitServiceDeny",
+    send: "",
+    stats: `ratelimit[.]|${calls}`,
+  },
   {
     name: "rate limit service: stats of allowed failures",
     setup: "limitServiceAllow",
     send: "",
-    stats: "ratelimit[.]",
+    stats: `ratelimit[.]|${calls}`,
   },
   ...[
     "over limited:10,1,0,7",
