@@ -1,6 +1,7 @@
 import type { StatsSlab } from "../observability/stats.ts";
 import type { Cluster } from "../upstream/cluster.ts";
 import { clusterStatPrefix } from "../upstream/cluster-stats.ts";
+import { AnswerFacts } from "../upstream/response-stats.ts";
 
 /** What a filter counts with the cluster that a request would go to. A name comes with its first count, as in Envoy. */
 export class ClusterCounters {
@@ -20,14 +21,7 @@ export class ClusterCounters {
 
   /** An answer that the filter gives in the cluster's place: for Envoy one that nobody outside asked for. Envoy: CodeStats::chargeResponseStat. */
   countAnswer(cluster: Cluster, status: number): void {
-    const codes = [`upstream_rq_${status}`, `upstream_rq_${Math.floor(status / 100)}xx`];
-    for (const name of codes) {
-      this.#add(cluster, name);
-      this.#add(cluster, `internal.${name}`);
-    }
-    this.#add(cluster, "internal.upstream_rq_completed");
-    const { stats } = cluster;
-    stats.values[stats.rqCompleted]++;
+    cluster.onLocalFailure(status, inside);
   }
 
   #add(cluster: Cluster, name: string): void {
@@ -40,3 +34,5 @@ export class ClusterCounters {
     this.#slab.values[slot]++;
   }
 }
+
+const inside = new AnswerFacts(true);

@@ -83,7 +83,7 @@ class CodeStats {
     const { values } = this.#slab;
     values[this.#completed]++;
     values[codes[0] as number]++;
-    values[codes[1] as number]++;
+    if (codes.length > 1) values[codes[1] as number]++;
     if (elapsedMs < 0) return;
     if (this.#time === 0) this.#time = this.#slab.histogram(`${this.#prefix}time`);
     this.#slab.record(this.#time, elapsedMs);
@@ -91,7 +91,9 @@ class CodeStats {
 
   #nameCode(status: number): Int32Array {
     if (this.#completed === 0) this.#completed = this.#slab.counter(`${this.#prefix}completed`);
-    const names = [String(status), `${Math.floor(status / 100)}xx`];
+    // Envoy: a status that is none has no class.
+    const isKnown = status >= 100 && status < 600;
+    const names = isKnown ? [String(status), `${Math.floor(status / 100)}xx`] : ["unknown"];
     const codes = Int32Array.from(names, (name) => this.#slab.counter(this.#prefix + name));
     this.#codes[rankOf(status)] = codes;
     return codes;

@@ -73,6 +73,7 @@ const requests: readonly (readonly [line: string, ...fields: string[]])[] = [
   ["GET /try", alt, "x-do: silent"],
   ["GET /", alt, "x-do: drop"],
   ["GET /", alt, "x-do: continue"],
+  ["GET /", alt, "x-do: status:299"],
   ["GET /empty", alt],
   ["GET /dead", alt],
   ["GET /mirrored", alt, outside],
@@ -92,6 +93,6 @@ export const answerStatsCases: Case[] = [
     name: "answers counted: the stats of all",
     setup: "answerStats",
     send: "",
-    stats: "^cluster\\..*upstream_rq_(\\d.*|completed|time)$",
+    stats: "^cluster\\..*upstream_rq_(\\d.*|unknown|completed|time)$",
   },
 ];

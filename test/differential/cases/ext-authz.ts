@@ -292,7 +292,8 @@ const stats = (setupName: string): Case => ({
   name: `ext_authz: stats of ${setupName}`,
   setup: setupName,
   send: "",
-  stats: "ext_authz[.]|cluster[.](backend|grpc|http|closed|closedHttp)_.*upstream_rq_(\\d.*|completed|time|timeout)$",
+  stats:
+    "ext_authz[.]|cluster[.](backend|grpc|http|closed|closedHttp)_.*upstream_rq_(\\d.*|unknown|completed|time|timeout)$",
 });
 
 export const extAuthzCases: Case[] = [
