@@ -2,7 +2,7 @@ import { chmodSync } from "node:fs";
 import net from "node:net";
 import type { SocketAddress } from "./address.ts";
 import { nodePath, removeLeftSocket } from "./bind.ts";
-import type { SocketHandle, SocketName } from "./native-streams.ts";
+import { type SocketHandle, type SocketName, takeHandle } from "./native-streams.ts";
 import type { TcpKeepaliveSpec } from "./tcp-keepalive.ts";
 
 /**
@@ -86,9 +86,10 @@ function acceptHandles(
 ): void {
   const listening = (server as unknown as { _handle: ListeningHandle | null })._handle;
   if (typeof listening?.onconnection !== "function") return;
+  // Its connections have it from it.
+  listening.setNoDelay?.(true);
   listening.onconnection = (status, client) => {
     if (status !== 0 || client === undefined) return;
-    client.setNoDelay?.(true);
     keepAlive(client, keepalive());
     onConnection(client);
   };
@@ -99,21 +100,13 @@ function keepAlive(handle: SocketHandle, spec: TcpKeepaliveSpec | null): void {
   if (spec !== null) (handle as SocketHandle & TcpHandle).setKeepAlive?.(true, spec.timeS, spec.intervalS, spec.probes);
 }
 
-/** Takes a connection out of its socket, which is left without one. */
-function takeHandle(socket: net.Socket): SocketHandle {
-  const holder = socket as unknown as { _handle: SocketHandle | null };
-  const handle = holder._handle as SocketHandle;
-  holder._handle = null;
-  return handle;
-}
-
 interface TcpHandle {
-  setNoDelay?: (isOn: boolean) => void;
   /** Seconds. */
   setKeepAlive?: (isOn: boolean, initialDelay: number, interval: number, count: number) => void;
 }
 
 /** What Node keeps inside a net.Server. `status`: 0 or a negative errno. */
 interface ListeningHandle {
+  setNoDelay?: (isOn: boolean) => void;
   onconnection?: (status: number, client?: SocketHandle & TcpHandle) => void;
 }

@@ -1,3 +1,4 @@
+import type { Socket } from "node:net";
 import { getSystemErrorName } from "node:util";
 
 /** What Node keeps inside its sockets and is written (StreamBase). A call answers 0 or a negative errno. */
@@ -66,6 +67,14 @@ function loadStreams(): StreamBinding | null {
   const binding = nativeBinding("stream_wrap") as Partial<StreamBinding> | null;
   const isWhole = typeof binding?.WriteWrap === "function" && binding.streamBaseState instanceof Int32Array;
   return isWhole ? (binding as StreamBinding) : null;
+}
+
+/** Takes a connection out of its socket, which is left without one. */
+export function takeHandle(socket: Socket): SocketHandle {
+  const holder = socket as unknown as { _handle: SocketHandle | null };
+  const handle = holder._handle as SocketHandle;
+  holder._handle = null;
+  return handle;
 }
 
 /** What a call of a handle failed with, as Node says it: `write EPIPE`. */

@@ -1,5 +1,5 @@
 import type { Socket } from "node:net";
-import { AcceptedSocket } from "./accepted-socket.ts";
+import { NativeSocket } from "./native-socket.ts";
 import {
   nativeStreams,
   type StreamBinding,
@@ -8,7 +8,7 @@ import {
   type WriteRequest,
 } from "./native-streams.ts";
 
-type WrittenSocket = Socket | AcceptedSocket;
+type WrittenSocket = Socket | NativeSocket;
 
 /** Hears of a write that the kernel did not take at once. */
 export interface WriteOwner {
@@ -65,7 +65,7 @@ export class TlsWrites {
     const handle = handleOf(this.#socket);
     this.#current = write;
     if (handle === null) {
-      if (this.#socket instanceof AcceptedSocket) process.nextTick(() => this.#onDone());
+      if (this.#socket instanceof NativeSocket) process.nextTick(() => this.#onDone());
       else this.#socket.write(data, "latin1", () => this.#onDone());
       return;
     }
@@ -114,7 +114,7 @@ function writeStream(
   owner: WriteOwner,
 ): boolean {
   // It is destroyed.
-  if (socket instanceof AcceptedSocket) return true;
+  if (socket instanceof NativeSocket) return true;
   let isTaken = false;
   socket.write(data, "latin1", () => {
     if (!isTaken) owner.onWritten(length, chunk);

@@ -1,9 +1,9 @@
 import type { EventEmitter } from "node:events";
 import net from "node:net";
 import { TLSSocket } from "node:tls";
-import { AcceptedSocket, type Reader, readBuffer } from "./accepted-socket.ts";
 import { endText } from "./address.ts";
 import { eventClock } from "./event-clock.ts";
+import { NativeSocket, type Reader, readBuffer } from "./native-socket.ts";
 import { nativeStreams, type SocketHandle } from "./native-streams.ts";
 import { TlsWrites, type WriteOwner, writeChunk, writeText } from "./socket-write.ts";
 import type { TlsInfo } from "./tls/tls-info.ts";
@@ -29,7 +29,7 @@ export interface TransportSink {
  * `writeBytes` answers false above the watermark.
  */
 export class Transport implements WriteOwner, Reader {
-  #socket: net.Socket | AcceptedSocket;
+  #socket: net.Socket | NativeSocket;
   /** null for plain text. */
   #tlsWrites: TlsWrites | null = null;
   #sink: TransportSink;
@@ -52,13 +52,13 @@ export class Transport implements WriteOwner, Reader {
   /** null for plain text, and before the handshake. */
   tls: TlsInfo | null = null;
 
-  constructor(socket: net.Socket | AcceptedSocket, sink: TransportSink, watermark: number) {
+  constructor(socket: net.Socket | NativeSocket, sink: TransportSink, watermark: number) {
     this.#socket = socket;
     this.#sink = sink;
     this.watermark = watermark;
     this.#listen(socket);
-    if (isAccepted(socket)) socket.reader = this;
-    if (socket instanceof TLSSocket || (isAccepted(socket) && socket.isTls))
+    if (isNative(socket)) socket.reader = this;
+    if (socket instanceof TLSSocket || (isNative(socket) && socket.isTls))
       this.#tlsWrites = new TlsWrites(socket, this);
   }
 
@@ -70,8 +70,16 @@ export class Transport implements WriteOwner, Reader {
     socket.on("data", (bytes: Buffer) => this.receive(bytes.length, bytes));
   }
 
+  /** Goes on over the handle of the present socket. */
+  moveTo(socket: NativeSocket): void {
+    this.#socket = socket;
+    this.#listen(socket);
+    socket.reader = this;
+    if (this.#isPaused) socket.pause();
+  }
+
   /** Of a socket that another one was made on nothing more is heard. */
-  #listen(socket: net.Socket | AcceptedSocket): void {
+  #listen(socket: net.Socket | NativeSocket): void {
     const events: EventEmitter = socket;
     events.on("error", (error: NodeJS.ErrnoException) => {
       if (socket === this.#socket) this.#error = error.code ?? error.message;
@@ -292,23 +300,23 @@ export function readInto(reader: Reader): net.OnReadOpts {
   return { buffer: readBuffer, callback: (length, bytes) => reader.receive(length, bytes as Buffer) };
 }
 
-/** An accepted connection as a socket, which begins to read. A Node that gives its streams away no more has one of its own, without TLS. */
-export function acceptSocket(handle: SocketHandle): AcceptedSocket {
-  if (nativeStreams !== null) return new AcceptedSocket(handle);
+/** A connection as a socket, which begins to read. A Node that gives its streams away no more has one of its own, without TLS. */
+export function socketOf(handle: SocketHandle): NativeSocket {
+  if (nativeStreams !== null) return new NativeSocket(handle);
   const onread = readInto({ receive: (length, bytes) => socket.reader.receive(length, bytes) });
   const options = { handle, allowHalfOpen: true, onread } as unknown as net.SocketConstructorOpts;
   const reader: Reader = { receive: () => true };
-  const socket = Object.assign(new net.Socket(options), { reader, isTls: false }) as unknown as AcceptedSocket;
+  const socket = Object.assign(new net.Socket(options), { reader, isTls: false }) as unknown as NativeSocket;
   return socket;
 }
 
-function isAccepted(socket: net.Socket | AcceptedSocket): socket is AcceptedSocket {
+function isNative(socket: net.Socket | NativeSocket): socket is NativeSocket {
   return "reader" in socket;
 }
 
 /** A transport on an accepted connection. */
 export function acceptTransport(handle: SocketHandle, sink: TransportSink, watermark: number): Transport {
-  return new Transport(acceptSocket(handle), sink, watermark);
+  return new Transport(socketOf(handle), sink, watermark);
 }
 
 /** "::ffff:1.2.3.4" as "1.2.3.4". */

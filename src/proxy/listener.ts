@@ -1,12 +1,12 @@
 import type { TLSSocket } from "node:tls";
-import type { AcceptedSocket } from "../net/accepted-socket.ts";
 import { addressText } from "../net/address.ts";
+import type { NativeSocket } from "../net/native-socket.ts";
 import type { SocketHandle } from "../net/native-streams.ts";
 import type { ProxiedAddresses } from "../net/proxy-protocol.ts";
 import { InspectedSocket, type InspectionOwner } from "../net/tls/accept.ts";
 import type { TlsContextSpec } from "../net/tls/contexts.ts";
 import { type Asked, TlsInfo, versionAtFirst } from "../net/tls/tls-info.ts";
-import { acceptSocket, acceptTransport, Transport, type TransportSink } from "../net/transport.ts";
+import { acceptTransport, socketOf, Transport, type TransportSink } from "../net/transport.ts";
 import type { AccessLogSinks } from "../observability/access-log-sink.ts";
 import { ResponseFlag } from "../observability/response-flags.ts";
 import { SslStats } from "../observability/ssl-stats.ts";
@@ -242,7 +242,7 @@ export class Listener implements Acceptor, ConnectionOwner, InspectionOwner, Han
       this.#serve(chain, null, false, null, (sink) => acceptTransport(handle, sink, bufferLimitBytes));
       return;
     }
-    const socket = acceptSocket(handle);
+    const socket = socketOf(handle);
     if (!this.#admit(chain, socket, null, (listener) => socket.once("close", listener))) return;
     this.#serve(chain, null, false, null, (sink) => new Transport(socket, sink, bufferLimitBytes));
   }
@@ -250,7 +250,7 @@ export class Listener implements Acceptor, ConnectionOwner, InspectionOwner, Han
   /** False: a network filter refused it, and it is taken care of. */
   #admit(
     { networkFilters, hcm, tlsId }: LinkedChain,
-    socket: AcceptedSocket,
+    socket: NativeSocket,
     proxied: ProxiedAddresses | null,
     whenClosed: (listener: () => void) => void,
   ): boolean {

@@ -1,7 +1,7 @@
 import type { Refusal } from "../filters/network/api.ts";
-import type { AcceptedSocket } from "../net/accepted-socket.ts";
 import { eventClock } from "../net/event-clock.ts";
 import { LazyTimer } from "../net/lazy-timer.ts";
+import type { NativeSocket } from "../net/native-socket.ts";
 import type { ProxiedAddresses } from "../net/proxy-protocol.ts";
 import type { StreamInfo } from "../observability/stream-info.ts";
 import { addressesOfSocket, type ConnectionAddresses } from "./connection-addresses.ts";
@@ -12,7 +12,7 @@ import { describeAddresses } from "./stream-connection.ts";
 /** A connection that a network filter refused: it is held for a while, what it sends is thrown away, and it is closed. */
 export class RefusedConnection implements DownstreamConnection {
   readonly hcm: Hcm;
-  readonly #socket: AcceptedSocket;
+  readonly #socket: NativeSocket;
   readonly #timer: LazyTimer;
   readonly #start: number;
   readonly addresses: ConnectionAddresses;
@@ -23,7 +23,7 @@ export class RefusedConnection implements DownstreamConnection {
   constructor(
     owner: ConnectionOwner,
     hcm: Hcm,
-    socket: AcceptedSocket,
+    socket: NativeSocket,
     proxied: ProxiedAddresses | null,
     isTls: boolean,
     refusal: Refusal,

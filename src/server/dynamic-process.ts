@@ -126,7 +126,7 @@ function dumped(record: ResourceRecord, schema: DescMessage): DumpedDynamic {
     versionInfo: version,
     updatedAt,
     isWarming,
-    isAccepted: message !== null,
+    isNative: message !== null,
     before:
       isWarming && before !== null
         ? { json: json(before.message?.() ?? null), versionInfo: before.version, updatedAt: before.updatedAt }

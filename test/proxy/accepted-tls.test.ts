@@ -8,7 +8,7 @@ import { afterAll, afterEach, expect, test } from "vitest";
 import { listen } from "../../src/net/listen.ts";
 import type { SocketHandle } from "../../src/net/native-streams.ts";
 import { acceptTls, beginHandshake } from "../../src/net/tls/accepted-tls.ts";
-import { acceptSocket, Transport, type TransportSink } from "../../src/net/transport.ts";
+import { socketOf, Transport, type TransportSink } from "../../src/net/transport.ts";
 import { Authority, type CertificateFiles } from "./certificates.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "nuncio-accepted-tls-"));
@@ -24,7 +24,7 @@ afterEach(() => {
 async function connectPair(sink: TransportSink): Promise<{ client: TLSSocket; server: Transport }> {
   const secured = new Promise<Transport>((resolve) => {
     const accept = (handle: SocketHandle): void => {
-      const socket = acceptSocket(handle);
+      const socket = socketOf(handle);
       acceptTls(socket, {
         context: secureContext,
         alpn: null,

@@ -1,11 +1,11 @@
 import type { TLSSocket } from "node:tls";
-import type { AcceptedSocket, Reader } from "../accepted-socket.ts";
 import { eventClock } from "../event-clock.ts";
 import type { Inspection, Inspector } from "../inspector.ts";
 import { LazyTimer } from "../lazy-timer.ts";
+import type { NativeSocket, Reader } from "../native-socket.ts";
 import type { SocketHandle } from "../native-streams.ts";
 import { writeChunk } from "../socket-write.ts";
-import { acceptSocket, Transport, type TransportSink } from "../transport.ts";
+import { socketOf, Transport, type TransportSink } from "../transport.ts";
 import { acceptTls, beginHandshake } from "./accepted-tls.ts";
 import type { ClientHello } from "./client-hello.ts";
 import type { ServerTls } from "./secure-context.ts";
@@ -32,7 +32,7 @@ export class InspectedSocket implements Reader {
   readonly start: number = eventClock.tick();
   /** What is known so far. */
   readonly inspection: Inspection = { proxied: null, hello: null, helloFault: null, httpProtocol: "" };
-  readonly #socket: AcceptedSocket;
+  readonly #socket: NativeSocket;
   readonly #timer: LazyTimer;
   #owner: InspectionOwner;
   #inspectors: readonly Inspector[];
@@ -64,7 +64,7 @@ export class InspectedSocket implements Reader {
     this.#inspectors = inspectors;
     this.#continuesOnTimeout = continuesOnTimeout;
     this.#timer = new LazyTimer(() => this.#onTimeout());
-    this.#socket = acceptSocket(handle);
+    this.#socket = socketOf(handle);
     this.#socket.reader = this;
     this.#socket.on("error", ({ code }: NodeJS.ErrnoException) => (this.error = code ?? ""));
     if (inspectors.length > 0) this.#watch(timeoutMs);
@@ -120,7 +120,7 @@ export class InspectedSocket implements Reader {
   }
 
   /** What is to be closed without being served. */
-  get socket(): AcceptedSocket {
+  get socket(): NativeSocket {
     return this.#socket;
   }
 

@@ -1,6 +1,6 @@
 import { X509Certificate } from "node:crypto";
 import { type SecureContext, TLSSocket } from "node:tls";
-import type { AcceptedSocket, Owned } from "../accepted-socket.ts";
+import type { NativeSocket, Owned } from "../native-socket.ts";
 import { type DuplexStream, nativeBinding, nativeStreams, type SocketHandle } from "../native-streams.ts";
 
 /** What a server makes of a handshake. */
@@ -19,7 +19,7 @@ export interface AcceptOptions {
  * `npm run bench -- --cases tls-resumptions`). The socket says "secure" when the handshake is done, and is destroyed where it fails.
  * Gives what can be asked of TLS: the methods of a TLSSocket that look at its handle alone.
  */
-export function acceptTls(socket: AcceptedSocket, options: AcceptOptions): TLSSocket {
+export function acceptTls(socket: NativeSocket, options: AcceptOptions): TLSSocket {
   const tls = new AcceptedTls();
   socket.coverBy((handle) => {
     const stream = (binding as TlsBinding).wrap(handle, options.context.context, true, false);
@@ -49,7 +49,7 @@ export function unbegunTls(context: SecureContext): TLSSocket {
 }
 
 /** Begins the handshake with what was read of it before there was TLS. */
-export function beginHandshake(socket: AcceptedSocket, bytes: Buffer): void {
+export function beginHandshake(socket: NativeSocket, bytes: Buffer): void {
   (socket._handle as TlsWrap | null)?.receive(bytes);
 }
 

@@ -97,7 +97,7 @@ function snapshotDumps(snapshot: ConfigSnapshot, accepts: (name: string) => bool
       if (resource.isWarming !== isWarming) {
         return !isWarming && resource.before !== null ? [stateOf(resource.before, key)] : [];
       }
-      return [{ ...(resource.isAccepted ? stateOf(resource, key) : {}), ...errorOf(resource.refusal) }];
+      return [{ ...(resource.isNative ? stateOf(resource, key) : {}), ...errorOf(resource.refusal) }];
     }),
   });
   const scoped = (name: string, elementType: string, list: readonly DumpedScopedRoutes[]) => ({
@@ -193,8 +193,8 @@ function snapshotDumps(snapshot: ConfigSnapshot, accepts: (name: string) => bool
 
 /** envoy.admin.v3.ListenersConfigDump.DynamicListener. */
 function dynamicListener(resource: DumpedDynamic): Json {
-  const { name, isWarming, isAccepted, before, refusal } = resource;
-  const active = isWarming ? before : isAccepted ? resource : null;
+  const { name, isWarming, isNative, before, refusal } = resource;
+  const active = isWarming ? before : isNative ? resource : null;
   return {
     name,
     ...(active === null ? {} : { active_state: stateOf(active, "listener") }),

@@ -126,7 +126,7 @@ export interface DumpedDynamic extends DumpedResource {
   /** Something that it needs has not come. */
   isWarming: boolean;
   /** `json` was accepted; false where none was yet. */
-  isAccepted: boolean;
+  isNative: boolean;
   /** What is in force as long as `json` is warming; null: nothing is. */
   before: DumpedVersion | null;
   /** Of the newest version; null when that is the accepted one. */

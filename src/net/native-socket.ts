@@ -27,12 +27,12 @@ interface Events {
 }
 
 /**
- * An accepted connection: what Node's net.Socket does with half-open connections, without its streams, which cost a quarter of
+ * An open connection: what Node's net.Socket does with half-open connections, without its streams, which cost a quarter of
  * `npm run bench -- --cases new-connections`. It reads from the start, into the thread's one buffer.
  *
  *     open ─▶ FIN read and FIN written, an error, or destroy() ─▶ handle closed: "close"
  */
-export class AcceptedSocket extends EventEmitter<Events> {
+export class NativeSocket extends EventEmitter<Events> {
   /** Who reads; until it is set, what comes is thrown away. */
   reader: Reader = nobody;
   /** TLS was put over it. */
@@ -162,7 +162,7 @@ export class AcceptedSocket extends EventEmitter<Events> {
 }
 
 /** How a stream of ours knows its socket. */
-export type Owned = DuplexStream & { socket?: AcceptedSocket };
+export type Owned = DuplexStream & { socket?: NativeSocket };
 
 function onRead(this: Owned): void {
   this.socket?.onRead(native.streamBaseState[native.kReadBytesOrError] as number);
@@ -170,7 +170,7 @@ function onRead(this: Owned): void {
 
 /** Every socket of the thread reads into this one buffer: a read is handled before the next begins. */
 export const readBuffer: Buffer = Buffer.allocUnsafeSlow(65536);
-/** Where it is null nobody makes an AcceptedSocket. */
+/** Where it is null nobody makes a NativeSocket. */
 const native = nativeStreams as StreamBinding;
 /** What libuv calls UV_EOF and UV_ENOTCONN. */
 const endOfFile = -4095;
