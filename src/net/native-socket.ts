@@ -2,6 +2,7 @@ import { EventEmitter } from "node:events";
 import {
   type DuplexStream,
   nativeStreams,
+  type ShutdownRequest,
   type SocketHandle,
   type SocketName,
   type StreamBinding,
@@ -44,6 +45,7 @@ export class NativeSocket extends EventEmitter<Events> {
   #isReadEnded = false;
   #isWriteEnding = false;
   #isWriteEnded = false;
+  #onEnded: (() => void) | null = null;
   /** As they were when first asked for: a closed handle does not know them. */
   #remote: SocketName | null = null;
   #local: SocketName | null = null;
@@ -115,24 +117,30 @@ export class NativeSocket extends EventEmitter<Events> {
     const stream = this._handle;
     if (this.#isWriteEnding || stream === null) return;
     this.#isWriteEnding = true;
-    const request = new native.ShutdownWrap();
+    const request: OwnedShutdown = new native.ShutdownWrap();
     request.handle = stream;
-    const onDone = () => {
-      this.#isWriteEnded = true;
-      onEnded?.();
-      if (this.#isReadEnded) this.destroy();
-    };
-    request.oncomplete = onDone;
+    request.socket = this;
+    request.oncomplete = onShutdown;
+    this.#onEnded = onEnded;
     const error = stream.shutdown(request);
-    if (error === alreadyDone || error === notConnected) onDone();
+    if (error === alreadyDone || error === notConnected) this.onShutdown();
     else if (error !== 0) this.destroy(systemError("shutdown", error));
+  }
+
+  /** From the shutdown. */
+  onShutdown(): void {
+    this.#isWriteEnded = true;
+    const onEnded = this.#onEnded;
+    this.#onEnded = null;
+    onEnded?.();
+    if (this.#isReadEnded) this.destroy();
   }
 
   /** Closes at once; `error` is told in front of it. */
   destroy(error: Error | null = null): void {
     if (this._handle === null) return;
     this._handle = null;
-    this.#handle.close(() => this.emit("close"));
+    this.#handle.close(onClosed);
     if (error !== null) this.emit("error", error);
   }
 
@@ -144,7 +152,7 @@ export class NativeSocket extends EventEmitter<Events> {
       return;
     }
     this._handle = null;
-    this.#handle.reset(() => this.emit("close"));
+    this.#handle.reset(onClosed);
   }
 
   /** From the stream: a length, or a negative errno. */
@@ -162,10 +170,30 @@ export class NativeSocket extends EventEmitter<Events> {
 }
 
 /** How a stream of ours knows its socket. */
-export type Owned = DuplexStream & { socket?: NativeSocket };
+export type Owned = DuplexStream & { socket?: NativeSocket | undefined };
 
 function onRead(this: Owned): void {
   this.socket?.onRead(native.streamBaseState[native.kReadBytesOrError] as number);
+}
+
+/**
+ * Nothing of a connection may hang on what Node still knows: V8's young collections take its weak references (that of TLS's stream) for
+ * strong ones, and the whole connection would grow old.
+ */
+function onShutdown(this: OwnedShutdown): void {
+  const { socket } = this;
+  this.socket = undefined;
+  socket?.onShutdown();
+}
+
+interface OwnedShutdown extends ShutdownRequest {
+  socket?: NativeSocket | undefined;
+}
+
+function onClosed(this: Owned): void {
+  const { socket } = this;
+  this.socket = undefined;
+  socket?.emit("close");
 }
 
 /** Every socket of the thread reads into this one buffer: a read is handled before the next begins. */

@@ -39,7 +39,7 @@ export interface WriteRequest {
 }
 
 /** Goes with a shutdown. */
-interface ShutdownRequest {
+export interface ShutdownRequest {
   handle?: WritableStream;
   oncomplete?: (status: number) => void;
 }

@@ -70,18 +70,21 @@ export class TlsWrites {
       return;
     }
     const { WriteWrap, streamBaseState, kLastWriteWasAsync } = native;
-    const request = new WriteWrap();
+    const request: TlsWriteRequest = new WriteWrap();
     request.handle = handle;
-    request.oncomplete = (status) => {
-      if (status < 0) destroy(this.#socket, status);
-      this.#onDone();
-    };
+    request.writes = this;
+    request.oncomplete = onTlsWritten;
     const error =
       typeof data === "string" ? handle.writeLatin1String(request, data) : handle.writeBuffer(request, data);
     if (error !== 0) destroy(this.#socket, error);
     else if (streamBaseState[kLastWriteWasAsync] !== 0) return;
     this.#current = null;
     this.#owner.onWritten(length, chunk);
+  }
+
+  onComplete(status: number): void {
+    if (status < 0) destroy(this.#socket, status);
+    this.#onDone();
   }
 
   #onDone(): void {
@@ -92,6 +95,17 @@ export class TlsWrites {
     else if (this.#isEnding) this.#socket.end();
     this.#owner.onWritten(length, chunk);
   }
+}
+
+/** Knows its owner by a property: what a function of its own closes over grows old with it (native-socket.ts). */
+interface TlsWriteRequest extends WriteRequest {
+  writes?: TlsWrites | undefined;
+}
+
+function onTlsWritten(this: TlsWriteRequest, status: number): void {
+  const { writes } = this;
+  this.writes = undefined;
+  writes?.onComplete(status);
 }
 
 interface TlsWrite {
@@ -125,7 +139,7 @@ function writeStream(
 
 function settle(
   socket: WrittenSocket,
-  request: WriteRequest,
+  request: PlainWriteRequest,
   error: number,
   length: number,
   chunk: Buffer | null,
@@ -139,14 +153,25 @@ function settle(
   if (streamBaseState[kLastWriteWasAsync] === 0) return true;
   // The request belongs to this write now.
   spare = null;
-  request.oncomplete = (status) => {
-    if (status < 0) destroy(socket, status);
-    owner.onWritten(length, chunk);
-  };
+  request.wait = { socket, length, chunk, owner };
+  request.oncomplete = onWaitOver;
   return false;
 }
 
-function takeRequest(handle: WritableStream): WriteRequest {
+/** As TlsWriteRequest. */
+interface PlainWriteRequest extends WriteRequest {
+  wait?: { socket: WrittenSocket; length: number; chunk: Buffer | null; owner: WriteOwner } | undefined;
+}
+
+function onWaitOver(this: PlainWriteRequest, status: number): void {
+  const { wait } = this;
+  this.wait = undefined;
+  if (wait === undefined) return;
+  if (status < 0) destroy(wait.socket, status);
+  wait.owner.onWritten(wait.length, wait.chunk);
+}
+
+function takeRequest(handle: WritableStream): PlainWriteRequest {
   if (spare === null) spare = new native.WriteWrap();
   spare.handle = handle;
   return spare;
@@ -157,4 +182,4 @@ function destroy(socket: WrittenSocket, errno: number): void {
 }
 
 const native = nativeStreams as StreamBinding;
-let spare: WriteRequest | null = null;
+let spare: PlainWriteRequest | null = null;

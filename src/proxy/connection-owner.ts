@@ -1,10 +1,11 @@
+import type { Rostered } from "../net/roster.ts";
 import type { Transport } from "../net/transport.ts";
 import type { StreamInfo } from "../observability/stream-info.ts";
 import type { ConnectionAddresses } from "./connection-addresses.ts";
 import type { Hcm } from "./hcm.ts";
 
 /** A connection as its listener keeps it. */
-export interface DownstreamConnection {
+export interface DownstreamConnection extends Rostered {
   /** What it was accepted under. */
   readonly hcm: Hcm;
   readonly addresses: Pick<ConnectionAddresses, "directLocalText">;

@@ -31,6 +31,7 @@ import {
  *     idle <-> in a request -> (closing: delayed close of the write side, then the rest) -> closed
  */
 export class HttpConnection implements TransportSink, StreamConnection {
+  place = -1;
   readonly hcm: Hcm;
   readonly id: number;
   readonly tls: TlsInfo | null;

@@ -1,6 +1,7 @@
 import type { TLSSocket } from "node:tls";
 import { eventClock } from "../net/event-clock.ts";
 import type { ProxiedAddresses } from "../net/proxy-protocol.ts";
+import type { Roster } from "../net/roster.ts";
 import { handshakeTimeoutMs, type InspectedSocket } from "../net/tls/accept.ts";
 import { unbegunTls } from "../net/tls/accepted-tls.ts";
 import type { ClientHello } from "../net/tls/client-hello.ts";
@@ -23,10 +24,10 @@ export interface HandshakeOwner {
 export class Handshakes {
   readonly #ssl: SslStats;
   /** Those that have said nothing yet. */
-  readonly #waiting: Set<InspectedSocket>;
+  readonly #waiting: Roster<InspectedSocket>;
   readonly #owner: HandshakeOwner;
 
-  constructor(ssl: SslStats, waiting: Set<InspectedSocket>, owner: HandshakeOwner) {
+  constructor(ssl: SslStats, waiting: Roster<InspectedSocket>, owner: HandshakeOwner) {
     this.#ssl = ssl;
     this.#waiting = waiting;
     this.#owner = owner;

@@ -23,6 +23,7 @@ import { afterResponse, delayedClose, describeConnection, describeEnd } from "./
  *      └─ error of the connection: GOAWAY, delayed close ────────────────────────────────────────▶ closing
  */
 export class Http2ServerConnection implements TransportSink, Http2ServerCallbacks {
+  place = -1;
   readonly hcm: Hcm;
   readonly id: number;
   readonly tls: TlsInfo | null;

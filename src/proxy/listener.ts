@@ -3,6 +3,7 @@ import { addressText } from "../net/address.ts";
 import type { NativeSocket } from "../net/native-socket.ts";
 import type { SocketHandle } from "../net/native-streams.ts";
 import type { ProxiedAddresses } from "../net/proxy-protocol.ts";
+import { Roster } from "../net/roster.ts";
 import { InspectedSocket, type InspectionOwner } from "../net/tls/accept.ts";
 import type { TlsContextSpec } from "../net/tls/contexts.ts";
 import { type Asked, TlsInfo, versionAtFirst } from "../net/tls/tls-info.ts";
@@ -44,9 +45,9 @@ export class Listener implements Acceptor, ConnectionOwner, InspectionOwner, Han
   isDraining = false;
   sendsAway = false;
   readonly #stats: ListenerStats;
-  readonly #connections = new Set<DownstreamConnection>();
+  readonly #connections = new Roster<DownstreamConnection>();
   #chains: LinkedChains;
-  readonly #inspected = new Set<InspectedSocket>();
+  readonly #inspected = new Roster<InspectedSocket>();
   /** Of connections whose network filters are asked at all of their bytes. */
   readonly #gates = new WeakMap<object, BytesGate>();
   readonly #handshakes: Handshakes;
@@ -89,7 +90,7 @@ export class Listener implements Acceptor, ConnectionOwner, InspectionOwner, Han
     const isKept = ({ hcm, addresses }: DownstreamConnection) =>
       live.has(hcm) && (!hasDropped || isTakenBy(this.#boundAddresses, addresses.directLocalText));
     drainByPlan(
-      [...this.#connections].filter((connection) => !isKept(connection)),
+      this.#connections.all().filter((connection) => !isKept(connection)),
       plan,
     );
   }
@@ -98,7 +99,7 @@ export class Listener implements Acceptor, ConnectionOwner, InspectionOwner, Han
   remove(plan: DrainPlan): void {
     this.close();
     this.isDraining = true;
-    drainByPlan([...this.#connections], plan);
+    drainByPlan(this.#connections.all(), plan);
   }
 
   /** The secrets of some TLS context changed. */
@@ -125,7 +126,7 @@ export class Listener implements Acceptor, ConnectionOwner, InspectionOwner, Han
   drain(): void {
     this.isDraining = true;
     this.sendsAway = true;
-    for (const connection of this.#connections) connection.drain();
+    for (const connection of this.#connections.all()) connection.drain();
   }
 
   /** POST /healthcheck/fail: connections are told to go with their next response, and others are taken. */
@@ -140,8 +141,8 @@ export class Listener implements Acceptor, ConnectionOwner, InspectionOwner, Han
   }
 
   destroyConnections(): void {
-    for (const inspected of this.#inspected) inspected.destroy();
-    for (const connection of this.#connections) connection.destroy();
+    for (const inspected of this.#inspected.all()) inspected.destroy();
+    for (const connection of this.#connections.all()) connection.destroy();
   }
 
   onConnectionEnd(connection: DownstreamConnection): void {

@@ -11,6 +11,7 @@ import { describeAddresses } from "./stream-connection.ts";
 
 /** A connection that a network filter refused: it is held for a while, what it sends is thrown away, and it is closed. */
 export class RefusedConnection implements DownstreamConnection {
+  place = -1;
   readonly hcm: Hcm;
   readonly #socket: NativeSocket;
   readonly #timer: LazyTimer;

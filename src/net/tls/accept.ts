@@ -4,6 +4,7 @@ import type { Inspection, Inspector } from "../inspector.ts";
 import { LazyTimer } from "../lazy-timer.ts";
 import type { NativeSocket, Reader } from "../native-socket.ts";
 import type { SocketHandle } from "../native-streams.ts";
+import type { Rostered } from "../roster.ts";
 import { writeChunk } from "../socket-write.ts";
 import { socketOf, Transport, type TransportSink } from "../transport.ts";
 import { acceptTls, beginHandshake } from "./accepted-tls.ts";
@@ -27,7 +28,8 @@ export const handshakeTimeoutMs = 120_000;
  *
  *     reading the first bytes ─▶ inspected ─▶ plain() | secure() ─▶ the owner's
  */
-export class InspectedSocket implements Reader {
+export class InspectedSocket implements Reader, Rostered {
+  place = -1;
   /** When it was accepted: eventClock. */
   readonly start: number = eventClock.tick();
   /** What is known so far. */

@@ -78,7 +78,11 @@ class UnbegunTls extends AcceptedTls {
 }
 
 function destroyTls(tls: AcceptedTls): void {
-  tls._handle?.destroySSL();
+  const stream = tls._handle as (TlsWrap & Owned) | null;
+  if (stream === null) return;
+  stream.destroySSL();
+  // As of the socket's own stream: native-socket.ts.
+  stream.socket = undefined;
   tls._handle = null;
 }
 
