@@ -121,7 +121,6 @@ export const wireBytesCases: readonly Case[] = [
   c("the second request of a connection", [request("GET /a", "x-do: size:3"), request("GET /bb", "x-do: size:4")]),
   c("pipelined requests", request("GET /a", "x-do: size:3") + request("GET /bb", "x-do: size:4")),
   { ...c("a head that comes in pieces", request("GET /a", "x-do: size:3")), splitBytes: 20 },
-  { ...c("chunks that come in pieces", withChunks("POST /a", ["hello", "world"], ["x-t: 1"])), splitBytes: 7 },
   c("a request that is no HTTP", "GET /a HTTP/1.1\r\nhost: a\r\nbad field\r\n\r\n"),
   c("a request without a host", "GET /a HTTP/1.1\r\nx-a: b\r\n\r\n"),
   c("an absolute target", request("GET http://other.test/a")),
