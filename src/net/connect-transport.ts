@@ -1,5 +1,6 @@
 import net from "node:net";
 import type { SocketAddress } from "./address.ts";
+import { nodePath } from "./bind.ts";
 import { eventClock } from "./event-clock.ts";
 import { nativeStreams, takeHandle } from "./native-streams.ts";
 import type { ProxiedAddresses } from "./proxy-protocol.ts";
@@ -27,7 +28,7 @@ export interface ConnectOptions {
 export function connectTransport(address: SocketAddress, options: ConnectOptions, sink: TransportSink): Transport {
   const target =
     address.path !== null
-      ? { path: address.path.startsWith("@") ? `\0${address.path.slice(1)}` : address.path, allowHalfOpen: true }
+      ? { path: nodePath(address.path), allowHalfOpen: true }
       : {
           host: address.host,
           port: address.port,
