@@ -5,7 +5,7 @@ export interface Rostered {
 
 /**
  * Those that are there, for what comes and goes. A Set that is added to and deleted from makes a new table again and again, and V8's young
- * collections keep each alive by the one before it, with all that was in it: dead connections grew old (a tenth of
+ * collections keep each alive by the one before it, with all that was in it: dead connections grew old (a fifth of
  * `npm run bench -- --cases new-connections`).
  */
 export class Roster<T extends Rostered> {

@@ -1,4 +1,5 @@
 import { type RequestOptions, request } from "node:http";
+import { nodePath } from "../net/bind.ts";
 
 /** The admin interface of examples/. */
 export const defaultAdmin = "127.0.0.1:9901";
@@ -19,8 +20,7 @@ export async function askAdmin(admin: string, path: string, body: string | null)
 }
 
 function addressOf(text: string): RequestOptions | null {
-  if (text.startsWith("/")) return { socketPath: text };
-  if (text.startsWith("@")) return { socketPath: `\0${text.slice(1)}` };
+  if (text.startsWith("/") || text.startsWith("@")) return { socketPath: nodePath(text) };
   const [, host, port] = /^(?:https?:\/\/)?(\[[^\]]+\]|[^:/]+):(\d+)\/?$/.exec(text) ?? [];
   if (host === undefined || Number(port) > 65_535) return null;
   return { host: host.replace(/^\[|\]$/g, ""), port: Number(port) };
